@@ -1,0 +1,146 @@
+package schema
+
+// Note says that something was found, mended or left out. Notes are public:
+// they hold codes of the catalogue and never a value of a report.
+type Note struct {
+	Code  string `avro:"code"`
+	Stage string `avro:"stage"`
+	Index int32  `avro:"index"` // of the thread, module, … it speaks of; NoIndex for none
+}
+
+// NoIndex is the Index of a note about the whole crash.
+const NoIndex = -1
+
+// Stages that write notes.
+const (
+	StageDoor      = "door"
+	StageDump      = "dump"
+	StageWalk      = "walk"
+	StageSymbols   = "symbols"
+	StageSignature = "signature"
+	StageEvent     = "event"
+)
+
+// Notes of the door.
+const (
+	NoteNeverStoreRemoved    = "never_store_removed"
+	NoteAnnotationNotText    = "annotation_not_text"
+	NoteAnnotationOverflow   = "annotation_overflow"
+	NoteAnnotationName       = "annotation_name_dropped"
+	NoteAnnotationTwice      = "annotation_twice"
+	NoteAnnotationsBothForms = "annotations_in_both_forms"
+	NoteDumpTwice            = "dump_twice"
+	NoteDumpRenamed          = "dump_renamed"
+	NotePartUnnamed          = "part_unnamed"
+)
+
+// Notes of processing.
+const (
+	NoteDumpMissing            = "dump_missing"
+	NoteDumpUnreadable         = "dump_unreadable"
+	NoteDumpTooLarge           = "dump_too_large"
+	NoteDumpDigest             = "dump_digest_differs"
+	NoteSymbolsTransient       = "symbols_transient_failure"
+	NoteSymbolsLossy           = "symbols_lossy"
+	NoteSymbolsMalformed       = "symbols_malformed"
+	NoteFramesCapped           = "frames_capped"
+	NoteThreadsCapped          = "threads_capped"
+	NoteModulesCapped          = "modules_capped"
+	NoteNotesCapped            = "notes_capped"
+	NoteTextCapped             = "text_capped"
+	NoteEventShrunk            = "event_shrunk"
+	NoteAnnotationNotPublic    = "annotation_not_of_its_type"
+	NoteNoCrashingThread       = "no_crashing_thread"
+	NoteCrashpadAnnotationsCut = "crashpad_annotations_capped"
+)
+
+// Reasons why the door refuses a report: the answer is
+// "Discarded=malformed_<reason>".
+const (
+	RejectNoContentType    = "no_content_type"
+	RejectWrongContentType = "wrong_content_type"
+	RejectNoBoundary       = "no_boundary"
+	RejectEmptyBody        = "no_content_length"
+	RejectBadGzip          = "bad_gzip"
+	RejectTruncated        = "truncated_body"
+	RejectStructure        = "invalid_payload_structure"
+	RejectJSON             = "invalid_json"
+	RejectJSONValue        = "invalid_json_value"
+	RejectDumpName         = "invalid_dump_name"
+	RejectNothing          = "no_annotations"
+	RejectTooManyParts     = "too_many_parts"
+	RejectTooLarge         = "too_large"
+)
+
+// Classes of dead letters.
+const (
+	DeadRawUndecodable = "raw_undecodable"
+	DeadCrashID        = "crash_id_invalid"
+	DeadBlobMissing    = "blob_missing"
+	DeadBlobCorrupt    = "blob_corrupt"
+	DeadPanic          = "panic"
+	DeadDeadline       = "deadline"
+	DeadProcess        = "process_failed"
+	DeadEventTooLarge  = "event_too_large"
+	DeadProcessedBad   = "processed_undecodable"
+)
+
+// Code is an entry of the catalogue.
+type Code struct {
+	Code, Doc string
+}
+
+// Catalogue documents every code that notes, refusals and dead letters carry,
+// less the findings of the parsers, which their packages document. A code is
+// never given another meaning.
+var Catalogue = []Code{
+	{NoteNeverStoreRemoved, "annotations of class never-store were removed"},
+	{NoteAnnotationNotText, "an annotation was not UTF-8 text; its bad bytes were replaced"},
+	{NoteAnnotationOverflow, "an annotation too large for the event lies in the blob store"},
+	{NoteAnnotationName, "an annotation was dropped: its name is empty, too long or has control characters"},
+	{NoteAnnotationTwice, "an annotation came twice; the last one counts"},
+	{NoteAnnotationsBothForms, "annotations came as JSON and as parts; both count, the later one wins"},
+	{NoteDumpTwice, "a dump's name came twice; the second got a number"},
+	{NoteDumpRenamed, "a dump's name had other characters than letters, digits and underscores"},
+	{NotePartUnnamed, "a part without a name was ignored"},
+	{NoteDumpMissing, "the report has no main dump"},
+	{NoteDumpUnreadable, "the main dump is no minidump that can be read; dump_status says why"},
+	{NoteDumpTooLarge, "a dump is larger than it said or than is read"},
+	{NoteDumpDigest, "a dump's bytes do not have the SHA-256 of the raw crash"},
+	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
+	{NoteSymbolsLossy, "lines of the module's symbol file could not be read and were skipped"},
+	{NoteSymbolsMalformed, "the module's symbol file could not be read"},
+	{NoteFramesCapped, "the thread has more frames than are kept; frame_count is the number walked"},
+	{NoteThreadsCapped, "there are more threads than are kept"},
+	{NoteModulesCapped, "there are more modules than are kept"},
+	{NoteNotesCapped, "there were more notes than are kept"},
+	{NoteTextCapped, "a text was longer than is kept"},
+	{NoteEventShrunk, "the event was too large: frames of threads that did not crash were left out"},
+	{NoteAnnotationNotPublic, "a public annotation's value is not of its type and was kept protected"},
+	{NoteNoCrashingThread, "the dump does not say which thread crashed"},
+	{NoteCrashpadAnnotationsCut, "there are more annotations in the dump than are kept"},
+
+	{RejectNoContentType, "the request has no Content-Type"},
+	{RejectWrongContentType, "the Content-Type is not multipart/form-data"},
+	{RejectNoBoundary, "the Content-Type names no boundary"},
+	{RejectEmptyBody, "the body is empty"},
+	{RejectBadGzip, "the body is not the gzip stream it should be"},
+	{RejectTruncated, "the body ended before its last boundary"},
+	{RejectStructure, "the body is not multipart"},
+	{RejectJSON, "the annotations are not JSON"},
+	{RejectJSONValue, "the annotations are JSON but no object"},
+	{RejectDumpName, "a dump has a reserved name, or none that can be kept"},
+	{RejectNothing, "the report has neither annotations nor dumps"},
+	{RejectTooManyParts, "the body has too many parts"},
+	{RejectTooLarge, "the body, or what it inflates to, is too large"},
+
+	{DeadRawUndecodable, "the record is no raw crash of a known schema"},
+	{DeadCrashID, "the raw crash's id has not the shape of a crash id"},
+	{DeadBlobMissing, "a blob of the raw crash does not exist"},
+	{DeadBlobCorrupt, "a blob of the raw crash has not the bytes that were stored"},
+	{DeadPanic, "processing panicked"},
+	{DeadDeadline, "processing did not end in time"},
+	{DeadProcess, "processing failed"},
+	{DeadEventTooLarge, "the processed crash does not fit the topic's largest message"},
+	{DeadProcessedBad, "the record is no processed crash of a known schema"},
+}

@@ -1,0 +1,107 @@
+package schema_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"aftershock/schema"
+)
+
+func TestUnknownAnnotationIsProtected(t *testing.T) {
+	e := schema.DefaultRegistry.Lookup("SomethingNew")
+	if e.Class != schema.ClassProtected {
+		t.Errorf("class %q", e.Class)
+	}
+	if schema.DefaultRegistry.Public("SomethingNew", "1") {
+		t.Error("an unknown annotation is public")
+	}
+}
+
+func TestPublicValueMustBeOfItsType(t *testing.T) {
+	for name, tc := range map[string]struct {
+		annotation, value string
+		want              bool
+	}{
+		"a version":                 {"Version", "115.0.2esr (64-bit)", true},
+		"an address in a version":   {"Version", "jane@example.org", false},
+		"a URL with a query":        {"ver", "https://example.org/?q=1", false},
+		"a path with a backslash":   {"ver", `C:\Users\jane`, false},
+		"an empty token":            {"Version", "", false},
+		"a token at the limit":      {"Version", strings.Repeat("1", schema.MaxTokenBytes), true},
+		"a token past the limit":    {"Version", strings.Repeat("1", schema.MaxTokenBytes+1), false},
+		"a token with a newline":    {"Version", "1\n2", false},
+		"an integer":                {"OOMAllocationSize", "-1", true},
+		"no integer":                {"OOMAllocationSize", "many", false},
+		"a boolean":                 {"SafeMode", "1", true},
+		"no boolean":                {"SafeMode", "yes please", false},
+		"protected whatever it is":  {"URL", "1", false},
+		"never stored, never shown": {"Email", "1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := schema.DefaultRegistry.Public(tc.annotation, tc.value); got != tc.want {
+				t.Errorf("Public(%q, %q) = %v", tc.annotation, tc.value, got)
+			}
+		})
+	}
+}
+
+func TestRegistryRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"free text made public":       `[{name: a, type: text, class: public, description: d}]`,
+		"an unknown class":            `[{name: a, type: token, class: secret, description: d}]`,
+		"an unknown type":             `[{name: a, type: word, class: public, description: d}]`,
+		"an unknown key":              `[{name: a, type: token, class: public, description: d, colour: red}]`,
+		"an unknown meaning":          `[{name: a, type: token, class: public, description: d, means: age}]`,
+		"a protected public field":    `[{name: a, type: token, class: protected, description: d, means: product}]`,
+		"a name that stands twice":    `[{name: a, type: token, class: public, description: d}, {name: a, type: text, class: protected, description: d}]`,
+		"an entry without a sentence": `[{name: a, type: token, class: public}]`,
+		"no list":                     `name: a`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := schema.ParseRegistry([]byte(text)); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+}
+
+func TestCrashIDCarriesItsDay(t *testing.T) {
+	at := time.Date(2026, 11, 22, 23, 59, 59, 0, time.FixedZone("west", -3600*5))
+	id := schema.NewCrashID(at, 0)
+	if !strings.HasSuffix(id, "0261123") {
+		t.Errorf("crash id %s: want the UTC day 261123 behind throttle digit 0", id)
+	}
+	day, err := schema.CrashDay(id)
+	if err != nil || !day.Equal(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("CrashDay = %v, %v", day, err)
+	}
+}
+
+func TestCrashDayRefuses(t *testing.T) {
+	good := "0bba929f-8721-460c-8e70-a43c90261122"
+	if _, err := schema.CrashDay(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, id := range map[string]string{
+		"empty": "", "short": good[1:], "long": good + "2", "upper case": strings.ToUpper(good),
+		"a slash": strings.Replace(good, "b", "/", 1), "no dash": strings.Replace(good, "-", "0", 1),
+		"no month": good[:32] + "13" + good[34:], "dots": "../../../../../../../../../../etc/passw",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := schema.CrashDay(id); err == nil {
+				t.Errorf("%q is a crash id", id)
+			}
+		})
+	}
+}
+
+func TestCatalogueNamesEachCodeOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range schema.Catalogue {
+		if seen[c.Code] || c.Doc == "" {
+			t.Errorf("code %q stands twice or has no sentence", c.Code)
+		}
+		seen[c.Code] = true
+	}
+}

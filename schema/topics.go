@@ -1,0 +1,81 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Topics. The processed topic of a signature version is ProcessedTopic(n).
+const (
+	TopicRaw        = "crash.raw"
+	TopicReprocess  = "crash.reprocess"
+	TopicVersions   = "crash.versions"
+	TopicTelemetry  = "crash.telemetry"
+	TopicDeadLetter = "crash.deadletter"
+)
+
+// ProcessedTopic is the topic that signature version n's results go to.
+func ProcessedTopic(n int32) string { return "crash.processed.v" + strconv.Itoa(int(n)) }
+
+// Sizes of records. The client compares a batch before compression with its
+// limit, the broker compares it after: both are set to the same figure.
+const (
+	// MaxRawBytes bounds a raw crash: what does not fit goes to blobs. It
+	// fits a broker's default limit with room for headers.
+	MaxRawBytes = 512 << 10
+	// MaxProcessedBytes bounds a processed crash's value.
+	MaxProcessedBytes = 6 << 20
+	// MaxMessageBytes is max.message.bytes of the topics that carry
+	// processed crashes and dead letters.
+	MaxMessageBytes = 8 << 20
+)
+
+// Topic is a topic with the settings that Aftershock relies on.
+type Topic struct {
+	Name       string
+	Partitions int32
+	Settings   map[string]string
+}
+
+const day = 24 * time.Hour
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// Topics lists every topic but the processed ones, each with its settings;
+// partitions is that of the topics keyed by crash id.
+func Topics(partitions int32) []Topic {
+	large := strconv.Itoa(MaxMessageBytes)
+	return []Topic{
+		{TopicRaw, partitions, map[string]string{
+			"cleanup.policy": "delete", "retention.ms": millis(180 * day),
+			"message.timestamp.type": "CreateTime",
+		}},
+		{TopicReprocess, partitions, map[string]string{"cleanup.policy": "delete", "retention.ms": millis(30 * day)}},
+		// Kept for ever: the only truth about versions. It carries whole rulesets.
+		{TopicVersions, 1, map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": large}},
+		{TopicTelemetry, partitions, map[string]string{
+			"cleanup.policy": "compact,delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
+		}},
+		{TopicDeadLetter, partitions, map[string]string{
+			"cleanup.policy": "delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
+		}},
+	}
+}
+
+// Processed is the topic of signature version n. Its records bear the time of
+// their append: a replay of old crashes must not expire at birth.
+func Processed(n, partitions int32) Topic {
+	return Topic{ProcessedTopic(n), partitions, map[string]string{
+		"cleanup.policy": "delete", "retention.ms": millis(30 * day),
+		"message.timestamp.type": "LogAppendTime", "max.message.bytes": strconv.Itoa(MaxMessageBytes),
+	}}
+}
+
+// Consumer groups.
+
+// ProcessGroup consumes the raw topic for signature version n.
+func ProcessGroup(n int32) string { return fmt.Sprintf("process.v%d", n) }
+
+// SinkGroup consumes version n's processed topic for the named sink.
+func SinkGroup(sink string, n int32) string { return fmt.Sprintf("sink.%s.v%d", sink, n) }
