@@ -1,0 +1,147 @@
+// Package redact decides what leaves: Door removes from a report what must
+// never be stored, Public makes the view of a processed crash that anybody may
+// see.
+//
+// Public copies field by field what the schema calls public, so that a new
+// field stays protected until somebody writes it here. A value of a public
+// annotation must also have the shape of its type, in the registry of today
+// and at the time of processing.
+package redact
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"aftershock/schema"
+)
+
+// Door removes the annotations of class never-store from the map and tells how
+// many there were.
+func Door(annotations map[string]string, registry *schema.Registry) int {
+	removed := 0
+	for name := range annotations {
+		if registry.Lookup(name).Class == schema.ClassNeverStore {
+			delete(annotations, name)
+			removed++
+		}
+	}
+	return removed
+}
+
+// Public returns the public view of a processed crash. The result shares
+// slices with p. It fails only if the view cannot be encoded.
+func Public(p *schema.ProcessedCrash, registry *schema.Registry) (*schema.TelemetryCrash, error) {
+	t := &schema.TelemetryCrash{
+		CrashID:          p.CrashID,
+		ReceivedAt:       p.ReceivedAt,
+		SignatureVersion: p.SignatureVersion,
+		Revision:         p.Revision,
+		Signature:        p.Signature,
+		ProtoSignature:   p.ProtoSignature,
+		SignatureNotes:   p.SignatureNotes,
+		DumpStatus:       p.DumpStatus,
+		OS:               p.System.OS,
+		OSVersion:        p.System.OSVersion,
+		CPUArch:          p.System.CPUArch,
+		CPUInfo:          p.System.CPUInfo,
+		CPUCount:         p.System.CPUCount,
+		Reason:           p.Crash.Reason,
+		UptimeSeconds:    p.Crash.UptimeSeconds,
+		CrashingThread:   p.Crash.CrashingThread,
+		ThreadCount:      int32(len(p.Threads)),
+		Frames:           frames(p),
+		Modules:          modules(p.Modules),
+		MemoryMapCount:   p.MemoryMapCount,
+		ThrottleRule:     p.ThrottleRule,
+		ThrottleRate:     p.ThrottleRate,
+		Notes:            p.Notes,
+	}
+	annotations(t, p.Annotations, registry)
+	return t, stamp(t)
+}
+
+// frames are those of the crashing thread, or of the first one.
+func frames(p *schema.ProcessedCrash) []schema.PublicFrame {
+	crashing := 0
+	if p.Crash.CrashingThread != nil {
+		crashing = int(*p.Crash.CrashingThread)
+	}
+	if crashing < 0 || crashing >= len(p.Threads) {
+		return nil
+	}
+	thread := p.Threads[crashing].Frames
+	out := make([]schema.PublicFrame, len(thread))
+	for i := range thread {
+		f := &thread[i]
+		out[i] = schema.PublicFrame{
+			Trust: f.Trust, Module: f.Module, ModuleOffset: f.ModuleOffset, Function: f.Function,
+			FunctionOffset: f.FunctionOffset, File: f.File, Line: f.Line, Inlines: f.Inlines, Unloaded: f.Unloaded,
+		}
+	}
+	return out
+}
+
+func modules(in []schema.Module) []schema.PublicModule {
+	out := make([]schema.PublicModule, len(in))
+	for i := range in {
+		m := &in[i]
+		out[i] = schema.PublicModule{
+			Filename: m.Filename, Size: m.Size, Version: m.Version, CodeID: m.CodeID,
+			DebugFile: m.DebugFile, DebugID: m.DebugID, Symbols: m.Symbols, SymbolsSHA256: m.SymbolsSHA256,
+		}
+	}
+	return out
+}
+
+// annotations adds the public annotations, and fills the fields that they mean
+// in the order of the registry.
+func annotations(t *schema.TelemetryCrash, in []schema.Annotation, registry *schema.Registry) {
+	public := make(map[string]string)
+	for _, a := range in {
+		if a.Public && registry.Public(a.Name, a.Value) {
+			t.Annotations = append(t.Annotations, schema.PublicAnnotation{Name: a.Name, Value: a.Value})
+			public[a.Name] = a.Value
+		}
+	}
+	for _, name := range registry.Names() {
+		value, ok := public[name]
+		if !ok {
+			continue
+		}
+		switch registry.Lookup(name).Means {
+		case schema.MeansProduct:
+			setOnce(&t.Product, value)
+		case schema.MeansVersion:
+			setOnce(&t.Version, value)
+		case schema.MeansChannel:
+			setOnce(&t.Channel, value)
+		case schema.MeansBuildID:
+			setOnce(&t.BuildID, value)
+		case schema.MeansProcessType:
+			setOnce(&t.ProcessType, value)
+		}
+	}
+}
+
+func setOnce(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// stamp sets the content hash: equal for events that differ only in version,
+// revision or the hash itself.
+func stamp(t *schema.TelemetryCrash) error {
+	content := *t
+	content.SignatureVersion, content.Revision, content.ContentHash = 0, 0, ""
+	content.ReceivedAt = content.ReceivedAt.UTC().Truncate(time.Millisecond)
+	b, err := schema.Encode(&content)
+	if err != nil {
+		return fmt.Errorf("content hash: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	t.ContentHash = hex.EncodeToString(sum[:])
+	return nil
+}

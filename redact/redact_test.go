@@ -1,0 +1,146 @@
+package redact_test
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/avro"
+
+	"aftershock/redact"
+	"aftershock/schema"
+)
+
+func TestDoorRemovesWhatIsNeverStored(t *testing.T) {
+	a := map[string]string{"Email": "jane@example.org", "TelemetryClientId": "c0ffee", "ProductName": "Fenix", "URL": "https://example.org"}
+	if n := redact.Door(a, schema.DefaultRegistry); n != 2 {
+		t.Errorf("removed %d, want 2", n)
+	}
+	if d := cmp.Diff(map[string]string{"ProductName": "Fenix", "URL": "https://example.org"}, a); d != "" {
+		t.Error(d)
+	}
+}
+
+// plant writes a canary, unique to the field, into every string field that the
+// schema does not call public, and lists them.
+func plant(t *testing.T, v reflect.Value, node *avro.SchemaNode, path string, public bool, canaries *[]string) {
+	t.Helper()
+	switch node.Type {
+	case "record":
+		for i := range node.Fields {
+			f := &node.Fields[i]
+			plant(t, fieldByTag(t, v, f.Name), &f.Type, path+"."+f.Name, f.Props["class"] == "public", canaries)
+		}
+	case "array":
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		plant(t, v.Index(0), node.Items, path+"[0]", public, canaries)
+		plant(t, v.Index(1), node.Items, path+"[1]", public, canaries)
+	case "union":
+		v.Set(reflect.New(v.Type().Elem()))
+		for i := range node.Branches {
+			if node.Branches[i].Type != "null" {
+				plant(t, v.Elem(), &node.Branches[i], path, public, canaries)
+			}
+		}
+	case "string":
+		if public {
+			v.SetString("shown")
+			return
+		}
+		canary := fmt.Sprintf("canary%03dx", len(*canaries))
+		*canaries = append(*canaries, canary)
+		v.SetString(canary)
+	}
+}
+
+func fieldByTag(t *testing.T, v reflect.Value, name string) reflect.Value {
+	t.Helper()
+	for i := range v.NumField() {
+		if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("avro"), ","); tag == name {
+			return v.Field(i)
+		}
+	}
+	t.Fatalf("%s has no field %s", v.Type(), name)
+	return reflect.Value{}
+}
+
+func TestNoProtectedFieldIsInThePublicView(t *testing.T) {
+	var root *avro.SchemaNode
+	for _, s := range schema.Schemas() {
+		if s.Subject == "crash.processed-value" {
+			root = avro.MustParse(s.Avsc).Root().ExpandReferences()
+		}
+	}
+	var p schema.ProcessedCrash
+	var canaries []string
+	plant(t, reflect.ValueOf(&p).Elem(), root, "", false, &canaries)
+	if len(canaries) < 20 {
+		t.Fatalf("only %d canaries: the test does not plant what it should", len(canaries))
+	}
+	// What the event claims about a class must not suffice.
+	for i := range p.Annotations {
+		p.Annotations[i].Public = true
+	}
+	thread := int32(1)
+	p.Crash.CrashingThread = &thread
+	pub, err := redact.Public(&p, schema.DefaultRegistry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := schema.Encode(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range canaries {
+		if bytes.Contains(b, []byte(c)) {
+			t.Errorf("the public view holds %s", c)
+		}
+	}
+	if len(pub.Frames) != 2 || pub.Frames[0].Function != "shown" {
+		t.Errorf("the public frames are missing: %+v", pub.Frames)
+	}
+}
+
+func TestPublicAnnotationsFillTheFieldsTheyMean(t *testing.T) {
+	p := schema.ProcessedCrash{ReceivedAt: time.UnixMilli(1).UTC(), Annotations: []schema.Annotation{
+		{Name: "SafeMode", Value: "secret words", Public: true}, // not of its type
+		{Name: "Version", Value: "1.2", Public: false},          // was not public then
+		{Name: "channel", Value: "beta", Public: true},
+		{Name: "prod", Value: "second", Public: true},
+		{Name: "ProductName", Value: "first", Public: true},
+		{Name: "URL", Value: "https://example.org", Public: true}, // is not public now
+	}}
+	pub, err := redact.Public(&p, schema.DefaultRegistry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pub.Product != "first" || pub.Channel != "beta" || pub.Version != "" {
+		t.Errorf("product %q, channel %q, version %q", pub.Product, pub.Channel, pub.Version)
+	}
+	want := []schema.PublicAnnotation{{Name: "channel", Value: "beta"}, {Name: "prod", Value: "second"}, {Name: "ProductName", Value: "first"}}
+	if d := cmp.Diff(want, pub.Annotations); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestContentHashIgnoresVersionAndRevision(t *testing.T) {
+	a := schema.ProcessedCrash{CrashID: "x", Signature: "f", SignatureVersion: 1, ReceivedAt: time.UnixMilli(7).UTC()}
+	b, c := a, a
+	b.SignatureVersion, b.Revision = 2, 9
+	c.Signature = "g"
+	var hash [3]string
+	for i, p := range []schema.ProcessedCrash{a, b, c} {
+		pub, err := redact.Public(&p, schema.DefaultRegistry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash[i] = pub.ContentHash
+	}
+	if hash[0] != hash[1] || hash[0] == hash[2] || hash[0] == "" {
+		t.Errorf("hashes %q", hash)
+	}
+}
