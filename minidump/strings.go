@@ -1,0 +1,46 @@
+package minidump
+
+import (
+	"strings"
+	"unicode/utf16"
+)
+
+// utf16At reads a MINIDUMP_STRING: its length in bytes and UTF-16 text.
+// Unpaired surrogates become U+FFFD.
+func (d *Dump) utf16At(rva uint64) (string, bool) {
+	if rva == 0 {
+		return "", false
+	}
+	c := d.cursorAt(rva)
+	n := uint64(c.U32())
+	if n%2 != 0 || n > maxStringBytes {
+		return "", false
+	}
+	b := c.Bytes(n)
+	if c.Err() != nil {
+		return "", false
+	}
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = d.order.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(units)), true
+}
+
+// utf8At reads Crashpad's MinidumpUTF8String: its length in bytes and UTF-8
+// text. Invalid bytes become U+FFFD.
+func (d *Dump) utf8At(rva uint64, limit uint64) (string, bool) {
+	if rva == 0 {
+		return "", false
+	}
+	c := d.cursorAt(rva)
+	n := uint64(c.U32())
+	if n > limit {
+		return "", false
+	}
+	b := c.Bytes(n)
+	if c.Err() != nil {
+		return "", false
+	}
+	return strings.ToValidUTF8(string(b), "\ufffd"), true
+}

@@ -1,0 +1,10 @@
+package stackwalk
+
+// Default limits of [Options]. A real stack overflow with full stack memory
+// has tens of thousands of frames, of which a few thousand tell everything.
+const (
+	DefaultMaxFramesPerThread = 8192
+	DefaultMaxFrames          = 65536
+	DefaultMaxScanWords       = 4 << 20
+	DefaultMaxInlines         = 262144
+)

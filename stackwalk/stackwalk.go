@@ -1,0 +1,160 @@
+package stackwalk
+
+import (
+	"aftershock/breakpad"
+	"aftershock/minidump"
+)
+
+// Symbols answers for one module. Addresses are relative to the module's
+// base. *breakpad.File is one; implementations must be safe for the one
+// goroutine that runs Walk and keep what they hand out valid while the Result
+// is in use.
+type Symbols interface {
+	// Arch is the architecture that register indices of CFI rows are of.
+	Arch() breakpad.Arch
+	// AppendLocations appends the inlined calls at rva, innermost first, and
+	// then the function itself. It appends nothing for an unknown address.
+	AppendLocations(dst []breakpad.Location, rva uint64) []breakpad.Location
+	// HasFunction tells whether rva lies in a function with a name.
+	HasFunction(rva uint64) bool
+	// CFI is the STACK CFI row in force at rva.
+	CFI(rva uint64) (breakpad.CFIRow, bool)
+	// Win is the STACK WIN record of the kind that covers rva.
+	Win(rva uint64, kind breakpad.WinKind) (breakpad.WinRecord, bool)
+}
+
+// SymbolSource hands out the symbols of the module with this index in
+// Dump.Modules, or nil when there are none. Walk calls it at most once a
+// module, and only for modules whose symbols it needs: the symbol outcome of
+// the others is "unused".
+type SymbolSource func(module int) Symbols
+
+// Trust tells how a frame was found, from best to worst.
+type Trust uint8
+
+// The values of Trust. Their String forms are minidump-stackwalk's.
+const (
+	TrustNone         Trust = iota
+	TrustContext            // the thread's registers
+	TrustCFI                // STACK CFI or STACK WIN
+	TrustFramePointer       // the chain of saved frame pointers
+	TrustScan               // a word on the stack that looks like a return address
+)
+
+var trustNames = [...]string{"non", "context", "cfi", "frame_pointer", "scan"}
+
+// String is the name that minidump-stackwalk's JSON uses.
+func (t Trust) String() string { return trustNames[t] }
+
+// End tells why a walk ended where it did. Its text is a stable snake_case code.
+type End string
+
+// The reasons for which a thread's stack ends.
+const (
+	EndDumpThread       End = "dump_thread"        // the thread wrote the dump: not walked
+	EndNoContext        End = "no_context"         // no registers, no frames
+	EndUnsupportedCPU   End = "unsupported_cpu"    // only the context frame
+	EndNoStackMemory    End = "no_stack_memory"    // only the context frame
+	EndNoCaller         End = "no_caller"          // no technique found a caller
+	EndBadInstruction   End = "bad_instruction"    // the caller's instruction pointer lies in the first page
+	EndStackPointerBack End = "stack_pointer_back" // the caller's stack pointer is not above the callee's
+	EndThreadFrameLimit End = "thread_frame_limit" // Options.MaxFramesPerThread
+	EndTotalFrameLimit  End = "total_frame_limit"  // Options.MaxFrames
+	EndScanLimit        End = "scan_limit"         // Options.MaxScanWords
+	EndLocationLimit    End = "location_limit"     // Options.MaxInlines
+)
+
+// Options choose the walker's version and bound its work. The zero value is
+// version 1 with the default limits.
+type Options struct {
+	// Version is the walker version; 0 means the newest. Only 1 exists: exact
+	// parity with minidump-stackwalk 0.27.
+	Version int
+	// MaxFramesPerThread, MaxFrames (of all threads), MaxScanWords (stack words
+	// looked at by scans, of all threads) and MaxInlines (of all frames) are
+	// hard limits; 0 means the Default constant.
+	MaxFramesPerThread int
+	MaxFrames          int
+	MaxScanWords       int
+	MaxInlines         int
+}
+
+// UnloadedHit is an unloaded module that covered a frame's instruction.
+type UnloadedHit struct {
+	Module int    // index in Dump.UnloadedModules
+	Offset uint64 // of the instruction from that module's base
+}
+
+// Frame is one activation record.
+type Frame struct {
+	// Instruction is the address that symbols were looked up with: for the
+	// first frame the instruction pointer, for a caller an address inside the
+	// call instruction.
+	Instruction uint64
+	// Resume is the instruction pointer, unadjusted.
+	Resume uint64
+	// Trust tells how the frame was found.
+	Trust Trust
+	// Module is the index in Dump.Modules, or -1.
+	Module int
+	// HasFunction tells whether symbols know the function; FunctionBase is its
+	// absolute address.
+	HasFunction  bool
+	FunctionBase uint64
+	// Function, File, Line are those of the function the processor was really
+	// in: for a frame with Inlines, File and Line are where the outermost
+	// inlined call stands. Empty and 0 when unknown.
+	Function, File []byte
+	Line           uint32
+	// LineBase is the absolute address at which that line's code starts.
+	LineBase uint64
+	// ParameterSize is the size of the function's stack parameters.
+	ParameterSize uint32
+	// Inlines are the inlined calls at Instruction, innermost first.
+	Inlines []breakpad.Location
+	// Unloaded lists the unloaded modules that cover Instruction when no
+	// loaded module does.
+	Unloaded []UnloadedHit
+	// Registers holds those known in this frame, by the dump's architecture.
+	Registers breakpad.Registers
+}
+
+// ModuleOffset is Instruction relative to the module's base; 0 without one.
+func (f *Frame) ModuleOffset(d *minidump.Dump) uint64 {
+	if f.Module < 0 {
+		return 0
+	}
+	return f.Instruction - d.Modules[f.Module].Base
+}
+
+// FunctionOffset is Instruction relative to the start of the function; 0
+// without one.
+func (f *Frame) FunctionOffset() uint64 {
+	if !f.HasFunction {
+		return 0
+	}
+	return f.Instruction - f.FunctionBase
+}
+
+// Thread is a walked thread.
+type Thread struct {
+	// Index is the thread's index in Dump.Threads.
+	Index int
+	ID    uint32
+	Name  string
+	// Frames is innermost first. Empty when End is EndDumpThread or
+	// EndNoContext.
+	Frames []Frame
+	// End tells why there are no more frames.
+	End End
+}
+
+// Result is what Walk found. It aliases the dump's bytes and the symbols.
+type Result struct {
+	Arch breakpad.Arch
+	// Threads has one entry for each of Dump.Threads, in that order.
+	Threads []Thread
+	// CrashingThread is the index of the thread that crashed or asked for the
+	// dump, -1 when the dump does not say or that thread wrote the dump.
+	CrashingThread int
+}
