@@ -2,7 +2,7 @@ package breakpad
 
 // File is a parsed symbol file. It is immutable and safe for concurrent use.
 type File struct {
-	// OS, DebugID and Name are the MODULE record's fields; empty without one.
+	// OS, DebugID and Name are the MODULE record's fields.
 	OS, DebugID, Name string
 	// CodeID is the INFO CODE_ID record's id, URL the last INFO URL's.
 	CodeID, URL string
@@ -11,17 +11,56 @@ type File struct {
 	badLines int
 	records  int
 
-	names     []byte // every name and program, one after another
-	files     []fileName
-	functions []function
-	lines     []line
-	inlines   []inlineRange
+	names     []byte        // all names, one after another
+	files     []text        // by index, see line.file
+	functions []function    // disjoint, by address
+	lines     []line        // function.lines of each: disjoint, by address
+	inlines   []inlineRange // function.inlines of each: by depth and address
 	origins   []origin
-	publics   []public
-	cfi       []cfiRange
-	rows      []cfiRow
+	publics   []public // by address, one an address
+
+	cfiRanges []cfiRange // disjoint, by address
+	cfiRows   []cfiRow   // cfiRange.rows of each: by address
+	cfiCode   []byte     // programs of rules, see Rules.Code
+	cfiRules  []byte     // entries of rules, see Rules.Entries
 	framedata []WinRecord
 	fpo       []WinRecord
+}
+
+// text is a name in File.names.
+type text struct{ start, size uint32 }
+
+// slice is the part [start, end) of a table.
+type slice struct{ start, end uint32 }
+
+// Ranges are inclusive, so that one can end at the last address.
+type function struct {
+	first, last    uint32
+	parameterSize  uint32
+	name           text
+	lines, inlines slice
+}
+
+type line struct {
+	first, last  uint32
+	number, file uint32 // file is the id until finish makes it an index
+}
+
+type inlineRange struct {
+	depth              uint32
+	first, size        uint32
+	callFile, callLine uint32
+	origin             uint32
+}
+
+type origin struct {
+	name text
+	file uint32 // only in files with the older INLINE form
+}
+
+type public struct {
+	rva, parameterSize uint32
+	name               text
 }
 
 // Arch is the architecture that register indices in CFI rows are of.
@@ -34,3 +73,14 @@ func (f *File) BadLines() int { return f.badLines }
 
 // Records is the number of lines that were understood.
 func (f *File) Records() int { return f.records }
+
+func (f *File) text(t text) []byte {
+	return f.names[t.start : t.start+t.size : t.start+t.size]
+}
+
+func (f *File) fileText(index uint32) []byte {
+	if index == unknown {
+		return nil
+	}
+	return f.text(f.files[index])
+}

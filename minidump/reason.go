@@ -6,3 +6,6 @@ package minidump
 func (d *Dump) CrashReason() string {
 	return ""
 }
+
+// WindowsErrorText names a Windows error.
+func WindowsErrorText(code uint32) string { return "" }

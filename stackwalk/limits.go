@@ -8,3 +8,11 @@ const (
 	DefaultMaxScanWords       = 4 << 20
 	DefaultMaxInlines         = 262144
 )
+
+const (
+	// maxUnloadedHits bounds Frame.Unloaded: Windows keeps the last 64 modules
+	// that a process unloaded.
+	maxUnloadedHits = 64
+	// maxUnloadedChecks bounds the looks at unloaded modules in one Walk.
+	maxUnloadedChecks = 16 << 20
+)

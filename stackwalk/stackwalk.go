@@ -1,6 +1,9 @@
 package stackwalk
 
 import (
+	"errors"
+	"fmt"
+
 	"aftershock/breakpad"
 	"aftershock/minidump"
 )
@@ -53,7 +56,7 @@ type End string
 const (
 	EndDumpThread       End = "dump_thread"        // the thread wrote the dump: not walked
 	EndNoContext        End = "no_context"         // no registers, no frames
-	EndUnsupportedCPU   End = "unsupported_cpu"    // only the context frame
+	EndUnsupportedCPU   End = "unsupported_cpu"    // no frames
 	EndNoStackMemory    End = "no_stack_memory"    // only the context frame
 	EndNoCaller         End = "no_caller"          // no technique found a caller
 	EndBadInstruction   End = "bad_instruction"    // the caller's instruction pointer lies in the first page
@@ -61,7 +64,7 @@ const (
 	EndThreadFrameLimit End = "thread_frame_limit" // Options.MaxFramesPerThread
 	EndTotalFrameLimit  End = "total_frame_limit"  // Options.MaxFrames
 	EndScanLimit        End = "scan_limit"         // Options.MaxScanWords
-	EndLocationLimit    End = "location_limit"     // Options.MaxInlines
+	EndInlineLimit      End = "inline_limit"       // Options.MaxInlines
 )
 
 // Options choose the walker's version and bound its work. The zero value is
@@ -77,6 +80,20 @@ type Options struct {
 	MaxFrames          int
 	MaxScanWords       int
 	MaxInlines         int
+}
+
+// NewestVersion is the highest walker version.
+const NewestVersion = 1
+
+// ErrVersion is wrapped by Options.Check.
+var ErrVersion = errors.New("no such walker version")
+
+// Check refuses a Version that does not exist.
+func (o Options) Check() error {
+	if o.Version < 0 || o.Version > NewestVersion {
+		return fmt.Errorf("walker version %d (newest is %d): %w", o.Version, NewestVersion, ErrVersion)
+	}
+	return nil
 }
 
 // UnloadedHit is an unloaded module that covered a frame's instruction.

@@ -1,11 +1,274 @@
 package stackwalk
 
-import "aftershock/minidump"
+import (
+	"aftershock/breakpad"
+	"aftershock/minidump"
+)
 
-// Walk walks every thread of d. symbols may be nil: no module has any then.
+// Walk walks every thread of d, the crashing one first so that limits meet the
+// others. symbols may be nil: no module has any then.
 //
 // It never fails: a dump without threads (see minidump.Dump.Walkable) gives a
-// Result without threads.
+// Result without threads. An Options.Version that does not exist counts as the
+// newest; callers that take it from outside ask Options.Check.
 func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
-	return &Result{CrashingThread: -1}
+	w := walker{
+		dump: d, source: symbols,
+		symbols: make([]Symbols, len(d.Modules)), asked: make([]bool, len(d.Modules)),
+		maxThreadFrames: orDefault(o.MaxFramesPerThread, DefaultMaxFramesPerThread),
+		framesLeft:      orDefault(o.MaxFrames, DefaultMaxFrames),
+		scanWordsLeft:   orDefault(o.MaxScanWords, DefaultMaxScanWords),
+		inlinesLeft:     orDefault(o.MaxInlines, DefaultMaxInlines),
+		unloadedLeft:    maxUnloadedChecks,
+	}
+	r := &Result{Threads: make([]Thread, len(d.Threads)), CrashingThread: d.CrashingThread()}
+	if d.System != nil {
+		w.os = d.System.OS
+		w.cpu = cpuFor(d.System.CPU)
+	}
+	if w.cpu != nil {
+		r.Arch = w.cpu.arch
+	}
+	if r.CrashingThread >= 0 {
+		r.Threads[r.CrashingThread] = w.thread(r.CrashingThread)
+	}
+	for i := range d.Threads {
+		if i != r.CrashingThread {
+			r.Threads[i] = w.thread(i)
+		}
+	}
+	return r
+}
+
+func orDefault(n, standard int) int {
+	if n <= 0 {
+		return standard
+	}
+	return n
+}
+
+// walker walks the threads of one dump, one after another.
+type walker struct {
+	dump *minidump.Dump
+	cpu  *cpu // nil if not supported
+	os   minidump.OS
+
+	source  SymbolSource
+	symbols []Symbols // by module; meaningful where asked
+	asked   []bool
+
+	maxThreadFrames int
+	framesLeft      int
+	scanWordsLeft   int
+	inlinesLeft     int
+	unloadedLeft    int
+
+	mem       breakpad.Memory // the stack of the thread being walked
+	frames    []Frame         // of that thread
+	locations []breakpad.Location
+	inlines   []breakpad.Location // what Frame.Inlines point into
+}
+
+// thread walks one thread.
+func (w *walker) thread(index int) Thread {
+	t := &w.dump.Threads[index]
+	out := Thread{Index: index, ID: t.ID, Name: t.Name}
+	if w.dump.WroteDump(index) {
+		out.End = EndDumpThread
+		return out
+	}
+	context := t.Context
+	if e := w.dump.Exception; e != nil && e.ThreadID == t.ID && e.Context != nil {
+		context = e.Context
+	}
+	switch {
+	case w.cpu == nil:
+		out.End = EndUnsupportedCPU
+		return out
+	case context == nil:
+		out.End = EndNoContext
+		return out
+	}
+	w.frames = nil
+	out.End = w.walk(t, context)
+	out.Frames = w.frames
+	w.framesLeft -= len(w.frames)
+	return out
+}
+
+// walk fills w.frames and answers why it ended.
+func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
+	if w.framesLeft <= 0 {
+		return EndTotalFrameLimit
+	}
+	first := Frame{Trust: TrustContext}
+	for r := range w.cpu.arch.RegisterNames() {
+		first.Registers.Set(breakpad.Register(r), context.Registers[r])
+	}
+	first.Resume, _ = first.Registers.Get(w.cpu.arch.PC())
+	first.Instruction = first.Resume
+	if !w.symbolicate(&first) {
+		return EndInlineLimit
+	}
+	w.frames = append(w.frames, first)
+	sp, _ := first.Registers.Get(w.cpu.arch.SP())
+	if !w.setStack(t, sp) {
+		return EndNoStackMemory
+	}
+	for {
+		if len(w.frames) >= w.maxThreadFrames {
+			return EndThreadFrameLimit
+		}
+		if len(w.frames) >= w.framesLeft {
+			return EndTotalFrameLimit
+		}
+		var caller Frame
+		if end := w.caller(&caller); end != "" {
+			return end
+		}
+		w.frames = append(w.frames, caller)
+	}
+}
+
+// setStack chooses the memory that the walk reads: the thread's stack, or the
+// region that holds the stack pointer if that is another one. It answers false
+// if there is none.
+func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
+	const probe = 8 // bytes, on 32-bit CPUs as well
+	region := t.Stack
+	if len(region.Bytes) == 0 {
+		region, _ = w.dump.Memory.Find(t.StackBase)
+	}
+	if !region.Contains(sp, probe) {
+		if other, ok := w.dump.Memory.Find(sp); ok {
+			region = other
+		}
+	}
+	size := uint64(len(region.Bytes))
+	if size == 0 || region.Base+size-1 < region.Base {
+		return false
+	}
+	w.mem = breakpad.Memory{Base: region.Base, Bytes: region.Bytes, BigEndian: w.dump.Header.BigEndian}
+	return true
+}
+
+// caller finds the caller of the last frame, or why there is none. Parity: what
+// the first technique that finds something finds is taken; when it turns out to
+// be no good the walk ends, and no other technique is tried.
+func (w *walker) caller(caller *Frame) End {
+	callee := &w.frames[len(w.frames)-1]
+	regs := &caller.Registers
+	switch {
+	case w.cfi(callee, regs):
+		caller.Trust = TrustCFI
+	case w.try(regs, w.cpu.framePointer, callee):
+		caller.Trust = TrustFramePointer
+	case w.try(regs, w.cpu.scan, callee):
+		caller.Trust = TrustScan
+	case w.scanWordsLeft <= 0:
+		return EndScanLimit
+	default:
+		return EndNoCaller
+	}
+	// A return to the null page is how stacks are made to end. Real callers
+	// have their frames above; this also makes every walk finite.
+	pc, sp := w.cpu.arch.PC(), w.cpu.arch.SP()
+	ip := regs.Values[pc]
+	if ip < lowestInstruction {
+		return EndBadInstruction
+	}
+	if regs.Values[sp] <= callee.Registers.Values[sp] {
+		return EndStackPointerBack
+	}
+	caller.Resume = ip
+	caller.Instruction = ip - w.cpu.callBytes
+	if !w.symbolicate(caller) {
+		return EndInlineLimit
+	}
+	return ""
+}
+
+func (w *walker) try(regs *breakpad.Registers, technique func(*walker, *Frame, *breakpad.Registers) bool, callee *Frame) bool {
+	*regs = breakpad.Registers{}
+	return technique(w, callee, regs)
+}
+
+// cfi unwinds with the STACK WIN or STACK CFI records at the callee's
+// instruction: framedata before FPO, and STACK CFI when the record that there
+// is fails.
+func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
+	if _, ok := callee.Registers.Get(w.cpu.arch.SP()); !ok || callee.Module < 0 {
+		return false
+	}
+	symbols := w.symbolsOf(callee.Module)
+	if symbols == nil || symbols.Arch() != w.cpu.arch {
+		return false
+	}
+	rva := callee.Instruction - w.dump.Modules[callee.Module].Base
+	if w.cpu.arch == breakpad.X86 {
+		record, ok := symbols.Win(rva, breakpad.WinFrameData)
+		if !ok {
+			record, ok = symbols.Win(rva, breakpad.WinFPO)
+		}
+		if ok {
+			params, first := w.grandCalleeParameters()
+			w.forward(callee, caller)
+			if record.Eval(&callee.Registers, caller, &w.mem, params, first) {
+				return true
+			}
+		}
+	}
+	row, ok := symbols.CFI(rva)
+	if !ok {
+		return false
+	}
+	w.forward(callee, caller)
+	return row.Rules.Eval(w.cpu.arch, &callee.Registers, caller, &w.mem)
+}
+
+// forward gives the caller the registers that a call preserves.
+func (w *walker) forward(callee *Frame, caller *breakpad.Registers) {
+	*caller = callee.Registers
+	caller.Valid &= w.cpu.calleeSaved
+}
+
+// grandCalleeParameters is the size of the parameters that the last frame
+// pushed for the function it called, which still lie on its stack. first is
+// true when it called none.
+func (w *walker) grandCalleeParameters() (size uint32, first bool) {
+	if len(w.frames) < 2 {
+		return 0, true
+	}
+	return w.frames[len(w.frames)-2].ParameterSize, false
+}
+
+// returnAddress tells whether a word on the stack looks like one: the call
+// before it lies in a module and, if that has symbols, in a function they
+// name.
+func (w *walker) returnAddress(word uint64) bool {
+	w.scanWordsLeft--
+	if w.scanWordsLeft < 0 || !w.cpu.addressOK(word) {
+		return false
+	}
+	call := word - 1 // of every CPU: the call may be the function's last instruction
+	if call == 0 {
+		return false
+	}
+	module, ok := w.dump.ModuleAt(call)
+	if !ok {
+		return false
+	}
+	symbols := w.symbolsOf(module)
+	return symbols == nil || symbols.HasFunction(call-w.dump.Modules[module].Base)
+}
+
+// symbolsOf asks the source once a module.
+func (w *walker) symbolsOf(module int) Symbols {
+	if !w.asked[module] {
+		w.asked[module] = true
+		if w.source != nil {
+			w.symbols[module] = w.source(module)
+		}
+	}
+	return w.symbols[module]
 }

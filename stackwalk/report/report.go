@@ -3,8 +3,6 @@
 package report
 
 import (
-	"io"
-
 	"aftershock/minidump"
 	"aftershock/stackwalk"
 )
@@ -29,9 +27,10 @@ type Input struct {
 	Symbols []SymbolStatus
 }
 
-// JSON writes one document in the schema of minidump-stackwalk 0.27's --json,
-// indented by two spaces. Fields that this package does not know are null.
-func JSON(w io.Writer, in Input) error { return nil }
-
-// Human writes the report that a person debugging the crash wants to read.
-func Human(w io.Writer, in Input) error { return nil }
+// status is the status of a module.
+func (in *Input) status(module int) SymbolStatus {
+	if module >= len(in.Symbols) {
+		return SymbolsUnused
+	}
+	return in.Symbols[module]
+}

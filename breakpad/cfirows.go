@@ -1,0 +1,234 @@
+package breakpad
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// cfiRange is an INIT record with its rows.
+type cfiRange struct {
+	first, last uint32
+	rows        slice // of File.cfiRows
+}
+
+// cfiRow holds from rva to the next row of its range.
+type cfiRow struct {
+	rva     uint32
+	entries slice // of File.cfiRules; empty for rules that make no sense
+}
+
+// cfiRecord is the distinct text of INIT or delta records, compiled.
+type cfiRecord struct {
+	text  string
+	rules []cfiRule
+	ok    bool
+}
+
+type cfiRule struct {
+	target  byte
+	program uint32
+}
+
+type cfiInit struct {
+	first, last uint32
+	record      uint32
+	deltas      slice
+}
+
+type cfiDelta struct {
+	rva    uint32
+	record uint32
+}
+
+// cfi reads "STACK CFI INIT address size rules" and the "STACK CFI address
+// rules" that follow it.
+func (p *parser) cfi(f *fields) bool {
+	if f.keyword("INIT") {
+		p.section = sectionNone
+		rva, size := f.rva(), f.hex(8)
+		if f.bad {
+			return false
+		}
+		p.section = sectionCFI
+		n := uint32(len(p.cfiDeltas))
+		p.cfiInits = append(p.cfiInits, cfiInit{
+			first: uint32(rva), last: uint32(min(rva+max(size, 1)-1, maxRVA)),
+			record: p.cfiRecord(f.name()), deltas: slice{n, n},
+		})
+		if size == 0 { // covers nothing, but takes the deltas after it
+			p.cfiInits[len(p.cfiInits)-1].record = unknown
+		}
+		return true
+	}
+	if p.section != sectionCFI {
+		return false
+	}
+	rva := f.rva()
+	if f.bad {
+		return false
+	}
+	p.cfiDeltas = append(p.cfiDeltas, cfiDelta{uint32(rva), p.cfiRecord(f.name())})
+	p.cfiInits[len(p.cfiInits)-1].deltas.end++
+	return true
+}
+
+// cfiRecord answers the index of the record with this text.
+func (p *parser) cfiRecord(rules []byte) uint32 {
+	rules = bytes.TrimRight(rules, " \t")
+	if at, ok := p.cfiRecordAt[string(rules)]; ok {
+		return at
+	}
+	at := uint32(len(p.cfiRecords))
+	r := cfiRecord{text: string(rules)}
+	r.rules, r.ok = p.compileRules(rules)
+	p.cfiRecords = append(p.cfiRecords, r)
+	p.cfiRecordAt[r.text] = at
+	return at
+}
+
+// compileRules takes "reg: expression reg: expression ..." apart. A record
+// that does not start with a register, or has a rule without expression, is
+// unusable as a whole. Rules for unknown registers are ignored.
+func (p *parser) compileRules(rules []byte) ([]cfiRule, bool) {
+	var out []cfiRule
+	tokens := bytes.Fields(rules)
+	if len(tokens) == 0 {
+		return nil, false
+	}
+	for len(tokens) > 0 {
+		name, isTarget := bytes.CutSuffix(tokens[0], []byte(":"))
+		if !isTarget {
+			return nil, false
+		}
+		end := 1
+		for end < len(tokens) && !bytes.HasSuffix(tokens[end], []byte(":")) {
+			end++
+		}
+		if end == 1 {
+			return nil, false
+		}
+		expression := tokens[1:end]
+		tokens = tokens[end:]
+		var target byte
+		switch string(name) {
+		case ".cfa":
+			target = ruleCFA
+		case ".ra":
+			target = ruleRA
+		default:
+			r, ok := p.file.arch.Register(string(bytes.TrimPrefix(name, []byte("$"))))
+			if !ok {
+				continue
+			}
+			target = byte(r)
+		}
+		out = append(out, cfiRule{target, p.programs.rule(expression, target == ruleCFA)})
+	}
+	return out, true
+}
+
+// rowBuilder is the rules in force while the records of a range are applied.
+type rowBuilder struct {
+	programs [256]uint32 // by target; 0 for none
+	ok       bool
+	buf      []byte
+}
+
+func (b *rowBuilder) apply(r *cfiRecord) {
+	b.ok = b.ok && r.ok
+	for _, rule := range r.rules {
+		b.programs[rule.target] = rule.program
+	}
+}
+
+// entries encodes the rules in force, see Rules.Entries; empty if they cannot
+// be evaluated.
+func (b *rowBuilder) entries() []byte {
+	b.buf = b.buf[:0]
+	if !b.ok || b.programs[ruleCFA] == 0 || b.programs[ruleRA] == 0 {
+		return b.buf
+	}
+	add := func(target int) {
+		if program := b.programs[target]; program != 0 {
+			b.buf = binary.LittleEndian.AppendUint32(append(b.buf, byte(target)), program)
+		}
+	}
+	add(ruleCFA)
+	add(ruleRA)
+	for target := range MaxRegisters {
+		add(target)
+	}
+	return b.buf
+}
+
+// finishCFI turns records into rows. Every row stands for itself, so that a
+// lookup is two binary searches; rows with equal rules share them.
+func (p *parser) finishCFI() {
+	f := p.file
+	f.cfiCode = p.programs.code
+	inits := p.cfiInits[:0]
+	for _, in := range p.cfiInits {
+		if in.record != unknown {
+			inits = append(inits, in)
+		}
+	}
+	inits = disjoint(inits, func(in *cfiInit) (uint32, uint32) { return in.first, in.last })
+	shared := map[string]slice{}
+	f.cfiRanges = make([]cfiRange, 0, len(inits))
+	f.cfiRows = make([]cfiRow, 0, len(inits)+len(p.cfiDeltas))
+	for _, in := range inits {
+		b := rowBuilder{ok: true}
+		b.apply(&p.cfiRecords[in.record])
+		deltas := p.cfiDeltas[in.deltas.start:in.deltas.end]
+		slices.SortStableFunc(deltas, func(x, y cfiDelta) int {
+			return cmp.Or(cmp.Compare(x.rva, y.rva), strings.Compare(p.cfiRecords[x.record].text, p.cfiRecords[y.record].text))
+		})
+		rows := slice{start: uint32(len(f.cfiRows))}
+		row := func(rva uint32) {
+			entries := b.entries()
+			at, ok := shared[string(entries)]
+			if !ok {
+				at = slice{uint32(len(f.cfiRules)), uint32(len(f.cfiRules) + len(entries))}
+				f.cfiRules = append(f.cfiRules, entries...)
+				shared[string(entries)] = at
+			}
+			f.cfiRows = append(f.cfiRows, cfiRow{rva, at})
+		}
+		next := 0
+		for ; next < len(deltas) && deltas[next].rva <= in.first; next++ {
+			b.apply(&p.cfiRecords[deltas[next].record])
+		}
+		row(in.first)
+		for next < len(deltas) {
+			rva := deltas[next].rva
+			for ; next < len(deltas) && deltas[next].rva == rva; next++ {
+				b.apply(&p.cfiRecords[deltas[next].record])
+			}
+			row(rva)
+		}
+		rows.end = uint32(len(f.cfiRows))
+		f.cfiRanges = append(f.cfiRanges, cfiRange{in.first, in.last, rows})
+	}
+}
+
+// CFI is the STACK CFI row in force at rva.
+func (f *File) CFI(rva uint64) (CFIRow, bool) {
+	if rva > maxRVA {
+		return CFIRow{}, false
+	}
+	addr := uint32(rva)
+	i := searchLast(f.cfiRanges, func(r *cfiRange) uint32 { return r.last }, addr)
+	if i == len(f.cfiRanges) || f.cfiRanges[i].first > addr {
+		return CFIRow{}, false
+	}
+	r := &f.cfiRanges[i]
+	rows := f.cfiRows[r.rows.start:r.rows.end]
+	at := rows[searchFirst(rows, func(row *cfiRow) uint32 { return row.rva }, addr)-1].entries
+	return CFIRow{
+		InitRVA: uint64(r.first),
+		Rules:   Rules{Entries: f.cfiRules[at.start:at.end:at.end], Code: f.cfiCode},
+	}, true
+}

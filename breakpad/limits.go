@@ -1,0 +1,26 @@
+package breakpad
+
+import "errors"
+
+// Limits on what a symbol file may make the reader keep or do.
+const (
+	// maxLineBytes is the longest line that is read; longer ones are skipped
+	// and counted. C++ names of 82 KB have been seen; minidump-stackwalk's
+	// limit is 160 KiB.
+	maxLineBytes = 160 << 10
+	// maxNameBytes bounds all names of a file together: offsets are 32 bits.
+	maxNameBytes = 1<<32 - 1
+	// maxInlineDepth is the deepest nest of inlined calls that is followed.
+	maxInlineDepth = 512
+	// maxProgramTokens bounds one STACK CFI rule or STACK WIN program. The
+	// longest of Windows' and glibc's have some 40.
+	maxProgramTokens = 512
+	// maxProgramStack bounds the operands that wait in an evaluation.
+	maxProgramStack = 64
+	// maxProgramVariables bounds the variables of a STACK WIN program, with the
+	// twelve predefined ones.
+	maxProgramVariables = 64
+)
+
+// ErrNameLimit: the names of the file together exceed what can be kept.
+var ErrNameLimit = errors.New("names exceed 4 GiB")

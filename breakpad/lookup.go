@@ -1,0 +1,184 @@
+package breakpad
+
+// AppendLocations appends the inlined calls at rva, innermost first, and then
+// the function itself. It appends nothing when no FUNC and no PUBLIC record
+// covers rva. It does not allocate when dst has room.
+func (f *File) AppendLocations(dst []Location, rva uint64) []Location {
+	if rva > maxRVA {
+		return dst
+	}
+	addr := uint32(rva)
+	fn := f.functionAt(addr)
+	if fn == nil {
+		if pub := f.publicAt(addr); pub != nil {
+			dst = append(dst, Location{
+				Function: f.text(pub.name), FunctionRVA: uint64(pub.rva), ParameterSize: pub.parameterSize,
+			})
+		}
+		return dst
+	}
+	start := len(dst)
+	real := Location{Function: f.text(fn.name), FunctionRVA: uint64(fn.first), ParameterSize: f.parameterSize(fn, addr)}
+	// An INLINE record names the callee and where the call stands, which is in
+	// the function one level up. The line record is the place in the deepest.
+	in := f.inlineAt(fn, 0, addr)
+	if in == nil {
+		f.setLine(&real, fn, addr)
+		return append(dst, real)
+	}
+	real.setCall(f, in, nil)
+	for depth := uint32(1); in != nil; depth++ {
+		next := f.inlineAt(fn, depth, addr)
+		if in.origin != unknown {
+			callee := Location{Function: f.text(f.origins[in.origin].name), FunctionRVA: uint64(in.first), Inline: true}
+			if next != nil {
+				callee.setCall(f, next, in)
+			} else {
+				f.setLine(&callee, fn, addr)
+			}
+			dst = append(dst, callee)
+		}
+		in = next
+	}
+	// They came outermost first.
+	for i, j := start, len(dst)-1; i < j; i, j = i+1, j-1 {
+		dst[i], dst[j] = dst[j], dst[i]
+	}
+	return append(dst, real)
+}
+
+// setCall sets the place of the call that in describes. The older form of
+// INLINE does not name its file: then it is where the calling function was
+// declared, which is known for inlined ones (caller).
+func (l *Location) setCall(f *File, in, caller *inlineRange) {
+	file := f.fileText(in.callFile)
+	if file == nil && caller != nil && caller.origin != unknown {
+		file = f.fileText(f.origins[caller.origin].file)
+	}
+	if file == nil {
+		return
+	}
+	l.File, l.Line, l.LineRVA = file, in.callLine, uint64(in.first)
+}
+
+// setLine sets file and line of the line record that covers addr.
+func (f *File) setLine(l *Location, fn *function, addr uint32) {
+	lines := f.lines[fn.lines.start:fn.lines.end]
+	i := searchLast(lines, func(l *line) uint32 { return l.last }, addr)
+	if i == len(lines) || lines[i].first > addr || lines[i].file == unknown {
+		return
+	}
+	l.File, l.Line, l.LineRVA = f.fileText(lines[i].file), lines[i].number, uint64(lines[i].first)
+}
+
+// HasFunction tells whether rva lies in a function with a name. Scans ask it
+// for every word that might be a return address.
+func (f *File) HasFunction(rva uint64) bool {
+	if rva > maxRVA {
+		return false
+	}
+	if fn := f.functionAt(uint32(rva)); fn != nil {
+		return fn.name.size > 0
+	}
+	pub := f.publicAt(uint32(rva))
+	return pub != nil && pub.name.size > 0
+}
+
+func (f *File) functionAt(addr uint32) *function {
+	i := searchLast(f.functions, func(fn *function) uint32 { return fn.last }, addr)
+	if i == len(f.functions) || f.functions[i].first > addr {
+		return nil
+	}
+	return &f.functions[i]
+}
+
+// publicAt is the nearest PUBLIC record at or before addr, unless a FUNC
+// starts between the two: then addr lies in some function after that one.
+func (f *File) publicAt(addr uint32) *public {
+	// The number of records at or before addr.
+	i := searchFirst(f.publics, func(p *public) uint32 { return p.rva }, addr)
+	if i == 0 {
+		return nil
+	}
+	pub := &f.publics[i-1]
+	if j := searchFirst(f.functions, func(fn *function) uint32 { return fn.first }, addr); j > 0 && pub.rva <= f.functions[j-1].first {
+		return nil
+	}
+	return pub
+}
+
+// parameterSize prefers what STACK WIN says over the FUNC record.
+func (f *File) parameterSize(fn *function, addr uint32) uint32 {
+	for _, kind := range [...]WinKind{WinFrameData, WinFPO} {
+		if w, ok := f.Win(uint64(addr), kind); ok {
+			return w.ParameterSize
+		}
+	}
+	return fn.parameterSize
+}
+
+// inlineAt finds the inlined call of a depth that covers addr. Parity: only
+// the range that starts nearest before addr is tried, so that one that ended
+// early (or has no size) hides an outer one.
+func (f *File) inlineAt(fn *function, depth, addr uint32) *inlineRange {
+	ranges := f.inlines[fn.inlines.start:fn.inlines.end]
+	key := uint64(depth)<<32 | uint64(addr)
+	lo, hi := 0, len(ranges)
+	for lo < hi { // the number of ranges at or before (depth, addr)
+		mid := int(uint(lo+hi) >> 1)
+		if uint64(ranges[mid].depth)<<32|uint64(ranges[mid].first) <= key {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 {
+		return nil
+	}
+	in := &ranges[lo-1]
+	if in.depth != depth || uint64(addr) >= uint64(in.first)+uint64(in.size) {
+		return nil
+	}
+	return in
+}
+
+// Win is the STACK WIN record of the kind that covers rva.
+func (f *File) Win(rva uint64, kind WinKind) (WinRecord, bool) {
+	records := f.framedata
+	if kind == WinFPO {
+		records = f.fpo
+	}
+	i := searchFirst(records, func(w *WinRecord) uint64 { return w.RVA }, rva)
+	if i == 0 || rva-records[i-1].RVA >= records[i-1].Size {
+		return WinRecord{}, false
+	}
+	return records[i-1], true
+}
+
+// searchLast is the first index whose last is at or after addr.
+func searchLast[T any](table []T, last func(*T) uint32, addr uint32) int {
+	lo, hi := 0, len(table)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if last(&table[mid]) < addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// searchFirst is the number of entries whose first is at or before addr.
+func searchFirst[T any, A uint32 | uint64](table []T, first func(*T) A, addr A) int {
+	lo, hi := 0, len(table)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if first(&table[mid]) <= addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}

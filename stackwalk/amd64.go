@@ -1,0 +1,119 @@
+package stackwalk
+
+import (
+	"aftershock/breakpad"
+	"aftershock/minidump"
+)
+
+// Register indices, as breakpad.AMD64 numbers them.
+const (
+	rbx breakpad.Register = 3
+	rbp breakpad.Register = 6
+	rsp breakpad.Register = 7
+	r12 breakpad.Register = 12
+	r13 breakpad.Register = 13
+	r14 breakpad.Register = 14
+	r15 breakpad.Register = 15
+	rip breakpad.Register = 16
+)
+
+var amd64 = cpu{
+	arch: breakpad.AMD64,
+	// System V ABI: rbx, rbp, r12 to r15. Parity: Windows preserves rdi and rsi
+	// as well, the reference does not.
+	calleeSaved:  1<<rbx | 1<<rbp | 1<<r12 | 1<<r13 | 1<<r14 | 1<<r15,
+	callBytes:    1,
+	framePointer: amd64FramePointer,
+	scan:         amd64Scan,
+	addressOK:    amd64AddressOK,
+}
+
+// amd64FramePointer follows rbp, which points at the caller's rbp with the
+// return address above it.
+//
+// Windows code may set rbp up to 240 bytes below that place, in steps of 16
+// (x64 unwind information, UNWIND_INFO.FrameOffset), so there sixteen places
+// are tried.
+func amd64FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool {
+	bp, bpOK := callee.Registers.Get(rbp)
+	sp, spOK := callee.Registers.Get(rsp)
+	if !bpOK || !spOK || bp >= ^uint64(0)-16 {
+		return false
+	}
+	places := uint64(1)
+	if w.os == minidump.Windows {
+		places = 16
+	}
+	for k := range places {
+		at := bp + 16*k
+		callerIP, ipOK := w.mem.Uint64(at + 8)
+		callerBP, bpOK := w.mem.Uint64(at)
+		if !ipOK || !bpOK {
+			return false
+		}
+		callerSP := at + 16
+		if callerSP <= bp || callerBP < callerSP {
+			continue // the caller's frame lies above
+		}
+		if _, ok := w.mem.Uint64(callerBP); !ok {
+			return false
+		}
+		if !amd64Canonical(callerIP) || callerSP <= sp {
+			continue
+		}
+		if _, ok := w.mem.Uint64(callerSP); !ok {
+			continue
+		}
+		caller.Set(rip, callerIP)
+		caller.Set(rsp, callerSP)
+		caller.Set(rbp, callerBP)
+		return true
+	}
+	return false
+}
+
+// amd64Scan takes the first word that looks like a return address. It also
+// recovers rbp: either the callee pushed it right below the return address and
+// rbp still points there, or rbp already points into the caller's frame.
+func amd64Scan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
+	sp, ok := callee.Registers.Get(rsp)
+	if !ok {
+		return false
+	}
+	bp, bpOK := callee.Registers.Get(rbp)
+	for i := range scanWords(callee) {
+		at := sp + 8*uint64(i)
+		ip, ok := w.mem.Uint64(at)
+		if !ok {
+			return false
+		}
+		if !w.returnAddress(ip) {
+			continue
+		}
+		callerSP := at + 8
+		caller.Set(rip, ip)
+		caller.Set(rsp, callerSP)
+		if !bpOK || i == 0 {
+			return true
+		}
+		saved, _ := w.mem.Uint64(at - 8)
+		switch {
+		case bp == at-8 && saved > at && saved-(at-8) <= maxFrameGap:
+			if _, ok := w.mem.Uint64(saved); ok {
+				caller.Set(rbp, saved)
+			}
+		case bp >= callerSP:
+			caller.Set(rbp, bp)
+		}
+		return true
+	}
+	return false
+}
+
+func amd64AddressOK(addr uint64) bool { return addr != 0 && amd64Canonical(addr) }
+
+// amd64Canonical tells whether bits 47 to 63 are equal, as every address has it
+// with four-level page tables.
+func amd64Canonical(addr uint64) bool {
+	return addr <= 0x7fff_ffff_ffff || addr >= 0xffff_8000_0000_0000
+}

@@ -1,0 +1,57 @@
+package stackwalk
+
+import (
+	"aftershock/breakpad"
+	"aftershock/minidump"
+)
+
+// cpu is what the shared loop needs to know of an architecture. Each has a
+// file of its own with its functions in the order of these fields.
+type cpu struct {
+	arch breakpad.Arch
+	// calleeSaved is the set of registers that a call preserves.
+	calleeSaved uint64
+	// callBytes is how far before a return address the call surely is.
+	callBytes uint64
+	// framePointer finds the caller by the frame pointer; it sets only
+	// registers that it knows.
+	framePointer func(w *walker, callee *Frame, caller *breakpad.Registers) bool
+	// scan finds the caller by looking for a return address on the stack.
+	scan func(w *walker, callee *Frame, caller *breakpad.Registers) bool
+	// addressOK tells whether an address can be an instruction's, by its bits.
+	addressOK func(addr uint64) bool
+}
+
+// cpuFor answers nil for a CPU that is not walked.
+func cpuFor(c minidump.CPU) *cpu {
+	switch c {
+	case minidump.CPUX86:
+		return &x86
+	case minidump.CPUAMD64:
+		return &amd64
+	default:
+		return nil
+	}
+}
+
+// Distances that the heuristics of all architectures share.
+const (
+	// A scan looks at scanWordsFar words when the callee is surely right, for
+	// its frame may be large, else at scanWordsNear, for the more it looks at
+	// the likelier it finds a stale address.
+	scanWordsFar  = 160
+	scanWordsNear = 40
+	// lowestInstruction: nothing runs in the first page, which systems keep
+	// unmapped to catch null pointers.
+	lowestInstruction = 4096
+	// maxFrameGap is the farthest that a saved frame pointer of the caller may
+	// point above where it was saved.
+	maxFrameGap = 128 << 10
+)
+
+func scanWords(callee *Frame) int {
+	if callee.Trust == TrustContext || callee.Trust == TrustCFI {
+		return scanWordsFar
+	}
+	return scanWordsNear
+}

@@ -1,0 +1,56 @@
+package stackwalk
+
+// symbolicate fills the frame's module, function, line and inlined calls. It
+// answers false when the inlined calls exceed the limit.
+func (w *walker) symbolicate(f *Frame) bool {
+	module, ok := w.dump.ModuleAt(f.Instruction)
+	if !ok {
+		f.Module = -1
+		f.Unloaded = w.unloadedAt(f.Instruction)
+		return true
+	}
+	f.Module = module
+	symbols := w.symbolsOf(module)
+	if symbols == nil {
+		return true
+	}
+	base := w.dump.Modules[module].Base
+	w.locations = symbols.AppendLocations(w.locations[:0], f.Instruction-base)
+	n := len(w.locations)
+	if n == 0 {
+		return true
+	}
+	if w.inlinesLeft -= n - 1; w.inlinesLeft < 0 {
+		return false
+	}
+	l := &w.locations[n-1]
+	f.HasFunction = true
+	f.Function, f.FunctionBase = l.Function, base+l.FunctionRVA
+	f.File, f.Line = l.File, l.Line
+	if len(l.File) > 0 {
+		f.LineBase = base + l.LineRVA
+	}
+	f.ParameterSize = l.ParameterSize
+	if n > 1 {
+		// Growing w.inlines leaves what earlier frames point at in place.
+		start := len(w.inlines)
+		w.inlines = append(w.inlines, w.locations[:n-1]...)
+		f.Inlines = w.inlines[start:len(w.inlines):len(w.inlines)]
+	}
+	return true
+}
+
+// unloadedAt lists the unloaded modules that cover addr; they may overlap.
+func (w *walker) unloadedAt(addr uint64) []UnloadedHit {
+	var hits []UnloadedHit
+	for i := range w.dump.UnloadedModules {
+		if w.unloadedLeft--; w.unloadedLeft < 0 || len(hits) == maxUnloadedHits {
+			break
+		}
+		m := &w.dump.UnloadedModules[i]
+		if addr >= m.Base && addr-m.Base < m.Size {
+			hits = append(hits, UnloadedHit{Module: i, Offset: addr - m.Base})
+		}
+	}
+	return hits
+}

@@ -1,0 +1,78 @@
+package stackwalk
+
+import "aftershock/breakpad"
+
+const (
+	eip = breakpad.X86EIP
+	esp = breakpad.X86ESP
+	ebp = breakpad.X86EBP
+)
+
+var x86 = cpu{
+	arch:         breakpad.X86,
+	calleeSaved:  1<<ebp | 1<<breakpad.X86EBX | 1<<breakpad.X86EDI | 1<<breakpad.X86ESI,
+	callBytes:    1,
+	framePointer: x86FramePointer,
+	scan:         x86Scan,
+	addressOK:    x86AddressOK,
+}
+
+// x86FramePointer follows ebp, which points at the caller's ebp with the
+// return address above it.
+func x86FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool {
+	bp, ok := callee.Registers.Get(ebp)
+	if !ok || bp >= 1<<32-1-8 {
+		return false
+	}
+	callerIP, ipOK := w.mem.Uint32(bp + 4)
+	callerBP, bpOK := w.mem.Uint32(bp)
+	if !ipOK || !bpOK {
+		return false
+	}
+	caller.Set(eip, uint64(callerIP))
+	caller.Set(esp, bp+8)
+	caller.Set(ebp, uint64(callerBP))
+	return true
+}
+
+// x86Scan takes the first word that looks like a return address. It also
+// recovers ebp: the word below may be the caller's, saved; else the callee's
+// may already point into the caller's frame.
+func x86Scan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
+	sp, ok := callee.Registers.Get(esp)
+	if !ok {
+		return false
+	}
+	bp, bpOK := callee.Registers.Get(ebp)
+	for i := range scanWords(callee) {
+		at := sp + 4*uint64(i)
+		ip, ok := w.mem.Uint32(at)
+		if !ok {
+			return false
+		}
+		if !w.returnAddress(uint64(ip)) {
+			continue
+		}
+		callerSP := at + 4
+		caller.Set(eip, uint64(ip))
+		caller.Set(esp, callerSP)
+		if i == 0 {
+			return true
+		}
+		word, _ := w.mem.Uint32(at - 4)
+		saved := uint64(word)
+		if saved > at && saved-(at-4) <= maxFrameGap {
+			if _, ok := w.mem.Uint32(saved); ok {
+				caller.Set(ebp, saved)
+			}
+		} else if bpOK && bp >= callerSP {
+			if _, ok := w.mem.Uint32(bp); ok {
+				caller.Set(ebp, bp)
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func x86AddressOK(addr uint64) bool { return addr != 0 }
