@@ -1,0 +1,81 @@
+// Package clickhouse keeps processed crashes in ClickHouse tables for analysts:
+// what is public in the database aftershock, the rest in aftershock_protected.
+//
+// Rows are idempotent (see migrations/0002_crashes.sql), so that delivery at
+// least once shows every crash exactly once. Which signature version the views
+// show is the activation of the versions log, projected by Activate.
+//
+// It speaks ClickHouse's HTTP interface, the embedded server's and a real one's.
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"aftershock/schema"
+)
+
+// Name of the sink.
+const Name = "clickhouse"
+
+// DB is a connection pool to one ClickHouse. It is safe for concurrent use.
+type DB struct {
+	conn driver.Conn
+	// Annotations is the registry that the public rows are made with.
+	Annotations *schema.Registry
+}
+
+// Open returns the database at an HTTP URL, http://[user:password@]host:port.
+// It connects when it is first used.
+func Open(url string, annotations *schema.Registry) (*DB, error) {
+	o, err := ch.ParseDSN(url)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse url: %w", err)
+	}
+	if o.Protocol != ch.HTTP {
+		return nil, fmt.Errorf("clickhouse url %q: want http:// or https://", o.Addr)
+	}
+	o.Compression = &ch.Compression{Method: ch.CompressionLZ4}
+	o.DialTimeout, o.ReadTimeout = 10*time.Second, time.Minute
+	o.Settings = ch.Settings{
+		// Blocks as we cut them, and errors told to us: the default collects
+		// inserts on the server.
+		"async_insert": 0,
+	}
+	conn, err := ch.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	return &DB{conn: conn, Annotations: annotations}, nil
+}
+
+// Close releases the connections.
+func (db *DB) Close() error { return db.conn.Close() }
+
+// Ping asks whether the server answers.
+func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
+
+// Activate makes the views show what the activation says, from one query to the
+// next. Projecting the same activation again, or an older one, changes nothing.
+func (db *DB) Activate(ctx context.Context, a schema.Activation) error {
+	ranges := make([]any, len(a.Ranges))
+	for i, r := range a.Ranges {
+		ranges[i] = []any{r.From.UTC(), r.To.UTC(), uint32(r.SignatureVersion)}
+	}
+	b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.activation (epoch, ranges)")
+	if err != nil {
+		return fmt.Errorf("activation: %w", err)
+	}
+	defer b.Close() //nolint:errcheck // after Send it does nothing; before, the error is known
+	if err := b.Append(uint64(a.Epoch), ranges); err != nil {
+		return fmt.Errorf("activation: %w", err)
+	}
+	if err := b.Send(); err != nil {
+		return fmt.Errorf("activation: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migration is one numbered file. A released file never changes; what it did is
+// changed by the next one.
+type migration struct {
+	number     uint32
+	name       string
+	sha256     string
+	statements []string
+}
+
+// migrations reads the files in the order of their numbers, from 1 without gaps.
+func migrations() ([]migration, error) {
+	entries, err := migrationFiles.ReadDir("migrations") // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	out := make([]migration, len(entries))
+	for i, e := range entries {
+		text, err := migrationFiles.ReadFile("migrations/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		digits, _, _ := strings.Cut(e.Name(), "_")
+		number, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil || int(number) != i+1 {
+			return nil, fmt.Errorf("migration %s: want number %04d", e.Name(), i+1)
+		}
+		sum := sha256.Sum256(text)
+		out[i] = migration{number: uint32(number), name: e.Name(), sha256: hex.EncodeToString(sum[:]), statements: statements(string(text))}
+	}
+	return out, nil
+}
+
+// statements splits a file at semicolons that end a line.
+func statements(text string) []string {
+	var out []string
+	for s := range strings.SplitSeq(text, ";\n") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Migrate creates what is missing and brings an older database up to date. It
+// may run in several processes at once: every statement is idempotent. It fails
+// when the database was made by a newer release, or by other files.
+func (db *DB) Migrate(ctx context.Context) error {
+	files, err := migrations()
+	if err != nil {
+		return err
+	}
+	applied, err := db.applied(ctx)
+	if err != nil {
+		return err
+	}
+	for number := range applied {
+		if int(number) > len(files) {
+			return fmt.Errorf("clickhouse has migration %d, this release knows %d: it was made by a newer release", number, len(files))
+		}
+	}
+	for _, m := range files {
+		if sum, ok := applied[m.number]; ok {
+			if sum != m.sha256 {
+				return fmt.Errorf("migration %s is not the one that was applied to this database", m.name)
+			}
+			continue
+		}
+		for i, s := range m.statements {
+			if err := db.conn.Exec(ctx, s); err != nil {
+				return fmt.Errorf("migration %s, statement %d: %w", m.name, i+1, err)
+			}
+		}
+		if err := db.conn.Exec(ctx, "INSERT INTO aftershock.migrations (number, name, sha256) VALUES (?, ?, ?)", m.number, m.name, m.sha256); err != nil {
+			return fmt.Errorf("migration %s: record it: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// applied returns the digests of the migrations that the database has, by number.
+func (db *DB) applied(ctx context.Context) (map[uint32]string, error) {
+	var tables uint64
+	if err := db.conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'migrations'").Scan(&tables); err != nil {
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	if tables == 0 {
+		return nil, nil
+	}
+	rows, err := db.conn.Query(ctx, "SELECT number, sha256 FROM aftershock.migrations FINAL")
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse: migrations: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // read to the end below
+	out := map[uint32]string{}
+	for rows.Next() {
+		var number uint32
+		var sum string
+		if err := rows.Scan(&number, &sum); err != nil {
+			return nil, fmt.Errorf("clickhouse: migrations: %w", err)
+		}
+		out[number] = sum
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,120 @@
+package stream
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"aftershock/blob"
+	"aftershock/schema"
+)
+
+const (
+	// maxDumpBytes bounds a dump's original size: the door lets no larger body in.
+	maxDumpBytes = 1 << 30
+	// blobTries is how often a blob is asked for that is not there: an object
+	// store may show it late. The door stored it before it produced the event.
+	blobTries = 4
+	// minWindow lets a small dump's frame name a window larger than itself.
+	minWindow = 1 << 20
+)
+
+// blobPause is the wait before the second try; it doubles.
+var blobPause = 250 * time.Millisecond
+
+var errDigest = errors.New("bytes do not have the event's SHA-256")
+
+// fetch brings the main dump and overflown annotations into memory. The class is
+// that of the dead letter when err says so.
+func (p *Processor) fetch(ctx context.Context, in *Input) (class string, err error) {
+	for i := range in.Raw.AnnotationOverflow {
+		ref := &in.Raw.AnnotationOverflow[i]
+		value, class, err := p.blob(ctx, ref.Blob, ref.Size)
+		if err != nil {
+			return class, err
+		}
+		if sha256.Sum256(value) != ref.SHA256 {
+			return schema.DeadBlobCorrupt, errDigest
+		}
+		if in.Raw.Annotations == nil {
+			in.Raw.Annotations = map[string]string{}
+		}
+		in.Raw.Annotations[ref.Name] = string(value)
+	}
+	for i := range in.Raw.Dumps {
+		if d := &in.Raw.Dumps[i]; d.Name == schema.MainDump {
+			in.Dump, class, err = p.dump(ctx, d)
+			return class, err
+		}
+	}
+	return "", nil
+}
+
+// dump returns a dump's original bytes, checked against its digest.
+func (p *Processor) dump(ctx context.Context, d *schema.Dump) (data []byte, class string, err error) {
+	if d.Size < 0 || d.Size > maxDumpBytes {
+		return nil, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
+	}
+	stored := d.Inline
+	if d.Blob != nil {
+		// Stored bytes are never larger than the original ones: the door keeps
+		// the smaller.
+		if stored, class, err = p.blob(ctx, *d.Blob, d.Size); err != nil {
+			return nil, class, err
+		}
+	}
+	if data, err = original(stored, d); err != nil {
+		return nil, schema.DeadBlobCorrupt, err
+	}
+	return data, "", nil
+}
+
+// original decompresses stored bytes and checks their size and digest.
+func original(stored []byte, d *schema.Dump) ([]byte, error) {
+	data := stored
+	if d.Encoding == schema.EncodingZstd {
+		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(d.Size)+minWindow))
+		if err != nil {
+			return nil, err
+		}
+		defer dec.Close()
+		if data, err = dec.DecodeAll(stored, nil); err != nil {
+			return nil, fmt.Errorf("inflate dump: %w", err)
+		}
+	}
+	if int64(len(data)) != d.Size || sha256.Sum256(data) != d.SHA256 {
+		return nil, errDigest
+	}
+	if data == nil {
+		data = []byte{} // an empty dump is a dump
+	}
+	return data, nil
+}
+
+// blob reads a blob, asking again while it is missing.
+func (p *Processor) blob(ctx context.Context, key string, maxBytes int64) (data []byte, class string, err error) {
+	pause := blobPause
+	for try := 1; ; try++ {
+		data, err = p.Blobs.Get(ctx, key, maxBytes)
+		switch {
+		case err == nil:
+			return data, "", nil
+		case errors.Is(err, blob.ErrTooLarge), errors.Is(err, blob.ErrBadKey):
+			return nil, schema.DeadBlobCorrupt, err
+		case !errors.Is(err, blob.ErrNotFound):
+			return nil, "", &PassingError{fmt.Errorf("blob store: %w", err)}
+		case try == blobTries:
+			return nil, schema.DeadBlobMissing, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, "", &PassingError{ctx.Err()}
+		case <-time.After(pause):
+			pause *= 2
+		}
+	}
+}

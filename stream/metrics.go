@@ -1,0 +1,75 @@
+package stream
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics of every loop in a process. A nil *Metrics counts nothing.
+type Metrics struct {
+	records      *prometheus.CounterVec
+	transactions *prometheus.CounterVec
+	seconds      *prometheus.HistogramVec
+	rebuilds     *prometheus.CounterVec
+	crashes      *prometheus.CounterVec
+	crashSeconds prometheus.Histogram
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	f := promauto.With(r)
+	return &Metrics{
+		records: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_records_total", Help: "Records consumed in committed transactions, by group.",
+		}, []string{"group"}),
+		transactions: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_transactions_total", Help: "Transactions by group and result: commit, abort.",
+		}, []string{"group", "result"}),
+		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "aftershock_stream_batch_seconds", Help: "Time of a batch from poll to commit, by group.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
+		}, []string{"group"}),
+		rebuilds: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_sessions_rebuilt_total", Help: "Sessions rebuilt after an error, by group.",
+		}, []string{"group"}),
+		crashes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_crashes_total", Help: "Raw crashes worked on, by result: processed, or the class of the dead letter.",
+		}, []string{"result"}),
+		crashSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "aftershock_stream_crash_seconds", Help: "Time of one raw crash from record to processed crash.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 10),
+		}),
+	}
+}
+
+func (m *Metrics) batch(group string, records int, committed bool, took time.Duration) {
+	if m == nil {
+		return
+	}
+	result := "abort"
+	if committed {
+		result = "commit"
+		m.records.WithLabelValues(group).Add(float64(records))
+	}
+	m.transactions.WithLabelValues(group, result).Inc()
+	m.seconds.WithLabelValues(group).Observe(took.Seconds())
+}
+
+func (m *Metrics) rebuilt(group string) {
+	if m != nil {
+		m.rebuilds.WithLabelValues(group).Inc()
+	}
+}
+
+func (m *Metrics) crash(took time.Duration, class string) {
+	if m == nil {
+		return
+	}
+	if class == "" {
+		class = "processed"
+	}
+	m.crashes.WithLabelValues(class).Inc()
+	m.crashSeconds.Observe(took.Seconds())
+}
