@@ -15,8 +15,8 @@ type Module struct {
 	Checksum   uint32
 	// CodeFile is the path as the dump has it, "" when unreadable.
 	CodeFile string
-	// DebugFile is the PDB's path, for ELF and Mach-O the file's own; "" when
-	// the module has no CodeView record.
+	// DebugFile is the PDB's path, for ELF and Mach-O the file's own. It is ""
+	// when the module has no CodeView record, and in some that name no file.
 	DebugFile string
 	// CodeID identifies the binary, in lower-case hex: time stamp and size on
 	// Windows, the build id of ELF, the UUID of Mach-O. "" when unknown.

@@ -4,9 +4,11 @@ import "aftershock/internal/cursor"
 
 // Thread is MINIDUMP_THREAD with its name.
 type Thread struct {
-	ID   uint32
-	Name string // "" when the dump names none
-	TEB  uint64
+	ID uint32
+	// Name is the thread's name if Named: a thread may have an empty one.
+	Name  string
+	Named bool
+	TEB   uint64
 	// StackBase is the lowest address of the stack memory the record describes.
 	StackBase uint64
 	// Stack is that memory; empty when the dump does not hold it.
@@ -83,7 +85,8 @@ func (d *Dump) readThreadNames(c *cursor.Cursor) bool {
 		names[id] = name
 	}
 	for i := range d.Threads {
-		d.Threads[i].Name = names[d.Threads[i].ID]
+		t := &d.Threads[i]
+		t.Name, t.Named = names[t.ID]
 	}
 	return true
 }

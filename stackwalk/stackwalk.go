@@ -158,7 +158,9 @@ type Thread struct {
 	// Index is the thread's index in Dump.Threads.
 	Index int
 	ID    uint32
+	// Name is the thread's name if Named.
 	Name  string
+	Named bool
 	// Frames is innermost first. Empty when End is EndDumpThread or
 	// EndNoContext.
 	Frames []Frame

@@ -72,7 +72,7 @@ type walker struct {
 // thread walks one thread.
 func (w *walker) thread(index int) Thread {
 	t := &w.dump.Threads[index]
-	out := Thread{Index: index, ID: t.ID, Name: t.Name}
+	out := Thread{Index: index, ID: t.ID, Name: t.Name, Named: t.Named}
 	if w.dump.WroteDump(index) {
 		out.End = EndDumpThread
 		return out

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -76,8 +77,8 @@ type (
 		BaseAddr       string  `json:"base_addr"`
 		CodeID         *string `json:"code_id"`
 		CorruptSymbols bool    `json:"corrupt_symbols"`
-		DebugFile      *string `json:"debug_file"`
-		DebugID        *string `json:"debug_id"`
+		DebugFile      string  `json:"debug_file"`
+		DebugID        string  `json:"debug_id"`
 		EndAddr        string  `json:"end_addr"`
 		Filename       string  `json:"filename"`
 		LoadedSymbols  bool    `json:"loaded_symbols"`
@@ -228,12 +229,15 @@ func (j *jsonWriter) systemInfo() jsonSystemInfo {
 	return out
 }
 
+// nilDebugID is what the reference prints for a module without a debug id.
+const nilDebugID = "000000000000000000000000000000000"
+
 func (j *jsonWriter) module(i int) jsonModule {
 	m := &j.Dump.Modules[i]
 	status := j.status(i)
 	return jsonModule{
 		BaseAddr: j.hex(m.Base), EndAddr: j.hex(m.End()), Filename: m.CodeName(),
-		CodeID: optional(m.CodeID), DebugFile: optional(m.DebugName()), DebugID: optional(m.DebugID), Version: optional(m.Version),
+		CodeID: optional(m.CodeID), DebugFile: m.DebugName(), DebugID: cmp.Or(m.DebugID, nilDebugID), Version: optional(m.Version),
 		LoadedSymbols: status == SymbolsLoaded, MissingSymbols: status == SymbolsMissing, CorruptSymbols: status == SymbolsCorrupt,
 	}
 }
@@ -242,7 +246,10 @@ func (j *jsonWriter) thread(i int) jsonThread {
 	t := &j.Walk.Threads[i]
 	out := jsonThread{
 		FrameCount: len(t.Frames), Frames: make([]jsonFrame, 0, len(t.Frames)),
-		ThreadID: t.ID, ThreadName: optional(t.Name),
+		ThreadID: t.ID,
+	}
+	if t.Named {
+		out.ThreadName = &t.Name
 	}
 	if code, ok := j.Dump.LastError(t.Index); ok {
 		out.LastErrorValue = optional(minidump.WindowsErrorText(code))
@@ -263,7 +270,10 @@ func (j *jsonWriter) frame(n int, f *stackwalk.Frame) jsonFrame {
 		name, offset := string(f.Function), j.hex(f.FunctionOffset())
 		out.Function, out.FunctionOffset = &name, &offset
 	}
-	out.File, out.Line = optional(string(f.File)), optionalLine(f.Line)
+	if len(f.File) > 0 {
+		file := string(f.File)
+		out.File, out.Line = &file, &f.Line
+	}
 	for i := range f.Inlines {
 		in := &f.Inlines[i]
 		out.Inlines = append(out.Inlines, jsonInline{optional(string(in.File)), string(in.Function), optionalLine(in.Line)})
@@ -330,7 +340,7 @@ func optional(s string) *string {
 	return &s
 }
 
-// optionalLine is null for line 0, which stands for an unknown one.
+// optionalLine is null for line 0. Parity: only inlined calls have it so.
 func optionalLine(line uint32) *uint32 {
 	if line == 0 {
 		return nil
