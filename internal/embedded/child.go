@@ -135,8 +135,9 @@ func (c *Child) supervise(started chan<- error) {
 
 	quickDeaths, delay := 0, minRestartDelay
 	for first := true; ; first = false {
-		begun := time.Now()
+		begun, ready := time.Now(), false
 		err := c.run(func() {
+			ready = true
 			if first {
 				started <- nil
 			}
@@ -144,13 +145,9 @@ func (c *Child) supervise(started chan<- error) {
 		if errors.Is(err, errStopped) {
 			return
 		}
-		if first {
-			// Only the first of the two sends is received.
-			select {
-			case started <- err:
-				return
-			default:
-			}
+		if first && !ready {
+			started <- err
+			return
 		}
 		if time.Since(begun) >= quickDeath {
 			quickDeaths, delay = 0, minRestartDelay

@@ -3,8 +3,27 @@ package embedded
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
+)
+
+const (
+	defaultConnections      = 8
+	defaultClickHouseMemory = 2 << 30
+	// shutdownGrace is how long statements may go on after ctx has ended, and
+	// how long those still running then have to let themselves be cancelled.
+	shutdownGrace = 5 * time.Second
+	// headerTimeout and idleTimeout of HTTP connections.
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 5 * time.Minute
 )
 
 // ClickHouseOptions configure ServeClickHouse. Dir, Listen and Library are required.
@@ -26,7 +45,121 @@ type ClickHouseOptions struct {
 	Log             zerolog.Logger
 }
 
-// ServeClickHouse runs ClickHouse's engine behind its HTTP interface until ctx ends.
-func ServeClickHouse(_ context.Context, _ ClickHouseOptions) error {
-	return errors.New("not yet")
+// ServeClickHouse runs ClickHouse's engine behind its HTTP interface until ctx
+// ends; then it lets statements finish for a few seconds and returns nil. An
+// engine that is killed loses no acknowledged insert. It must have a process of
+// its own, and be called once in it: the library cannot be unloaded, and a bug
+// in it ends the process.
+//
+// What works is what clickhouse-go, curl and web tools use: statements in the
+// URL or the body, settings, param_*, database, sessions, compression. An
+// insert begins when its whole body has arrived and been unpacked, so that one
+// cut short leaves nothing behind. Everyone who can reach the port may do
+// everything, reading files of the machine included.
+func ServeClickHouse(ctx context.Context, o ClickHouseOptions) error {
+	if err := serveClickHouse(ctx, o); err != nil {
+		return fmt.Errorf("clickhouse: %w", err)
+	}
+	return nil
+}
+
+func serveClickHouse(ctx context.Context, o ClickHouseOptions) (err error) {
+	if _, err := loopbackPort(o.Listen); err != nil {
+		return err
+	}
+	if o.Connections <= 0 {
+		o.Connections = defaultConnections
+	}
+	if o.DefaultDatabase == "" {
+		o.DefaultDatabase = "default"
+	}
+	begun := time.Now()
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.release()) }()
+	spoolDir, err := emptyDir(filepath.Join(o.Dir, "spool"))
+	if err != nil {
+		return err
+	}
+	// The port before the engine: starting that takes longer to fail.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", o.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // the HTTP server has closed it unless the start failed
+
+	lib, err := loadLibrary(o.Library)
+	if err != nil {
+		return err
+	}
+	pool, err := openPool(lib, filepath.Join(o.Dir, "engine"), o.DefaultDatabase, o.Connections, o.Log, engineArgs(o)...)
+	if err != nil {
+		return err
+	}
+	facade := &facade{pool: pool, spoolDir: spoolDir, log: o.Log}
+	versions, err := pool.control.text("SELECT version(), timezone()")
+	if err != nil {
+		pool.closeAll()
+		return err
+	}
+	facade.version, facade.timezone, _ = strings.Cut(strings.TrimSpace(versions), "\t")
+	o.Log.Info().Str("listen", o.Listen).Str("dir", o.Dir).Str("version", facade.version).
+		Dur("took_ms", time.Since(begun)).Msg("clickhouse is ready")
+	return serveFacade(ctx, listener, facade)
+}
+
+func engineArgs(o ClickHouseOptions) []string {
+	if o.MaxMemory == 0 {
+		o.MaxMemory = defaultClickHouseMemory
+	}
+	args := []string{"--timezone=UTC"}
+	if o.MaxMemory > 0 {
+		args = append(args, "--max_server_memory_usage="+strconv.FormatInt(o.MaxMemory, 10))
+	}
+	return args
+}
+
+// serveFacade answers requests until ctx ends or the engine is lost.
+func serveFacade(ctx context.Context, listener net.Listener, f *facade) error {
+	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelRequests()
+	server := &http.Server{
+		Handler:           f,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-ended:
+	case failure = <-f.pool.lost:
+	}
+
+	grace, stop := context.WithTimeout(requests, shutdownGrace)
+	defer stop()
+	if err := server.Shutdown(grace); err != nil {
+		f.log.Warn().Err(err).Msg("statements are cancelled to stop in time")
+	}
+	cancelRequests()
+	// Connections of the engine come back when their statements have ended.
+	last, stopLast := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer stopLast()
+	if err := f.pool.drain(last); err != nil {
+		f.log.Warn().Err(err).Msg("engine is left to the end of the process: a statement does not end")
+	}
+	return failure
+}
+
+// emptyDir makes dir exist with nothing in it.
+func emptyDir(dir string) (string, error) {
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o750)
 }

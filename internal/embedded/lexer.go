@@ -1,0 +1,137 @@
+package embedded
+
+import "strings"
+
+// tokenKind is what a token of a SQL statement is, as far as it matters for
+// finding where the statement ends.
+type tokenKind int
+
+const (
+	tokenEnd    tokenKind = iota
+	tokenWord             // keyword, bare identifier, number
+	tokenQuoted           // string or quoted identifier
+	tokenSymbol           // any other single byte
+	tokenBroken           // a quotation or comment that does not end
+)
+
+// token is a token and where it stands in the text.
+type token struct {
+	kind     tokenKind
+	from, to int
+}
+
+// lexer splits SQL into tokens the way ClickHouse does; white space and
+// comments are skipped.
+type lexer struct {
+	text string
+	pos  int
+}
+
+func (l *lexer) next() token {
+	if from, ok := l.skipBlank(); !ok {
+		return token{tokenBroken, from, len(l.text)}
+	}
+	from := l.pos
+	if from == len(l.text) {
+		return token{tokenEnd, from, from}
+	}
+	kind := tokenSymbol
+	switch b := l.text[from]; {
+	case isWordByte(b):
+		kind = tokenWord
+		for l.pos < len(l.text) && isWordByte(l.text[l.pos]) {
+			l.pos++
+		}
+	case b == '\'' || b == '"' || b == '`':
+		kind = l.quoted(b)
+	case b == '$':
+		kind = l.heredoc()
+	default:
+		l.pos++
+	}
+	return token{kind, from, l.pos}
+}
+
+// word is the token's text in upper case if it is a bare word, else "".
+func (l *lexer) word(t token) string {
+	if t.kind != tokenWord {
+		return ""
+	}
+	return strings.ToUpper(l.text[t.from:t.to])
+}
+
+// symbol tells whether the token is the byte b.
+func (l *lexer) symbol(t token, b byte) bool { return t.kind == tokenSymbol && l.text[t.from] == b }
+
+// skipBlank moves over white space and comments. It answers false and where
+// the comment began when one does not end.
+func (l *lexer) skipBlank() (from int, ok bool) {
+	for l.pos < len(l.text) {
+		rest := l.text[l.pos:]
+		switch {
+		case strings.IndexByte(" \t\n\v\f\r\x00", rest[0]) >= 0:
+			l.pos++
+		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "# "), strings.HasPrefix(rest, "#!"):
+			if end := strings.IndexByte(rest, '\n'); end >= 0 {
+				l.pos += end + 1
+			} else {
+				l.pos = len(l.text)
+			}
+		case strings.HasPrefix(rest, "/*"):
+			end := strings.Index(rest[2:], "*/")
+			if end < 0 {
+				from, l.pos = l.pos, len(l.text)
+				return from, false
+			}
+			l.pos += 2 + end + 2
+		default:
+			return 0, true
+		}
+	}
+	return 0, true
+}
+
+// quoted moves over a quotation: a backslash takes the next byte with it, a
+// doubled quote stands for itself.
+func (l *lexer) quoted(quote byte) tokenKind {
+	for l.pos++; l.pos < len(l.text); l.pos++ {
+		switch l.text[l.pos] {
+		case '\\':
+			l.pos++
+		case quote:
+			if l.pos+1 < len(l.text) && l.text[l.pos+1] == quote {
+				l.pos++
+				continue
+			}
+			l.pos++
+			return tokenQuoted
+		}
+	}
+	l.pos = len(l.text)
+	return tokenBroken
+}
+
+// heredoc moves over $tag$ … $tag$, or over the dollar if it is none.
+func (l *lexer) heredoc() tokenKind {
+	rest := l.text[l.pos:]
+	end := 1
+	for end < len(rest) && isWordByte(rest[end]) {
+		end++
+	}
+	if end == len(rest) || rest[end] != '$' {
+		l.pos++
+		return tokenSymbol
+	}
+	tag := rest[:end+1]
+	closing := strings.Index(rest[end+1:], tag)
+	if closing < 0 {
+		l.pos++
+		return tokenSymbol
+	}
+	l.pos += end + 1 + closing + len(tag)
+	return tokenQuoted
+}
+
+func isWordByte(b byte) bool {
+	return b == '_' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b >= 0x80
+}
