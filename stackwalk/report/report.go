@@ -18,6 +18,11 @@ const (
 	SymbolsCorrupt                     // found and refused
 )
 
+var symbolStatusNames = [...]string{"-", "loaded", "missing", "corrupt"}
+
+// String is "loaded", "missing", "corrupt", or "-" for unused.
+func (s SymbolStatus) String() string { return symbolStatusNames[s] }
+
 // Input is what a report is made of.
 type Input struct {
 	Dump *minidump.Dump
