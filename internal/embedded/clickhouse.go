@@ -114,11 +114,10 @@ func engineArgs(o ClickHouseOptions) []string {
 	if o.MaxMemory == 0 {
 		o.MaxMemory = defaultClickHouseMemory
 	}
-	args := []string{"--timezone=UTC"}
-	if o.MaxMemory > 0 {
-		args = append(args, "--max_server_memory_usage="+strconv.FormatInt(o.MaxMemory, 10))
+	if o.MaxMemory < 0 {
+		return nil
 	}
-	return args
+	return []string{"--max_server_memory_usage=" + strconv.FormatInt(o.MaxMemory, 10)}
 }
 
 // serveFacade answers requests until ctx ends or the engine is lost.

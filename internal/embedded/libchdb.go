@@ -38,19 +38,26 @@ type libchdb struct {
 
 	signalHandlers func(enabled int32)
 	sigaction      func(signal int32, action, old unsafe.Pointer) int32
+	setenv         func(name, value string, overwrite int32) int32
 }
 
 // loadLibrary maps libchdb.so into this process, for good.
 func loadLibrary(path string) (*libchdb, error) {
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
-	if err != nil {
-		return nil, fmt.Errorf("load libchdb: %w", err)
-	}
 	libc, err := purego.Dlopen("libc.so.6", purego.RTLD_NOW)
 	if err != nil {
 		return nil, fmt.Errorf("load libc: %w", err)
 	}
 	l := new(libchdb)
+	// The engine's time zone is the C library's; no setting changes the
+	// server's. os.Setenv would not reach C.
+	purego.RegisterLibFunc(&l.setenv, libc, "setenv")
+	if l.setenv("TZ", "UTC", 1) != 0 {
+		return nil, errors.New("load libchdb: time zone could not be set")
+	}
+	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	if err != nil {
+		return nil, fmt.Errorf("load libchdb: %w", err)
+	}
 	for _, f := range []struct {
 		fn      any
 		library uintptr
