@@ -122,11 +122,14 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		if len(w.frames) >= w.framesLeft {
 			return EndTotalFrameLimit
 		}
-		var caller Frame
-		if end := w.caller(&caller); end != "" {
+		// The caller is built in place: a frame is large, and a local one
+		// would be allocated because the techniques are function values.
+		n := len(w.frames)
+		w.frames = append(w.frames, Frame{})
+		if end := w.caller(&w.frames[n-1], &w.frames[n]); end != "" {
+			w.frames = w.frames[:n]
 			return end
 		}
-		w.frames = append(w.frames, caller)
 	}
 }
 
@@ -152,11 +155,11 @@ func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
 	return true
 }
 
-// caller finds the caller of the last frame, or why there is none. Parity: what
+// caller fills the last frame, the caller of the one before, or answers why
+// there is none. Parity: what
 // the first technique that finds something finds is taken; when it turns out to
 // be no good the walk ends, and no other technique is tried.
-func (w *walker) caller(caller *Frame) End {
-	callee := &w.frames[len(w.frames)-1]
+func (w *walker) caller(callee, caller *Frame) End {
 	regs := &caller.Registers
 	switch {
 	case w.cfi(callee, regs):
@@ -232,14 +235,14 @@ func (w *walker) forward(callee *Frame, caller *breakpad.Registers) {
 	caller.Valid &= w.cpu.calleeSaved
 }
 
-// grandCalleeParameters is the size of the parameters that the last frame
-// pushed for the function it called, which still lie on its stack. first is
-// true when it called none.
+// grandCalleeParameters is the size of the parameters that the callee pushed
+// for the function it called itself, which still lie on its stack. first is
+// true when it called none. The last frame is the caller being looked for.
 func (w *walker) grandCalleeParameters() (size uint32, first bool) {
-	if len(w.frames) < 2 {
+	if len(w.frames) < 3 {
 		return 0, true
 	}
-	return w.frames[len(w.frames)-2].ParameterSize, false
+	return w.frames[len(w.frames)-3].ParameterSize, false
 }
 
 // returnAddress tells whether a word on the stack looks like one: the call

@@ -1,0 +1,313 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"aftershock/breakpad"
+	"aftershock/minidump"
+	"aftershock/stackwalk"
+	"aftershock/stackwalk/report"
+)
+
+// corpus is the folder with the reference projects' dumps. They are not ours,
+// so they lie outside the repository: below $AFTERSHOCK_SHARED, or in a folder
+// "shared" beside one of the folders above. Without it the test is skipped;
+// where CI is set that is a failure.
+func corpus(t testing.TB) string {
+	t.Helper()
+	shared := os.Getenv("AFTERSHOCK_SHARED")
+	for dir, _ := filepath.Abs("."); shared == ""; dir = filepath.Dir(dir) {
+		if at := filepath.Join(dir, "shared"); exists(filepath.Join(at, "corpus")) {
+			shared = at
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if at := filepath.Join(shared, "corpus"); shared != "" && exists(at) {
+		return at
+	}
+	const message = "no corpus of reference dumps: set AFTERSHOCK_SHARED to the folder that has corpus/ in it"
+	if os.Getenv("CI") != "" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// set is one folder of dumps with what the reference makes of them.
+type set struct {
+	dumps, expected string
+	symbols         []string
+}
+
+func sets(t testing.TB) []set {
+	root := corpus(t)
+	reference, err := filepath.Glob(filepath.Join(root, "expected", "minidump-stackwalk-*"))
+	if err != nil || len(reference) == 0 {
+		t.Fatal("corpus without expected/minidump-stackwalk-*", err)
+	}
+	in := func(elements ...string) string { return filepath.Join(append([]string{root}, elements...)...) }
+	return []set{
+		{in("dumps"), slices.Max(reference), []string{in("symbols")}},
+		{in("crasher", "dumps"), in("crasher", "expected"), []string{in("crasher", "symbols"), in("symbols")}},
+		{in("synthetic", "dumps"), in("synthetic", "expected"), []string{in("synthetic", "symbols")}},
+	}
+}
+
+// walkFile reads and walks a dump with the symbols in these folders.
+func walkFile(path string, symbols []string) (report.Input, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return report.Input{}, err
+	}
+	d, err := minidump.Parse(data)
+	if err == nil {
+		err = d.Walkable()
+	}
+	if err != nil {
+		return report.Input{}, err
+	}
+	status := make([]report.SymbolStatus, len(d.Modules))
+	result := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
+		f := load(&d.Modules[module], symbols)
+		if f == nil {
+			status[module] = report.SymbolsMissing
+			return nil
+		}
+		status[module] = report.SymbolsLoaded
+		return f
+	}, stackwalk.Options{Version: 1})
+	return report.Input{Dump: d, Walk: result, Symbols: status}, nil
+}
+
+var loaded = map[string]*breakpad.File{} // by path; nil for none
+
+func load(m *minidump.Module, symbols []string) *breakpad.File {
+	if m.DebugID == "" || m.DebugFile == "" {
+		return nil
+	}
+	for _, dir := range symbols {
+		leaf := m.DebugName()
+		path := filepath.Join(dir, leaf, m.DebugID, strings.TrimSuffix(leaf, ".pdb")+".sym")
+		if f, ok := loaded[path]; ok {
+			if f != nil {
+				return f
+			}
+			continue
+		}
+		loaded[path] = nil
+		in, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		loaded[path], _ = breakpad.Parse(in, breakpad.ParseOptions{})
+		_ = in.Close()
+		if loaded[path] != nil {
+			return loaded[path]
+		}
+	}
+	return nil
+}
+
+// notYet are the fields that instruction analysis will fill.
+var notYet = []string{
+	"crash_info.instruction", "crash_info.memory_accesses", "crash_info.possible_bit_flips", "crash_info.adjusted_address",
+	"crash_info.instruction_pointer_update", "crash_info.crash_inconsistencies",
+}
+
+// notWalkedYet are the CPUs whose contexts are not decoded yet.
+var notWalkedYet = []string{"arm-cfi", "arm64-cfi", "arm64-pac-ios", "mips-cfi"}
+
+// TestJSONEqualsTheReference compares the whole document of every dump with
+// minidump-stackwalk's.
+func TestJSONEqualsTheReference(t *testing.T) {
+	for _, s := range sets(t) {
+		expected, err := os.ReadDir(s.expected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range expected {
+			name, kind, _ := strings.Cut(e.Name(), ".json")
+			if strings.HasSuffix(e.Name(), ".status") {
+				name, kind = strings.TrimSuffix(e.Name(), ".status"), ".status"
+			}
+			path := filepath.Join(s.dumps, name+".dmp")
+			if !exists(path) || slices.Contains(notWalkedYet, name) {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				in, err := walkFile(path, s.symbols)
+				if kind == ".status" {
+					if err == nil {
+						t.Error("the reference refuses this dump, we do not")
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range differences(t, filepath.Join(s.expected, e.Name()), in) {
+					t.Error(d)
+				}
+			})
+		}
+	}
+}
+
+func differences(t *testing.T, expected string, in report.Input) []string {
+	t.Helper()
+	text, err := os.ReadFile(expected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := report.JSON(&out, in); err != nil {
+		t.Fatal(err)
+	}
+	var want, got any
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	return diff(nil, "", want, got)
+}
+
+// diff lists where two documents differ; absent, null and the empty list are
+// equal.
+func diff(out []string, path string, want, got any) []string {
+	if slices.Contains(notYet, path) || len(out) > 20 {
+		return out
+	}
+	switch w := want.(type) {
+	case map[string]any:
+		g, _ := got.(map[string]any)
+		keys := map[string]bool{}
+		for k := range w {
+			keys[k] = true
+		}
+		for k := range g {
+			keys[k] = true
+		}
+		for k := range keys {
+			out = diff(out, strings.TrimPrefix(path+"."+k, "."), w[k], g[k])
+		}
+		return out
+	case []any:
+		g, _ := got.([]any)
+		if len(w) != len(g) {
+			return append(out, fmt.Sprintf("%s: want %d, got %d", path, len(w), len(g)))
+		}
+		for i := range w {
+			out = diff(out, fmt.Sprintf("%s[%d]", path, i), w[i], g[i])
+		}
+		return out
+	}
+	if list, ok := got.([]any); ok && len(list) == 0 {
+		got = nil
+	}
+	if !reflect.DeepEqual(want, got) {
+		out = append(out, fmt.Sprintf("%s: want %v, got %v", path, want, got))
+	}
+	return out
+}
+
+// TestHumanOfTheCorpus only checks that every dump can be printed, with a line
+// a frame.
+func TestHumanOfTheCorpus(t *testing.T) {
+	for _, s := range sets(t) {
+		dumps, err := filepath.Glob(filepath.Join(s.dumps, "*.dmp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range dumps {
+			in, err := walkFile(path, s.symbols)
+			if err != nil {
+				continue
+			}
+			var out strings.Builder
+			if err := report.Human(&out, in); err != nil {
+				t.Error(err)
+			}
+			frames := 0
+			for _, th := range in.Walk.Threads {
+				frames += len(th.Frames)
+			}
+			if got := strings.Count(out.String(), "\n  #"); got != frames {
+				t.Errorf("%s: %d lines for %d frames", filepath.Base(path), got, frames)
+			}
+		}
+	}
+}
+
+func benchmarkDump(b *testing.B) (data []byte, symbols []string) {
+	s := sets(b)[1]
+	data, err := os.ReadFile(filepath.Join(s.dumps, "engine-throw.dmp"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return data, s.symbols
+}
+
+func BenchmarkParseDump(b *testing.B) {
+	data, _ := benchmarkDump(b)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := minidump.Parse(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParseSymbols(b *testing.B) {
+	text, err := os.ReadFile(filepath.Join(corpus(b), "symbols", "crash-client", "509C0610949836F7B70BD88BCF03E5400", "crash-client.sym"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := breakpad.Parse(bytes.NewReader(text), breakpad.ParseOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWalk(b *testing.B) {
+	data, symbols := benchmarkDump(b)
+	d, err := minidump.Parse(data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	source := func(module int) stackwalk.Symbols {
+		if f := load(&d.Modules[module], symbols); f != nil {
+			return f
+		}
+		return nil
+	}
+	stackwalk.Walk(d, source, stackwalk.Options{}) // loads symbols
+	b.ReportAllocs()
+	frames := 0
+	for b.Loop() {
+		for _, t := range stackwalk.Walk(d, source, stackwalk.Options{}).Threads {
+			frames += len(t.Frames)
+		}
+	}
+	b.ReportMetric(float64(frames)/float64(b.N), "frames/op")
+}

@@ -1,0 +1,109 @@
+package report_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aftershock/breakpad"
+	"aftershock/minidump"
+	"aftershock/minidump/minidumptest"
+	"aftershock/stackwalk"
+	"aftershock/stackwalk/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// crash is a dump that has one of everything a report shows.
+func crash(t *testing.T) report.Input {
+	t.Helper()
+	const app, lib, stack = 0x400000, 0x7f0000500000, 0x7ffc00010000
+	d, err := minidump.Parse(minidumptest.New(minidump.CPUAMD64, minidump.Linux).
+		Time(4000).Process(4242, 100).
+		Module(minidumptest.Module{Base: lib, Size: 0x1000, CodeFile: "/usr/lib/libplugin.so", CodeView: minidumptest.BuildID([]byte{1, 2, 3})}).
+		Module(minidumptest.Module{Base: app, Size: 0x1000, CodeFile: "/opt/app\x1b[31m/app", CodeView: minidumptest.BuildID([]byte{4, 5, 6}), Version: []uint16{0, 1, 0, 2}}).
+		Module(minidumptest.Module{Base: 0x900000, Size: 0x1000, CodeFile: "/usr/lib/unused.so"}).
+		UnloadedModule(minidumptest.Module{Base: 0xa00000, Size: 0x1000, CodeFile: "gone.so"}).
+		UnloadedModule(minidumptest.Module{Base: 0xa00010, Size: 0x1000, CodeFile: "gone.so"}).
+		Thread(10, minidumptest.Regs{"rip": lib + 0x20, "rsp": stack + 0x1000}, minidumptest.StackAt(stack+0x1000).Words(0)).
+		Thread(11, minidumptest.Regs{"rip": app + 0x110, "rsp": stack}, minidumptest.StackAt(stack).
+			Words(app+0x211, lib+0x30, 0xa00021, 0)).
+		ThreadWithoutStack(12, nil).
+		ThreadName(10, "main").ThreadName(11, "worker\n#2").
+		Exception(11, 11, 1, 0x10).Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := breakpad.Parse(strings.NewReader(`MODULE Linux x86_64 1 app
+FILE 0 src/draw.cc
+FILE 1 src/mesh.h
+INLINE_ORIGIN 0 mesh::at(unsigned long)
+FUNC 100 80 0 render::draw(Scene&)
+INLINE 0 44 0 0 110 10
+100 80 12 1
+FUNC 200 80 0 submit()
+STACK CFI INIT 100 80 .cfa: $rsp 8 + .ra: .cfa 8 - ^
+STACK CFI INIT 200 80 .cfa: $rsp 16 + .ra: .cfa 8 - ^
+`), breakpad.ParseOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := make([]report.SymbolStatus, 2) // shorter than the modules: the last is unused
+	r := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
+		if module != 1 {
+			status[module] = report.SymbolsMissing
+			return nil
+		}
+		status[module] = report.SymbolsLoaded
+		return f
+	}, stackwalk.Options{})
+	return report.Input{Dump: d, Walk: r, Symbols: status}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func TestHuman(t *testing.T) {
+	var out strings.Builder
+	if err := report.Human(&out, crash(t)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "human.txt", out.String())
+}
+
+func TestJSON(t *testing.T) {
+	var out strings.Builder
+	if err := report.JSON(&out, crash(t)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "walk.json", out.String())
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestWriteErrorsAreReported(t *testing.T) {
+	in := crash(t)
+	if report.Human(brokenWriter{}, in) == nil || report.JSON(brokenWriter{}, in) == nil {
+		t.Error("nil")
+	}
+}
