@@ -42,7 +42,7 @@ var (
 func parseStatement(text string) (statement, error) {
 	l := &lexer{text: text}
 	first := l.next()
-	if first.kind == tokenEnd {
+	if first.kind == tokenEnd || l.symbol(first, ';') {
 		return statement{}, errEmptyQuery
 	}
 	s := statement{verb: l.word(first), text: text, kind: kindOther}
