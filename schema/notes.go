@@ -115,7 +115,7 @@ var Catalogue = []Code{
 	{NoteModulesCapped, "there are more modules than are kept"},
 	{NoteNotesCapped, "there were more notes than are kept"},
 	{NoteTextCapped, "a text was longer than is kept"},
-	{NoteEventShrunk, "the event was too large: frames of threads that did not crash were left out"},
+	{NoteEventShrunk, "the event was too large: parts were left out, frames of threads that did not crash first"},
 	{NoteAnnotationNotPublic, "a public annotation's value is not of its type and was kept protected"},
 	{NoteNoCrashingThread, "the dump does not say which thread crashed"},
 	{NoteCrashpadAnnotationsCut, "there are more annotations in the dump than are kept"},

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+)
+
+// health knows which parts of the process do their work. /readyz names the
+// parts and never what ails them: that is in the log.
+type health struct {
+	mu    sync.Mutex
+	parts map[string]bool
+	gauge *prometheus.GaugeVec
+}
+
+func newHealth(r prometheus.Registerer) *health {
+	h := &health{parts: map[string]bool{}, gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "aftershock_ready", Help: "Whether a part of the process does its work.",
+	}, []string{"part"})}
+	r.MustRegister(h.gauge)
+	return h
+}
+
+// part declares a part, not ready yet, and returns the function that is told how
+// it fares.
+func (h *health) part(name string) func(error) {
+	h.set(name, false)
+	return func(err error) { h.set(name, err == nil) }
+}
+
+func (h *health) set(name string, ready bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts[name] = ready
+	value := 0.0
+	if ready {
+		value = 1
+	}
+	h.gauge.WithLabelValues(name).Set(value)
+}
+
+// drop forgets a part that is not wanted any more.
+func (h *health) drop(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.parts, name)
+	h.gauge.DeleteLabelValues(name)
+}
+
+// readyz answers 200 when every part is ready, else 503; a line a part.
+func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	names := make([]string, 0, len(h.parts))
+	status := http.StatusOK
+	for name, ready := range h.parts {
+		names = append(names, name)
+		if !ready {
+			status = http.StatusServiceUnavailable
+		}
+	}
+	slices.Sort(names)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	for _, name := range names {
+		state := "ready"
+		if !h.parts[name] {
+			state = "not ready"
+		}
+		fmt.Fprintf(w, "%s: %s\n", name, state) //nolint:errcheck // the client left
+	}
+}
+
+// newRegistry is a metrics registry with the process's own figures.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// observe is the handler of /metrics, /healthz and /readyz.
+func observe(r *prometheus.Registry, h *health) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, "ok") //nolint:errcheck // the client left
+	})
+	mux.HandleFunc("GET /readyz", h.readyz)
+	return mux
+}
+
+// serve answers HTTP on an address until ctx is done, then lets requests finish.
+// listening is called with the bound address before the first request.
+func serve(ctx context.Context, addr string, handler http.Handler, log zerolog.Logger, listening func(net.Addr)) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w (choose another address with its flag, or end what listens there)", err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       5 * time.Minute, // a slow client with a large dump
+		WriteTimeout:      6 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	if listening != nil {
+		listening(ln.Addr())
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		log.Warn().Err(err).Str("address", addr).Msg("requests cut off")
+		err = server.Close()
+		return err
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drainTimeout is how long requests may take to finish after SIGTERM.
+const drainTimeout = 30 * time.Second

@@ -1,0 +1,132 @@
+// Command aftershock takes crash reports at a door, keeps each as an event in
+// Kafka, and derives from it stacks, signatures, ClickHouse tables and a public
+// topic. See README.md for the picture and `aftershock --help` for the verbs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// cli has one field a verb.
+type cli struct {
+	Up       upVerb       `cmd:"" help:"Run every role on this machine, with an embedded broker and an embedded ClickHouse."`
+	Submit   submitVerb   `cmd:"" help:"Send dumps to a collector, as a crashing program's client does."`
+	Collect  collectVerb  `cmd:"" help:"Run the door: reports over HTTP become raw crashes in Kafka."`
+	Process  processVerb  `cmd:"" help:"Run a processor: raw crashes become processed ones."`
+	Sink     sinkVerbs    `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
+	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
+	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
+	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
+
+	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"AFTERSHOCK_LOG_LEVEL"`
+	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json" env:"AFTERSHOCK_LOG_JSON"`
+}
+
+// run is what every verb's Run gets.
+type run struct {
+	ctx            context.Context
+	log            zerolog.Logger
+	stdout, stderr io.Writer
+}
+
+func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Main runs one verb and returns the exit code: 0 done, 1 failed, 2 wrong use.
+// The first SIGINT or SIGTERM cancels the verb's context; a second one ends the
+// process at once.
+func Main(args []string, stdout, stderr io.Writer) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("aftershock"),
+		kong.Description("Crash reports in, signatures out."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(n int) {
+			if code < 0 { // --help asks for 0
+				code = n
+			}
+		}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		panic(err) // the struct above does not parse: no test would have passed
+	}
+	kctx, err := parser.Parse(args)
+	if code >= 0 {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
+		return exitUsage
+	}
+	ctx, stop := signals(stderr)
+	defer stop()
+	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr}); err != nil {
+		fmt.Fprintf(stderr, "aftershock: %v\n", err)
+		var usage *usageError
+		if errors.As(err, &usage) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return 0
+}
+
+// usageError is wrong use that the flags' parser cannot see.
+type usageError struct{ msg string }
+
+func (e *usageError) Error() string { return e.msg }
+
+// signals returns a context that the first SIGINT or SIGTERM cancels; the second
+// one ends the process.
+func signals(stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		s, ok := <-ch
+		if !ok {
+			return
+		}
+		fmt.Fprintf(stderr, "aftershock: %v: finishing what has begun; once more ends at once\n", s)
+		cancel()
+		if s, ok = <-ch; ok {
+			fmt.Fprintf(stderr, "aftershock: %v again: ending at once\n", s)
+			os.Exit(exitFailed)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ch)
+		close(ch)
+		cancel()
+	}
+}
+
+func (c *cli) logger(w io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(c.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if f, ok := w.(*os.File); ok && !c.LogJSON {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
+		}
+	}
+	zerolog.DurationFieldInteger = true
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/blob"
+	"aftershock/collector"
+	"aftershock/processor"
+	"aftershock/schema"
+	"aftershock/signature"
+	"aftershock/sinks"
+	"aftershock/sinks/clickhouse"
+	"aftershock/sinks/telemetry"
+	"aftershock/stream"
+	"aftershock/symbolcache"
+)
+
+// roles holds what the roles of one process share.
+type roles struct {
+	kafka    stream.Kafka
+	instance string
+	log      zerolog.Logger
+	metrics  prometheus.Registerer
+	health   *health
+	stream   *stream.Metrics
+	sinks    *sinks.Metrics
+}
+
+func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer) *roles {
+	return &roles{
+		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r),
+		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
+	}
+}
+
+// collect is the door.
+func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store) error {
+	ready := r.health.part("collector")
+	producer, err := r.kafka.Producer()
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	door := collector.New(collector.Options{
+		Append: func(ctx context.Context, raw *schema.RawCrash) error {
+			value, err := schema.Encode(raw)
+			if err != nil {
+				return err
+			}
+			return producer.ProduceSync(ctx, &kgo.Record{
+				Topic: schema.TopicRaw, Key: []byte(raw.CrashID), Value: value, Timestamp: raw.ReceivedAt,
+			}).FirstErr()
+		},
+		Blobs: blobs, Annotations: schema.DefaultRegistry, InlineMax: f.InlineMax,
+		Limits: collector.Limits{BodyBytes: f.MaxBody, InflatedBytes: 2 * f.MaxBody},
+		Now:    time.Now, Log: r.log, Metrics: r.metrics,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/submit", door)
+	return serve(ctx, f.CollectorListen, mux, r.log, func(net.Addr) { ready(nil) })
+}
+
+// process runs a processor for every live signature version.
+func (r *roles) process(ctx context.Context, blobs blob.Store, symbols *symbolcache.Cache) {
+	part := func(n int32) string { return fmt.Sprintf("process.v%d", n) }
+	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
+		Wanted: func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
+		Run: func(ctx context.Context, v schema.SignatureVersion) error {
+			ready := r.health.part(part(v.Number))
+			defer r.health.drop(part(v.Number))
+			p, err := newProcessor(v, symbols)
+			if err != nil {
+				r.health.part(part(v.Number)) // stays: this version has no member here
+				return err
+			}
+			loop := stream.Processor{
+				Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: runtime.GOMAXPROCS(0), Blobs: blobs,
+				Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
+					return p.Process(ctx, processor.Input{Raw: in.Raw, Position: in.Position, Revision: in.Revision, Dump: in.Dump})
+				},
+				Ready: ready, Metrics: r.stream, Log: r.log,
+			}
+			return loop.Run(ctx)
+		},
+		Failed: func(v schema.SignatureVersion, err error) {
+			r.health.part(part(v.Number))(err)
+			r.log.Error().Err(err).Int32("signature_version", v.Number).Msg("signature version not processed")
+		},
+	})
+}
+
+// newProcessor makes the processor of a signature version, from what its event
+// says and nothing else.
+func newProcessor(v schema.SignatureVersion, symbols *symbolcache.Cache) (*processor.Processor, error) {
+	if err := servable(v, processor.Version, schema.DefaultRegistry); err != nil {
+		return nil, err
+	}
+	ruleset, err := signature.FromFiles(rulesetFiles(v.Ruleset))
+	if err != nil {
+		return nil, fmt.Errorf("signature version %d: %w", v.Number, err)
+	}
+	if ruleset.Hash() != v.RulesetHash {
+		return nil, fmt.Errorf("signature version %d: its ruleset has hash %.12s, its event says %.12s", v.Number, ruleset.Hash(), v.RulesetHash)
+	}
+	return &processor.Processor{
+		SignatureVersion: v.Number, Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: symbols.Get,
+	}, nil
+}
+
+func rulesetFiles(in []schema.RulesetFile) map[string]string {
+	files := make(map[string]string, len(in))
+	for _, f := range in {
+		files[f.Name] = f.Text
+	}
+	return files
+}
+
+// sinkClickHouse stores every version that is not dropped, and projects the activation.
+func (r *roles) sinkClickHouse(ctx context.Context, db *clickhouse.DB) {
+	part := func(n int32) string { return fmt.Sprintf("sink.clickhouse.v%d", n) }
+	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
+		Changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
+		Wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State != schema.StateDropped },
+		Run: func(ctx context.Context, v schema.SignatureVersion) error {
+			ready := r.health.part(part(v.Number))
+			defer r.health.drop(part(v.Number))
+			return sinks.Run(ctx, sinks.Options{
+				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db,
+				Ready: ready, Metrics: r.sinks, Log: r.log,
+			})
+		},
+		Failed: func(v schema.SignatureVersion, err error) {
+			r.health.part(part(v.Number))(err)
+			r.log.Error().Err(err).Int32("signature_version", v.Number).Msg("clickhouse sink ended, starting again")
+		},
+	})
+}
+
+// activate projects the activation, however long ClickHouse is away.
+func (r *roles) activate(ctx context.Context, db *clickhouse.DB, a schema.Activation) {
+	ready := r.health.part("activation")
+	for {
+		err := db.Activate(ctx, a)
+		ready(err)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		r.log.Warn().Err(err).Int64("epoch", a.Epoch).Msg("activation not projected, trying again")
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// sinkTelemetry publishes every version that the activation names.
+func (r *roles) sinkTelemetry(ctx context.Context) {
+	var active atomic.Pointer[schema.Activation]
+	part := func(n int32) string { return fmt.Sprintf("sink.telemetry.v%d", n) }
+	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
+		Changed: func(_ context.Context, state *schema.VersionEvent) { active.Store(&state.Activation) },
+		Wanted: func(state *schema.VersionEvent, v schema.SignatureVersion) bool {
+			return v.State != schema.StateDropped && state.Activation.Names(v.Number)
+		},
+		Run: func(ctx context.Context, v schema.SignatureVersion) error {
+			ready := r.health.part(part(v.Number))
+			defer r.health.drop(part(v.Number))
+			return telemetry.Run(ctx, telemetry.Options{
+				Kafka: r.kafka, Version: v.Number, Instance: r.instance,
+				Active:      func() schema.Activation { return *active.Load() },
+				Annotations: schema.DefaultRegistry, Ready: ready, Metrics: r.stream, Log: r.log,
+			})
+		},
+		Failed: func(v schema.SignatureVersion, err error) {
+			r.health.part(part(v.Number))(err)
+			r.log.Error().Err(err).Int32("signature_version", v.Number).Msg("telemetry sink ended, starting again")
+		},
+	})
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
+)
+
+// sinkVerbs are the sinks.
+type sinkVerbs struct {
+	Clickhouse sinkClickHouseVerb `cmd:"" help:"Processed crashes to ClickHouse tables."`
+	Telemetry  sinkTelemetryVerb  `cmd:"" help:"The public view of processed crashes to the public topic."`
+}
+
+type sinkClickHouseVerb struct {
+	kafkaFlags
+	instanceFlag
+	metricsFlag
+	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." required:"" name:"clickhouse-url" env:"AFTERSHOCK_CLICKHOUSE_URL"`
+}
+
+// Run stores rows until SIGTERM.
+func (v *sinkClickHouseVerb) Run(r *run) error {
+	db, err := openClickHouse(r.ctx, v.ClickhouseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing is left in it
+	registry := newRegistry()
+	roles := newRoles(v.kafka(r.log), v.Instance, r.log, registry)
+	g, ctx := newGroup(r.ctx)
+	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
+	g.Go(func() error { roles.sinkClickHouse(ctx, db); return nil })
+	return g.Wait()
+}
+
+// openClickHouse connects and brings the tables up to date.
+func openClickHouse(ctx context.Context, url string) (*clickhouse.DB, error) {
+	db, err := clickhouse.Open(url, schema.DefaultRegistry)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx); err != nil {
+		return nil, fmt.Errorf("%w (is %s the right --clickhouse-url?)", err, redactURL(url))
+	}
+	return db, nil
+}
+
+type sinkTelemetryVerb struct {
+	kafkaFlags
+	instanceFlag
+	metricsFlag
+}
+
+// Run publishes until SIGTERM.
+func (v *sinkTelemetryVerb) Run(r *run) error {
+	registry := newRegistry()
+	roles := newRoles(v.kafka(r.log), v.Instance, r.log, registry)
+	g, ctx := newGroup(r.ctx)
+	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
+	g.Go(func() error { roles.sinkTelemetry(ctx); return nil })
+	return g.Wait()
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/user"
+	"time"
+
+	"aftershock/processor"
+	"aftershock/schema"
+	"aftershock/signature"
+	"aftershock/stream"
+)
+
+// topicsVerbs prepare Kafka.
+type topicsVerbs struct {
+	Create topicsCreateVerb `cmd:"" help:"Create the topics that do not exist, and announce signature version 1 if there is none."`
+}
+
+type topicsCreateVerb struct {
+	kafkaFlags
+	topicFlags
+}
+
+// topicFlags say what new topics are like.
+type topicFlags struct {
+	Partitions  int32 `help:"Partitions of a new topic. They never change afterwards." default:"8" env:"AFTERSHOCK_PARTITIONS"`
+	Replication int16 `help:"Replicas of a new topic." default:"3" env:"AFTERSHOCK_REPLICATION"`
+}
+
+// Run creates topics and announces the first version.
+func (v *topicsCreateVerb) Run(r *run) error {
+	_, err := prepare(r.ctx, v.kafka(r.log), v.topicFlags)
+	return err
+}
+
+// prepare makes the topics and, when the versions log is empty, announces
+// signature version 1: the ruleset that ships with this binary. It returns the
+// state of the versions.
+func prepare(ctx context.Context, k stream.Kafka, f topicFlags) (*schema.VersionEvent, error) {
+	if err := stream.CreateTopics(ctx, k, f.Replication, append(schema.Topics(f.Partitions), schema.Processed(1, f.Partitions))...); err != nil {
+		return nil, err
+	}
+	// Most starts find the version there: they need not fence anybody.
+	current, err := stream.NewestVersions(ctx, k)
+	if err != nil || current != nil {
+		return current, err
+	}
+	return stream.Operate(ctx, k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+		if current != nil {
+			return nil, nil //nolint:nilnil // somebody announced it a moment ago: nothing to write
+		}
+		return firstVersion(time.Now()), nil
+	})
+}
+
+// firstVersion announces signature version 1 and shows it for all time.
+func firstVersion(at time.Time) *schema.VersionEvent {
+	ruleset := signature.Default()
+	v := schema.SignatureVersion{
+		Number: 1, ProcessVersion: processor.Version, RulesetHash: ruleset.Hash(),
+		RegistryHash: schema.DefaultRegistry.Hash(), State: schema.StateLive,
+	}
+	for _, f := range ruleset.Files() {
+		v.Ruleset = append(v.Ruleset, schema.RulesetFile{Name: f.Name, Text: f.Text})
+	}
+	return &schema.VersionEvent{
+		Operation: schema.OpAnnounce, Subject: 1, Who: operator(), At: at.UTC().Truncate(time.Millisecond),
+		Why: "first start", Versions: []schema.SignatureVersion{v},
+		Activation: schema.Activation{Epoch: 1, Ranges: []schema.ActiveRange{
+			{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1},
+		}},
+	}
+}
+
+// operator is who runs this command, for the versions log.
+func operator() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return fmt.Sprintf("%s@%s", name, host)
+}
+
+// redactURL hides a URL's password.
+func redactURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return u.Redacted()
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aftershock/internal/embedded"
+	"aftershock/processor"
+	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
+	"aftershock/stream"
+)
+
+// upVerb runs every role in one process, with embedded servers in processes of
+// their own unless real ones are named.
+type upVerb struct {
+	DataDir          string   `help:"Where everything is kept." default:"aftershock-data" env:"AFTERSHOCK_DATA_DIR"`
+	Brokers          []string `help:"Kafka brokers, host:port, instead of the embedded one." env:"AFTERSHOCK_BROKERS"`
+	KafkaListen      string   `help:"Address of the embedded broker." default:"127.0.0.1:9092" env:"AFTERSHOCK_KAFKA_LISTEN"`
+	ClickhouseURL    string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port, instead of the embedded one." name:"clickhouse-url" env:"AFTERSHOCK_CLICKHOUSE_URL"`
+	ClickhouseListen string   `help:"Address of the embedded ClickHouse." default:"127.0.0.1:8123" env:"AFTERSHOCK_CLICKHOUSE_LISTEN"`
+	RegistryListen   string   `help:"Address of the read-only schema registry." default:"127.0.0.1:8081" env:"AFTERSHOCK_REGISTRY_LISTEN"`
+	Libchdb          string   `help:"The embedded ClickHouse's library; make libchdb fetches it." env:"AFTERSHOCK_LIBCHDB"`
+	Blob             string   `help:"Directory of the blob store; the default lies in the data directory." env:"AFTERSHOCK_BLOB"`
+	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912" env:"AFTERSHOCK_BROKER_MEMORY"`
+	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648" env:"AFTERSHOCK_CLICKHOUSE_MEMORY"`
+	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4" env:"AFTERSHOCK_PARTITIONS"`
+	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3" env:"AFTERSHOCK_REPLICATION"`
+	doorFlags
+	symbolFlags
+	instanceFlag
+	metricsFlag
+}
+
+// childStopTimeout is how long the embedded servers may take to end.
+const childStopTimeout = 30 * time.Second
+
+// Run starts everything, in the order in which the parts need each other, and
+// ends it in the other.
+func (v *upVerb) Run(r *run) (err error) {
+	unlock, err := embedded.LockDir(v.DataDir)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	symbols, err := v.cache()
+	if err != nil {
+		return err
+	}
+	if v.Blob == "" {
+		v.Blob = filepath.Join(v.DataDir, "blobs")
+	}
+	blobs, err := openBlobs(v.Blob)
+	if err != nil {
+		return err
+	}
+	servers := &servers{log: r.log, failed: make(chan error, 2)}
+	defer func() { err = errors.Join(err, servers.stop()) }()
+	kafka, db, err := v.servers(r.ctx, servers, r.log)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing is left in it
+	registry := newRegistry()
+	roles := newRoles(kafka, v.Instance, r.log, registry)
+	g, ctx := newGroup(r.ctx)
+	g.Go(func() error { return servers.watch(ctx) })
+	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
+	g.Go(func() error {
+		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
+	})
+	g.Go(func() error { roles.process(ctx, blobs, symbols); return nil })
+	g.Go(func() error { roles.sinkClickHouse(ctx, db); return nil })
+	g.Go(func() error { roles.sinkTelemetry(ctx); return nil })
+	g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs) })
+	r.log.Info().Str("collector", "http://"+v.CollectorListen+"/submit").Strs("kafka", kafka.Brokers).
+		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).
+		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")
+	return g.Wait()
+}
+
+// servers starts the embedded servers, or connects to the real ones, and
+// prepares topics and tables.
+func (v *upVerb) servers(ctx context.Context, s *servers, log zerolog.Logger) (stream.Kafka, *clickhouse.DB, error) {
+	kafka := stream.Kafka{Brokers: v.Brokers, Log: log}
+	replication := v.Replication
+	if len(v.Brokers) == 0 {
+		kafka.Brokers, replication = []string{v.KafkaListen}, 1
+		if err := v.startBroker(ctx, s); err != nil {
+			return kafka, nil, err
+		}
+	}
+	if v.ClickhouseURL == "" {
+		v.ClickhouseURL = "http://" + v.ClickhouseListen
+		if err := v.startClickHouse(ctx, s); err != nil {
+			return kafka, nil, err
+		}
+	}
+	state, err := prepare(ctx, kafka, topicFlags{Partitions: v.Partitions, Replication: replication})
+	if err != nil {
+		return kafka, nil, err
+	}
+	if err := upgradable(state); err != nil {
+		return kafka, nil, fmt.Errorf("%w: start the release that made %s, or begin with an empty --data-dir", err, v.DataDir)
+	}
+	db, err := openClickHouse(ctx, v.ClickhouseURL)
+	return kafka, db, err
+}
+
+// upgradable refuses a log whose versions this binary cannot process: until
+// replays exist, nothing could bring them up to date.
+func upgradable(state *schema.VersionEvent) error {
+	for _, version := range state.Versions {
+		if version.State != schema.StateLive {
+			continue
+		}
+		if err := servable(version, processor.Version, schema.DefaultRegistry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *upVerb) startBroker(ctx context.Context, s *servers) error {
+	return s.start(ctx, "broker", v.KafkaListen, embedded.BrokerReady(v.KafkaListen),
+		"broker", "--sync-writes", "--dir", filepath.Join(v.DataDir, "broker"), "--listen", v.KafkaListen, "--memory-limit", fmt.Sprint(v.BrokerMemory))
+}
+
+func (v *upVerb) startClickHouse(ctx context.Context, s *servers) error {
+	library, err := embedded.FindLibrary(v.Libchdb)
+	if err != nil {
+		return err
+	}
+	return s.start(ctx, "clickhouse", v.ClickhouseListen, embedded.ClickHouseReady(v.ClickhouseURL),
+		"clickhouse", "--dir", filepath.Join(v.DataDir, "clickhouse"), "--listen", v.ClickhouseListen,
+		"--library", library, "--max-memory", fmt.Sprint(v.ClickhouseMemory))
+}
+
+// servers are the child processes.
+type servers struct {
+	log      zerolog.Logger
+	children []*embedded.Child
+	failed   chan error
+}
+
+// start runs this binary's hidden verb as a child and waits until it answers.
+func (s *servers) start(ctx context.Context, name, listen string, ready func(context.Context) error, verb ...string) error {
+	// Else another server on that port would look like ours.
+	if conn, err := net.DialTimeout("tcp", listen, time.Second); err == nil {
+		conn.Close() //nolint:errcheck,gosec // only its being there counts
+		return fmt.Errorf("%s: something listens on %s already (choose another address with its flag)", name, listen)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	child, err := embedded.Start(ctx, embedded.ChildOptions{
+		Name: name, Exe: exe, Args: append([]string{"--log-json", "embedded"}, verb...), Ready: ready, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.children = append(s.children, child)
+	go func() { s.failed <- <-child.Failed() }()
+	return nil
+}
+
+// watch returns when a child has been given up, or ctx is done.
+func (s *servers) watch(ctx context.Context) error {
+	select {
+	case err := <-s.failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// stop ends the children, the last started first.
+func (s *servers) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), childStopTimeout)
+	defer cancel()
+	var errs []error
+	for i := len(s.children) - 1; i >= 0; i-- {
+		errs = append(errs, s.children[i].Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func registrySchemas() []embedded.RegistrySchema {
+	var out []embedded.RegistrySchema
+	for _, s := range schema.Schemas() {
+		out = append(out, embedded.RegistrySchema{ID: s.ID, Subject: s.Subject, Version: s.Version, Schema: s.Avsc})
+	}
+	return out
+}

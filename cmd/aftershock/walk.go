@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+
+	"aftershock/minidump"
+	"aftershock/stackwalk"
+	"aftershock/stackwalk/report"
+	"aftershock/symbolcache"
+)
+
+// walkVerb walks dumps without any server.
+type walkVerb struct {
+	symbolFlags
+	JSON          bool     `help:"Print JSON in the schema of Mozilla's minidump-stackwalk." name:"json"`
+	WalkerVersion int      `help:"Version of the walker's behaviour; 1 is that of minidump-stackwalk 0.27. 0 is the newest." default:"0"`
+	Dumps         []string `arg:"" name:"dump" help:"Minidump files." type:"existingfile"`
+}
+
+// Run prints one document a dump. It goes on after a dump that cannot be read,
+// and fails at the end.
+func (v *walkVerb) Run(r *run) error {
+	options := stackwalk.Options{Version: v.WalkerVersion}
+	if err := options.Check(); err != nil {
+		return &usageError{fmt.Sprintf("--walker-version: %v", err)}
+	}
+	cache, err := v.cache()
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(r.stdout)
+	var errs []error
+	for _, path := range v.Dumps {
+		if err := v.walk(r, out, cache, path, options); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	return errors.Join(append(errs, out.Flush())...)
+}
+
+func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, path string, options stackwalk.Options) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	dump, err := minidump.Parse(data)
+	if err == nil {
+		err = dump.Walkable()
+	}
+	if err != nil {
+		return err
+	}
+	status := make([]report.SymbolStatus, len(dump.Modules))
+	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
+		m := &dump.Modules[module]
+		found := cache.Get(r.ctx, symbolcache.Key{DebugFile: m.DebugFile, DebugID: m.DebugID})
+		status[module] = symbolStatus(found.Outcome)
+		if found.File == nil {
+			return nil
+		}
+		return found.File
+	}, options)
+	in := report.Input{Dump: dump, Walk: walk, Symbols: status}
+	if v.JSON {
+		return report.JSON(out, in)
+	}
+	return report.Human(out, in)
+}
+
+func symbolStatus(o symbolcache.Outcome) report.SymbolStatus {
+	switch o {
+	case symbolcache.Found, symbolcache.FoundLossy:
+		return report.SymbolsLoaded
+	case symbolcache.Malformed:
+		return report.SymbolsCorrupt
+	case symbolcache.Unused:
+		return report.SymbolsUnused
+	}
+	return report.SymbolsMissing
+}

@@ -1,0 +1,210 @@
+package processor
+
+import (
+	"fmt"
+
+	"aftershock/minidump"
+	"aftershock/schema"
+	"aftershock/signature"
+	"aftershock/stackwalk"
+	"aftershock/symbolcache"
+)
+
+// walkOptions are part of the process version.
+var walkOptions = stackwalk.Options{Version: 1}
+
+// describe copies what the dump says of the crash, the process and the machine.
+func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
+	if s := d.System; s != nil {
+		out.System = schema.System{
+			OS: s.OS.String(), OSVersion: n.text(s.OSVersion()), CPUArch: s.CPU.String(), CPUInfo: n.text(s.CPUInfo), CPUCount: int32(s.CPUCount),
+		}
+	}
+	out.Crash.Reason = n.text(d.CrashReason())
+	if addr, ok := d.CrashAddress(); ok {
+		out.Crash.Address = new(hexWord(d, addr))
+	}
+	if pid, ok := d.ProcessID(); ok {
+		out.Crash.ProcessID = new(int64(pid))
+	}
+	if seconds, ok := d.Uptime(); ok {
+		out.Crash.UptimeSeconds = new(int64(seconds))
+	}
+	if d.HasLinuxMaps() {
+		out.MemoryMapCount = new(int64(len(d.LinuxMaps)))
+	}
+	if c := d.Crashpad; c != nil {
+		for i, a := range c.Annotations {
+			if i == maxCrashpadAnnotations {
+				n.add(schema.StageEvent, schema.NoteCrashpadAnnotationsCut, schema.NoIndex)
+				break
+			}
+			module := ""
+			if a.Module >= 0 && a.Module < len(d.Modules) {
+				module = d.Modules[a.Module].CodeName()
+			}
+			out.CrashpadAnnotations = append(out.CrashpadAnnotations, schema.CrashpadAnnotation{Module: n.text(module), Name: n.text(a.Name), Value: n.long(a.Value)})
+		}
+	}
+	for i := range d.UnloadedModules {
+		if i == maxModules {
+			n.add(schema.StageEvent, schema.NoteModulesCapped, schema.NoIndex)
+			break
+		}
+		m := &d.UnloadedModules[i]
+		out.UnloadedModules = append(out.UnloadedModules, schema.UnloadedModule{
+			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile), Base: hexWord(d, m.Base), Size: int64(m.Size), CodeID: n.text(m.CodeID),
+		})
+	}
+}
+
+// hexWord is an address with as many digits as a pointer of the dump has.
+func hexWord(d *minidump.Dump, addr uint64) string {
+	digits := 16
+	if d.System != nil && d.System.CPU.WordBytes() == 4 {
+		digits = 8
+	}
+	return fmt.Sprintf("0x%0*x", digits, addr)
+}
+
+// modules copies the modules with the outcome of looking for their symbols.
+func modules(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.ProcessedCrash, n *notes) {
+	for i := range d.Modules {
+		if i == maxModules {
+			n.add(schema.StageEvent, schema.NoteModulesCapped, schema.NoIndex)
+			break
+		}
+		m := &d.Modules[i]
+		outcome := symbols[i].Outcome
+		switch {
+		case outcome == "":
+			outcome = symbolcache.Unused
+		case outcome == symbolcache.FoundLossy:
+			n.add(schema.StageSymbols, schema.NoteSymbolsLossy, i)
+		case outcome == symbolcache.Malformed:
+			n.add(schema.StageSymbols, schema.NoteSymbolsMalformed, i)
+		case outcome.Transient():
+			n.add(schema.StageSymbols, schema.NoteSymbolsTransient, i)
+		}
+		out.Modules = append(out.Modules, schema.Module{
+			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile), Base: hexWord(d, m.Base), Size: int64(m.Size), Version: n.text(m.Version),
+			CodeID: n.text(m.CodeID), DebugFile: n.text(m.DebugName()), DebugID: n.text(m.DebugID),
+			Symbols: string(outcome), SymbolsSHA256: symbols[i].SHA256,
+		})
+	}
+}
+
+// threads copies the walked threads.
+func threads(d *minidump.Dump, walk *stackwalk.Result, out *schema.ProcessedCrash, n *notes) {
+	if walk.CrashingThread >= 0 {
+		out.Crash.CrashingThread = new(int32(walk.CrashingThread))
+	} else if len(walk.Threads) > 0 {
+		n.add(schema.StageWalk, schema.NoteNoCrashingThread, schema.NoIndex)
+	}
+	for i := range walk.Threads {
+		if i == maxThreads {
+			n.add(schema.StageEvent, schema.NoteThreadsCapped, schema.NoIndex)
+			break
+		}
+		w := &walk.Threads[i]
+		t := schema.Thread{ThreadID: int64(w.ID), Name: n.text(w.Name), End: string(w.End), FrameCount: int32(len(w.Frames))}
+		if code, ok := d.LastError(w.Index); ok {
+			t.LastError = new(minidump.WindowsErrorText(code))
+		}
+		if limited(w.End) {
+			n.add(schema.StageWalk, string(w.End), i)
+		}
+		keep := maxFrames
+		if i == walk.CrashingThread {
+			keep = maxCrashingFrames
+		}
+		if len(w.Frames) > keep {
+			n.add(schema.StageWalk, schema.NoteFramesCapped, i)
+		}
+		for j := range min(len(w.Frames), keep) {
+			t.Frames = append(t.Frames, frame(d, &w.Frames[j], n))
+		}
+		out.Threads = append(out.Threads, t)
+	}
+}
+
+// limited tells whether a walk was cut by a limit of ours.
+func limited(e stackwalk.End) bool {
+	switch e {
+	case stackwalk.EndThreadFrameLimit, stackwalk.EndTotalFrameLimit, stackwalk.EndScanLimit, stackwalk.EndInlineLimit:
+		return true
+	}
+	return false
+}
+
+func frame(d *minidump.Dump, w *stackwalk.Frame, n *notes) schema.Frame {
+	f := schema.Frame{
+		Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction),
+		Function: n.text(string(w.Function)), File: n.text(string(w.File)), Line: int64(w.Line),
+	}
+	if w.Module >= 0 {
+		f.Module = n.text(d.Modules[w.Module].CodeName())
+		f.ModuleOffset = hexWord(d, w.ModuleOffset(d))
+	}
+	if w.HasFunction {
+		f.FunctionOffset = hexWord(d, w.FunctionOffset())
+	}
+	for i := range w.Inlines {
+		if i == maxInlines {
+			n.add(schema.StageEvent, schema.NoteFramesCapped, schema.NoIndex)
+			break
+		}
+		l := &w.Inlines[i]
+		f.Inlines = append(f.Inlines, schema.Inline{Function: n.text(string(l.Function)), File: n.text(string(l.File)), Line: int64(l.Line)})
+	}
+	for _, hit := range w.Unloaded {
+		if len(f.Unloaded) == maxUnloadedHits {
+			break
+		}
+		name := n.text(d.UnloadedModules[hit.Module].CodeName())
+		offset := hexWord(d, hit.Offset)
+		if k := len(f.Unloaded) - 1; k >= 0 && f.Unloaded[k].Module == name {
+			f.Unloaded[k].Offsets = append(f.Unloaded[k].Offsets, offset)
+			continue
+		}
+		f.Unloaded = append(f.Unloaded, schema.UnloadedHit{Module: name, Offsets: []string{offset}})
+	}
+	return f
+}
+
+// signatureCrash is what the signature is made of. No annotation goes into it:
+// a signature is public.
+func signatureCrash(p *schema.ProcessedCrash) *signature.Crash {
+	c := &signature.Crash{OS: p.System.OS, Reason: p.Crash.Reason}
+	if p.DumpStatus != schema.DumpOK {
+		c.DumpStatus = p.DumpStatus
+	}
+	if p.Crash.CrashingThread != nil {
+		c.CrashingThread = new(int(*p.Crash.CrashingThread))
+	}
+	for i := range p.Threads {
+		t := &p.Threads[i]
+		st := signature.Thread{}
+		if t.LastError != nil {
+			st.LastError = *t.LastError
+		}
+		for j := range t.Frames {
+			st.Frames = append(st.Frames, signatureFrame(&t.Frames[j]))
+		}
+		c.Threads = append(c.Threads, st)
+	}
+	return c
+}
+
+func signatureFrame(f *schema.Frame) signature.Frame {
+	sf := signature.Frame{
+		Module: f.Module, ModuleOffset: f.ModuleOffset, Offset: f.Offset, Function: f.Function, File: f.File, Line: f.Line,
+	}
+	for _, in := range f.Inlines {
+		sf.Inlines = append(sf.Inlines, signature.Inline{Function: in.Function, File: in.File, Line: in.Line})
+	}
+	if len(f.Unloaded) > 0 {
+		sf.Unloaded = f.Unloaded[0].Module
+	}
+	return sf
+}

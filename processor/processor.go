@@ -1,0 +1,171 @@
+// Package processor derives a processed crash from a raw one. START HERE.
+//
+// Processor.Process is pure: the same raw crash, symbols and signature version
+// give the same bytes, whenever and wherever it runs. It reads no file, no
+// network and no clock; symbols come from a function handed in. Its steps, in
+// their order:
+//
+//	read the dump      minidump       bytes → streams
+//	walk the stacks    stackwalk      threads → frames with trust
+//	sign               signature      frames → signature
+//	classify           the registry   annotations → public or protected
+//	fit                limits.go      what is too large is cut, with a note
+//
+// Bad input never fails it: what cannot be read becomes a note with a stable
+// code, and the rest is kept.
+package processor
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"slices"
+
+	"aftershock/minidump"
+	"aftershock/schema"
+	"aftershock/signature"
+	"aftershock/stackwalk"
+	"aftershock/symbolcache"
+)
+
+// Version is the process version of this code: it counts changes of what
+// Process makes of the same input. A signature version names it.
+const Version = 1
+
+// Processor makes processed crashes for one signature version. It is immutable
+// and safe for concurrent use.
+type Processor struct {
+	// SignatureVersion is stamped on every event.
+	SignatureVersion int32
+	Ruleset          *signature.Ruleset
+	Annotations      *schema.Registry
+	// Symbols finds the symbols of a module. It is called once for each module
+	// that the walk asks for.
+	Symbols func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup
+}
+
+// Input is one raw crash with its main dump in memory.
+type Input struct {
+	Raw      *schema.RawCrash
+	Position schema.Position
+	Revision int64
+	// Dump is the main minidump's bytes; nil when the report has none. It must
+	// not change while Process runs.
+	Dump []byte
+}
+
+// Process derives the processed crash. The error is ctx's: everything else
+// becomes a note.
+func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCrash, error) {
+	out := &schema.ProcessedCrash{
+		CrashID: in.Raw.CrashID, ReceivedAt: in.Raw.ReceivedAt, Raw: in.Position,
+		SignatureVersion: p.SignatureVersion, Revision: in.Revision, ProcessVersion: Version,
+		RulesetHash: p.Ruleset.Hash(), RegistryHash: p.Annotations.Hash(),
+		ThrottleRule: in.Raw.Throttle.Rule, ThrottleRate: in.Raw.Throttle.Rate,
+		DumpStatus: schema.DumpOK,
+	}
+	n := &notes{}
+	for _, code := range in.Raw.Notes {
+		n.add(schema.StageDoor, code, schema.NoIndex)
+	}
+	for _, d := range in.Raw.Dumps {
+		out.Dumps = append(out.Dumps, schema.DumpSummary{Name: n.text(d.Name), Size: d.Size, SHA256: hex.EncodeToString(d.SHA256[:])})
+	}
+	p.stacks(ctx, in.Dump, out, n)
+	if err := ctx.Err(); err != nil {
+		return nil, err // a stack without the symbols it should have is worse than none
+	}
+	p.sign(out)
+	p.classify(in.Raw.Annotations, out, n)
+	fit(out, n)
+	out.Notes = n.list
+	return out, nil
+}
+
+// stacks reads and walks the dump. Without a readable one it says why in
+// DumpStatus.
+func (p *Processor) stacks(ctx context.Context, data []byte, out *schema.ProcessedCrash, n *notes) {
+	if data == nil {
+		out.DumpStatus = statusNoDump
+		n.add(schema.StageDump, schema.NoteDumpMissing, schema.NoIndex)
+		return
+	}
+	if len(data) == 0 {
+		out.DumpStatus = statusEmpty
+		n.add(schema.StageDump, schema.NoteDumpUnreadable, schema.NoIndex)
+		return
+	}
+	dump, err := minidump.Parse(data)
+	if err == nil {
+		for _, f := range dump.Findings {
+			n.add(schema.StageDump, string(f.Code), f.Index)
+		}
+		err = dump.Walkable()
+	}
+	if err != nil {
+		out.DumpStatus = dumpStatus(err)
+		n.add(schema.StageDump, schema.NoteDumpUnreadable, schema.NoIndex)
+	}
+	if dump == nil {
+		return
+	}
+	symbols := make([]symbolcache.Lookup, len(dump.Modules))
+	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
+		m := &dump.Modules[module]
+		symbols[module] = p.Symbols(ctx, symbolcache.Key{DebugFile: m.DebugFile, DebugID: m.DebugID})
+		if symbols[module].File == nil {
+			return nil
+		}
+		return symbols[module].File
+	}, walkOptions)
+	describe(dump, out, n)
+	modules(dump, symbols, out, n)
+	threads(dump, walk, out, n)
+}
+
+// Dump statuses beside schema.DumpOK.
+const (
+	statusNoDump     = "NoMinidump"
+	statusEmpty      = "EmptyMinidump"
+	statusNoHeader   = "MissingHeader"
+	statusNoThreads  = "MissingThreadList"
+	statusNoSystem   = "MissingSystemInfo"
+	statusVersion    = "VersionMismatch"
+	statusUnreadable = "Unreadable"
+)
+
+// dumpStatus names why a dump cannot be walked, where it can in the words of
+// minidump-stackwalk, because they end in signatures.
+func dumpStatus(err error) string {
+	switch {
+	case errors.Is(err, minidump.ErrNotMinidump):
+		return statusNoHeader
+	case errors.Is(err, minidump.ErrVersion):
+		return statusVersion
+	case errors.Is(err, minidump.ErrNoThreadList):
+		return statusNoThreads
+	case errors.Is(err, minidump.ErrNoSystemInfo):
+		return statusNoSystem
+	}
+	return statusUnreadable
+}
+
+// sign makes the signature of what has been found so far.
+func (p *Processor) sign(out *schema.ProcessedCrash) {
+	r := p.Ruleset.Generate(signatureCrash(out))
+	out.Signature, out.ProtoSignature, out.SignatureNotes = r.Signature, r.ProtoSignature, r.Notes
+}
+
+// classify copies the annotations in the order of their names. Public is one
+// that the registry calls so and whose value has the shape it should.
+func (p *Processor) classify(annotations map[string]string, out *schema.ProcessedCrash, n *notes) {
+	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		value := annotations[name]
+		public := p.Annotations.Public(name, value)
+		if !public && p.Annotations.Lookup(name).Class == schema.ClassPublic {
+			n.once(schema.StageEvent, schema.NoteAnnotationNotPublic)
+		}
+		out.Annotations = append(out.Annotations, schema.Annotation{Name: n.text(name), Value: n.long(value), Public: public})
+	}
+}
