@@ -175,7 +175,7 @@ func (p *parser) finishCFI() {
 			inits = append(inits, in)
 		}
 	}
-	inits = disjoint(inits, func(in *cfiInit) (uint32, uint32) { return in.first, in.last })
+	inits = disjoint(inits, func(in cfiInit) (uint32, uint32) { return in.first, in.last })
 	shared := map[string]slice{}
 	f.cfiRanges = make([]cfiRange, 0, len(inits))
 	f.cfiRows = make([]cfiRow, 0, len(inits)+len(p.cfiDeltas))

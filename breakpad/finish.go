@@ -22,15 +22,15 @@ func (p *parser) finish() *File {
 			in.origin = unknown
 		}
 	}
-	f.functions = disjoint(f.functions, func(fn *function) (uint32, uint32) { return fn.first, fn.last })
+	f.functions = disjoint(f.functions, func(fn function) (uint32, uint32) { return fn.first, fn.last })
 	for i := range f.functions {
 		fn := &f.functions[i]
-		kept := disjoint(f.lines[fn.lines.start:fn.lines.end], func(l *line) (uint32, uint32) { return l.first, l.last })
+		kept := disjoint(f.lines[fn.lines.start:fn.lines.end], func(l line) (uint32, uint32) { return l.first, l.last })
 		fn.lines.end = fn.lines.start + uint32(len(kept))
 		slices.SortStableFunc(f.inlines[fn.inlines.start:fn.inlines.end], compareInlines)
 	}
 	p.finishPublics()
-	winRange := func(w *WinRecord) (uint32, uint32) {
+	winRange := func(w WinRecord) (uint32, uint32) {
 		return uint32(w.RVA), uint32(min(w.RVA+w.Size-1, maxRVA))
 	}
 	f.framedata = disjoint(f.framedata, winRange)
@@ -64,16 +64,16 @@ func (p *parser) finishPublics() {
 // that start together the shorter stays, of two equal ones the first; a later
 // start inside a kept range goes. Parity: every range table of
 // minidump-stackwalk follows this rule.
-func disjoint[T any](ranges []T, span func(*T) (first, last uint32)) []T {
+func disjoint[T any](ranges []T, span func(T) (first, last uint32)) []T {
 	slices.SortStableFunc(ranges, func(a, b T) int {
-		aFirst, aLast := span(&a)
-		bFirst, bLast := span(&b)
+		aFirst, aLast := span(a)
+		bFirst, bLast := span(b)
 		return cmp.Or(cmp.Compare(aFirst, bFirst), cmp.Compare(aLast, bLast))
 	})
 	kept := ranges[:0]
 	end := -1 // last address kept so far
 	for i := range ranges {
-		first, last := span(&ranges[i])
+		first, last := span(ranges[i])
 		if int(first) <= end {
 			continue
 		}

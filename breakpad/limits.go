@@ -22,5 +22,5 @@ const (
 	maxProgramVariables = 64
 )
 
-// ErrNameLimit: the names of the file together exceed what can be kept.
+// ErrNameLimit tells that the names of a file together exceed what can be kept.
 var ErrNameLimit = errors.New("names exceed 4 GiB")

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// ErrNoModule: the text does not start with a MODULE record, so it is no
-// symbol file (an error page, UTF-16, an empty file).
+// ErrNoModule tells that a text does not start with a MODULE record, so it is
+// no symbol file (but an error page, UTF-16, an empty file).
 var ErrNoModule = errors.New("no MODULE record")
 
 // ParseOptions change how Parse reads. The zero value is right for files found

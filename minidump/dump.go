@@ -67,6 +67,8 @@ type Dump struct {
 	hasThreadList  bool
 	moduleOfRecord []int // index in Modules of each record of the stream, or -1
 	moduleSpans    []span
+	stringBytes    uint64 // of strings decoded so far
+	stringsCut     bool   // the limit on them was met
 	hasLinuxMaps   bool
 }
 

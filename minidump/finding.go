@@ -46,6 +46,7 @@ const (
 	FindingLimitLinuxText       FindingCode = "limit_linux_text"
 	FindingLimitHandles         FindingCode = "limit_handles"
 	FindingLimitAnnotations     FindingCode = "limit_annotations"
+	FindingLimitStrings         FindingCode = "limit_strings"  // further strings are unreadable
 	FindingLimitFindings        FindingCode = "limit_findings" // more were not recorded
 )
 

@@ -18,5 +18,8 @@ const (
 	maxExceptionParams = 15 // EXCEPTION_MAXIMUM_PARAMETERS
 	maxLinuxTextBytes  = 4 << 20
 	maxKeyValueLines   = 4096
-	maxFindings        = 1024
+	// Strings are shared in real dumps (type names of handles), but not so
+	// that together they exceed this many times the file.
+	stringBytesFactor = 4
+	maxFindings       = 1024
 )

@@ -103,7 +103,7 @@ func found(d *Dump, code FindingCode) bool {
 }
 
 func TestStringsBeyondTheLimitAreUnreadable(t *testing.T) {
-	d := limited(t, 0xffff, counted(0, 0))
+	d := limited(t, 0xffff, make([]byte, maxStringBytes))
 	at := uint64(len(d.data))
 	d.data = append(binary.LittleEndian.AppendUint32(d.data, maxStringBytes), make([]byte, maxStringBytes+2)...)
 	if _, ok := d.utf16At(at); !ok {
@@ -115,10 +115,24 @@ func TestStringsBeyondTheLimitAreUnreadable(t *testing.T) {
 	}
 }
 
+func TestStringsTogetherAreBounded(t *testing.T) {
+	d := limited(t, 0xffff, []byte{4, 0, 0, 0, 'a', 0, 'b', 0})
+	at := uint64(len(d.data) - 8)
+	n := stringBytesFactor * len(d.data) / 4
+	for i := range n + 1 {
+		if _, ok := d.utf16At(at); ok != (i < n) {
+			t.Fatalf("string %d of %d: %v", i, n, ok)
+		}
+	}
+	if !found(d, FindingLimitStrings) {
+		t.Error("not noted")
+	}
+}
+
 func TestAnnotationsAreBoundedInNumberAndBytes(t *testing.T) {
 	// One string named by many entries: what small dumps use to become large.
 	dictionary := func(n, textBytes int) *Dump {
-		d := limited(t, 0xffff, nil)
+		d := limited(t, 0xffff, make([]byte, maxAnnotationBytes)) // a file that pays for the strings
 		d.Crashpad = &CrashpadInfo{}
 		text := uint32(len(d.data))
 		d.data = append(binary.LittleEndian.AppendUint32(d.data, uint32(textBytes)), make([]byte, textBytes)...)

@@ -17,7 +17,7 @@ func (d *Dump) utf16At(rva uint64) (string, bool) {
 		return "", false
 	}
 	b := c.Bytes(n)
-	if c.Err() != nil {
+	if c.Err() != nil || !d.payString(n) {
 		return "", false
 	}
 	units := make([]uint16, len(b)/2)
@@ -39,8 +39,22 @@ func (d *Dump) utf8At(rva uint64, limit uint64) (string, bool) {
 		return "", false
 	}
 	b := c.Bytes(n)
-	if c.Err() != nil {
+	if c.Err() != nil || !d.payString(n) {
 		return "", false
 	}
 	return strings.ToValidUTF8(string(b), "\ufffd"), true
+}
+
+// payString takes n bytes from what all strings together may have: many
+// records may point at one long string, so that a small dump could name much.
+func (d *Dump) payString(n uint64) bool {
+	if d.stringBytes+n > stringBytesFactor*uint64(len(d.data)) {
+		if !d.stringsCut {
+			d.stringsCut = true
+			d.find(FindingLimitStrings, -1)
+		}
+		return false
+	}
+	d.stringBytes += n
+	return true
 }
