@@ -10,6 +10,8 @@ type File struct {
 	arch     Arch
 	badLines int
 	records  int
+	// oldInlines: INLINE records have no call_file.
+	oldInlines bool
 
 	names     []byte        // all names, one after another
 	files     []text        // by index, see line.file

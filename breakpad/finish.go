@@ -71,13 +71,13 @@ func disjoint[T any](ranges []T, span func(T) (first, last uint32)) []T {
 		return cmp.Or(cmp.Compare(aFirst, bFirst), cmp.Compare(aLast, bLast))
 	})
 	kept := ranges[:0]
-	end := -1 // last address kept so far
+	end := int64(-1) // last address kept so far
 	for i := range ranges {
 		first, last := span(ranges[i])
-		if int(first) <= end {
+		if int64(first) <= end {
 			continue
 		}
-		end = int(last)
+		end = int64(last)
 		kept = append(kept, ranges[i])
 	}
 	return kept

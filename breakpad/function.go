@@ -96,14 +96,14 @@ func (p *parser) inline(f *fields) bool {
 	if p.section == sectionFunc {
 		p.current().inlines.end = uint32(len(p.file.inlines))
 	}
-	p.oldInlines = p.oldInlines || old
+	p.file.oldInlines = p.file.oldInlines || old
 	return true
 }
 
 // finishOrigins gives every origin of a file with old INLINE records its
 // declaration file, which stands before the name.
 func (p *parser) finishOrigins() {
-	if !p.oldInlines {
+	if !p.file.oldInlines {
 		return
 	}
 	for i := range p.file.origins {

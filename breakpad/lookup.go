@@ -26,13 +26,13 @@ func (f *File) AppendLocations(dst []Location, rva uint64) []Location {
 		f.setLine(&real, fn, addr)
 		return append(dst, real)
 	}
-	real.setCall(f, in, nil)
+	real.setCall(f, fn, in, nil)
 	for depth := uint32(1); in != nil; depth++ {
 		next := f.inlineAt(fn, depth, addr)
 		if in.origin != unknown {
 			callee := Location{Function: f.text(f.origins[in.origin].name), FunctionRVA: uint64(in.first), Inline: true}
 			if next != nil {
-				callee.setCall(f, next, in)
+				callee.setCall(f, fn, next, in)
 			} else {
 				f.setLine(&callee, fn, addr)
 			}
@@ -47,18 +47,30 @@ func (f *File) AppendLocations(dst []Location, rva uint64) []Location {
 	return append(dst, real)
 }
 
-// setCall sets the place of the call that in describes. The older form of
-// INLINE does not name its file: then it is where the calling function was
-// declared, which is known for inlined ones (caller).
-func (l *Location) setCall(f *File, in, caller *inlineRange) {
-	file := f.fileText(in.callFile)
-	if file == nil && caller != nil && caller.origin != unknown {
-		file = f.fileText(f.origins[caller.origin].file)
+// setCall sets the place of the call that in describes. caller is the inlined
+// call that makes it, nil for fn itself.
+func (l *Location) setCall(f *File, fn *function, in, caller *inlineRange) {
+	file := in.callFile
+	if f.oldInlines {
+		file = f.oldCallFile(fn, caller)
 	}
-	if file == nil {
+	if file == unknown {
 		return
 	}
-	l.File, l.Line, l.LineRVA = file, in.callLine, uint64(in.first)
+	l.File, l.Line, l.LineRVA = f.fileText(file), in.callLine, uint64(in.first)
+}
+
+// oldCallFile finds the file of a call site for the older form of INLINE, which
+// does not name it: where the inlined caller was declared, or the file of the
+// function's first line.
+func (f *File) oldCallFile(fn *function, caller *inlineRange) uint32 {
+	switch {
+	case caller == nil && fn.lines.start < fn.lines.end:
+		return f.lines[fn.lines.start].file
+	case caller == nil || caller.origin == unknown:
+		return unknown
+	}
+	return f.origins[caller.origin].file
 }
 
 // setLine sets file and line of the line record that covers addr.

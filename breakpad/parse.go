@@ -69,7 +69,6 @@ type parser struct {
 	options     ParseOptions
 	lineNumber  int
 	sawModule   bool
-	oldInlines  bool // an INLINE record without call_file was met
 	section     section
 	fileIDs     map[uint32]uint32 // id in the text → index in File.files
 	originIDs   map[uint32]uint32 // id in the text → index in File.origins

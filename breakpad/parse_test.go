@@ -77,7 +77,7 @@ func TestLookups(t *testing.T) {
 		},
 		"older inline form": {
 			module + "FILE 0 a.c\nFILE 1 b.c\nINLINE_ORIGIN 0 1 in\nINLINE_ORIGIN 1 0 in2\nFUNC 1000 10 0 f\nINLINE 0 9 0 1000 10\nINLINE 1 8 1 1000 10\n1000 10 3 0\n", 0x1000,
-			"in2@1000 a.c:3 < in@1000 b.c:8 < f@1000",
+			"in2@1000 a.c:3 < in@1000 b.c:8 < f@1000 a.c:9",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,6 +134,15 @@ func TestLinesBeyondTheLimitAreSkipped(t *testing.T) {
 	}
 	if f := parse(t, module+line(limit+1)+"PUBLIC 2000 0 p\n"); f.BadLines() != 1 || f.HasFunction(0x1000) || !f.HasFunction(0x2000) {
 		t.Error("over the limit")
+	}
+}
+
+func TestInlineDepthIsBounded(t *testing.T) {
+	for depth, bad := range map[int]int{511: 0, 512: 1} {
+		f := parse(t, module+fmt.Sprintf("FUNC 1000 10 0 f\nINLINE %d 9 0 0 1000 10\n", depth))
+		if f.BadLines() != bad {
+			t.Errorf("depth %d: %d bad lines", depth, f.BadLines())
+		}
 	}
 }
 

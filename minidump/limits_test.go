@@ -180,3 +180,35 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Error(len(d.Streams), d.Findings)
 	}
 }
+
+func TestCodeViewRecordsAreBounded(t *testing.T) {
+	for size, want := range map[int]bool{maxCodeViewBytes: true, maxCodeViewBytes + 1: false} {
+		d := limited(t, 0xffff, nil)
+		at := uint32(len(d.data))
+		d.data = append(append(d.data, "LEpB"...), make([]byte, size-4)...)
+		if got := d.readIDs(&Module{}, location{uint32(size), at}); got != want {
+			t.Errorf("%d bytes: %v", size, got)
+		}
+	}
+}
+
+func TestLinesOfLinuxTextsAreBounded(t *testing.T) {
+	for n, want := range map[int]int{maxKeyValueLines: maxKeyValueLines, maxKeyValueLines + 1: maxKeyValueLines} {
+		if got := len(keyValues([]byte(strings.Repeat("a:b\n", n)), ':')); got != want {
+			t.Errorf("%d lines: %d key-values", n, got)
+		}
+		if got := len(parseLimits([]byte(strings.Repeat("a  1  2\n", n)))); got != want {
+			t.Errorf("%d lines: %d limits", n, got)
+		}
+	}
+}
+
+func TestExceptionParametersAreBounded(t *testing.T) {
+	body := make([]byte, 168)
+	for n, want := range map[uint32]int{maxExceptionParams: maxExceptionParams, maxExceptionParams + 1: maxExceptionParams} {
+		binary.LittleEndian.PutUint32(body[32:], n)
+		if got := len(limited(t, StreamException, body).Exception.Parameters); got != want {
+			t.Errorf("%d parameters: kept %d", n, got)
+		}
+	}
+}

@@ -361,3 +361,17 @@ func TestRegistersAreNumberedAlike(t *testing.T) {
 		}
 	}
 }
+
+func TestUnloadedModulesOfAFrameAreBounded(t *testing.T) {
+	for _, n := range []int{64, 65} {
+		d := dump(t, minidump.CPUAMD64, minidump.Linux, func(b *minidumptest.Builder) {
+			b.Thread(1, minidumptest.Regs{"rip": 0x900000}, minidumptest.StackAt(stack))
+			for range n {
+				b.UnloadedModule(minidumptest.Module{Base: 0x900000, Size: 1, CodeFile: "gone"})
+			}
+		})
+		if got := len(stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0].Frames[0].Unloaded); got != 64 {
+			t.Errorf("%d modules: %d hits", n, got)
+		}
+	}
+}

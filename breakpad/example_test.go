@@ -1,0 +1,29 @@
+package breakpad_test
+
+import (
+	"fmt"
+	"strings"
+
+	"aftershock/breakpad"
+)
+
+func ExampleFile_AppendLocations() {
+	file, err := breakpad.Parse(strings.NewReader(`MODULE Linux x86_64 0 app
+FILE 0 vector.h
+FILE 1 main.cc
+INLINE_ORIGIN 0 vector::at
+FUNC 100 80 0 main
+INLINE 0 44 1 0 110 10
+100 80 7 0
+`), breakpad.ParseOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, l := range file.AppendLocations(nil, 0x114) {
+		fmt.Printf("%s %s:%d\n", l.Function, l.File, l.Line)
+	}
+	// Output:
+	// vector::at vector.h:7
+	// main main.cc:44
+}
