@@ -161,8 +161,8 @@ type Thread struct {
 	// Name is the thread's name if Named.
 	Name  string
 	Named bool
-	// Frames is innermost first. Empty when End is EndDumpThread or
-	// EndNoContext.
+	// Frames is innermost first. Empty when End tells that the thread was not
+	// walked: EndDumpThread, EndNoContext, EndUnsupportedCPU, or a limit.
 	Frames []Frame
 	// End tells why there are no more frames.
 	End End
