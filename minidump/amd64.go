@@ -7,11 +7,7 @@ var amd64Registers = []string{
 	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip",
 }
 
-const (
-	contextAMD64     = 0x00100000 // CONTEXT_AMD64 of winnt.h
-	contextCPUMask   = 0xffffff00 // the CPU part of ContextFlags
-	amd64ContextSize = 1232
-)
+const amd64ContextSize = 1232
 
 // readAMD64 decodes CONTEXT of winnt.h for x64. Extended state after the
 // fixed part is ignored.

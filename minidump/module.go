@@ -173,3 +173,12 @@ func (d *Dump) sizedList(c *cursor.Cursor, entrySize uint64, limit int, over Fin
 func (d *Dump) ModuleAt(addr uint64) (index int, ok bool) {
 	return lookup(d.moduleSpans, addr)
 }
+
+// HighestModule is the index in Modules of the one at the highest address that
+// ModuleAt can find.
+func (d *Dump) HighestModule() (index int, ok bool) {
+	if len(d.moduleSpans) == 0 {
+		return 0, false
+	}
+	return d.moduleSpans[len(d.moduleSpans)-1].index, true
+}

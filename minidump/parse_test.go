@@ -62,17 +62,73 @@ func TestParseReadsThreadsInEitherByteOrder(t *testing.T) {
 	}
 }
 
-func TestParseReadsX86Registers(t *testing.T) {
-	want := minidumptest.Regs{
-		"eip": 1, "esp": 2, "ebp": 3, "ebx": 4, "esi": 5, "edi": 6, "eax": 7, "ecx": 8, "edx": 9, "eflags": 10,
+// cpus are all whose contexts are decoded.
+var cpus = []minidump.CPU{
+	minidump.CPUX86, minidump.CPUAMD64, minidump.CPUARM, minidump.CPUARM64, minidump.CPUMIPS, minidump.CPUMIPS64,
+	minidump.CPUPPC, minidump.CPUPPC64, minidump.CPUSPARC,
+}
+
+func TestParseReadsRegistersOfEveryCPU(t *testing.T) {
+	check := func(cpu minidump.CPU, b *minidumptest.Builder) {
+		want := minidumptest.Regs{}
+		for i, name := range cpu.RegisterNames() {
+			want[name] = uint64(0x11<<(8*(cpu.RegisterBytes()-1)) + 100 + i)
+		}
+		d := parse(t, b.Thread(1, want, minidumptest.StackAt(0)))
+		if len(d.Findings) != 0 {
+			t.Errorf("%v: %v", cpu, d.Findings)
+			return
+		}
+		got := minidumptest.Regs{}
+		for i, name := range cpu.RegisterNames() {
+			got[name] = d.Threads[0].Context.Registers[i]
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%v: %s", cpu, diff)
+		}
 	}
-	d := parse(t, minidumptest.New(minidump.CPUX86, minidump.Windows).Thread(1, want, minidumptest.StackAt(0)))
-	got := minidumptest.Regs{}
-	for i, name := range minidump.CPUX86.RegisterNames() {
-		got[name] = d.Threads[0].Context.Registers[i]
+	for _, cpu := range cpus {
+		check(cpu, minidumptest.New(cpu, minidump.Linux))
+		check(cpu, minidumptest.New(cpu, minidump.Linux).BigEndian())
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	check(minidump.CPUARM64, minidumptest.New(minidump.CPUARM64, minidump.IOS).OldARM64())
+}
+
+func TestContextsOfAnotherCPUOrSizeAreUnreadable(t *testing.T) {
+	one := func(b *minidumptest.Builder) []byte {
+		return b.Thread(1, minidumptest.Regs{}, minidumptest.StackAt(0)).Bytes()
+	}
+	dumps := map[string][]byte{"old arm64": one(minidumptest.New(minidump.CPUARM64, minidump.IOS).OldARM64())}
+	for _, cpu := range cpus {
+		dumps[cpu.String()] = one(minidumptest.New(cpu, minidump.Linux))
+	}
+	for name, data := range dumps {
+		d, err := minidump.Parse(data)
+		if err != nil || has(d, minidump.FindingThreadContext) {
+			t.Errorf("%s: %v, %v", name, err, d.Findings)
+			continue
+		}
+		// A thread record ends with the context's location.
+		var list []byte
+		for _, s := range d.Streams {
+			if s.Type == minidump.StreamThreadList {
+				list = s.Data
+			}
+		}
+		size := list[4+40:]
+		binary.LittleEndian.PutUint32(size, binary.LittleEndian.Uint32(size)-1)
+		if d, _ = minidump.Parse(data); !has(d, minidump.FindingThreadContext) || d.Threads[0].Context != nil {
+			t.Errorf("%s: a byte less is read", name)
+		}
+		binary.LittleEndian.PutUint32(size, binary.LittleEndian.Uint32(size)+1)
+		at := binary.LittleEndian.Uint32(list[4+44:])
+		if name == "amd64" {
+			at += 48
+		}
+		data[at+2] ^= 0x02 // a CPU bit that none of them has
+		if d, _ = minidump.Parse(data); !has(d, minidump.FindingThreadContext) || d.Threads[0].Context != nil {
+			t.Errorf("%s: flags of another CPU are read", name)
+		}
 	}
 }
 
@@ -339,8 +395,8 @@ func TestLinuxStreams(t *testing.T) {
 }
 
 func TestParseOfAnUnsupportedCPUKeepsTheRest(t *testing.T) {
-	d := parse(t, minidumptest.New(minidump.CPUMIPS, minidump.Linux).Thread(3, minidumptest.Regs{}, minidumptest.StackAt(0x1000).Words(1)))
-	if d.System.CPU != minidump.CPUMIPS || len(d.Threads) != 1 || d.Threads[0].Context != nil || len(d.Threads[0].Stack.Bytes) != 4 {
+	d := parse(t, minidumptest.New(minidump.CPURISCV64, minidump.Linux).Thread(3, minidumptest.Regs{}, minidumptest.StackAt(0x1000).Words(1)))
+	if d.System.CPU != minidump.CPURISCV64 || len(d.Threads) != 1 || d.Threads[0].Context != nil || len(d.Threads[0].Stack.Bytes) != 8 {
 		t.Errorf("%+v", d.Threads)
 	}
 	if !has(d, minidump.FindingCPUUnsupported) || has(d, minidump.FindingThreadContext) {

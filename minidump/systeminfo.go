@@ -90,6 +90,10 @@ func (c CPU) WordBytes() int {
 	}
 }
 
+// architectureARM64Old is Breakpad's number for arm64 from before Microsoft had
+// one. Contexts have another layout under it.
+const architectureARM64Old = 0x8003
+
 // cpuOf maps PROCESSOR_ARCHITECTURE_* of winnt.h and Breakpad's additions.
 func cpuOf(architecture uint16) CPU {
 	switch architecture {
@@ -103,7 +107,7 @@ func cpuOf(architecture uint16) CPU {
 		return CPUARM
 	case 9:
 		return CPUAMD64
-	case 12, 0x8003: // ARM64, and Breakpad's number from before Microsoft had one
+	case 12, architectureARM64Old:
 		return CPUARM64
 	case 0x8001:
 		return CPUSPARC

@@ -4,10 +4,7 @@ import "aftershock/internal/cursor"
 
 var x86Registers = []string{"eip", "esp", "ebp", "ebx", "esi", "edi", "eax", "ecx", "edx", "eflags"}
 
-const (
-	contextX86     = 0x00010000 // CONTEXT_i386 of winnt.h
-	x86ContextSize = 716
-)
+const x86ContextSize = 716
 
 // readX86 decodes CONTEXT of winnt.h for x86 (on 64-bit Windows:
 // WOW64_CONTEXT, the same).

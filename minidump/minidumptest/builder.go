@@ -63,6 +63,7 @@ type Builder struct {
 	cpu   minidump.CPU
 	os    minidump.OS
 	order binary.ByteOrder
+	old   bool
 
 	time     uint32
 	threads  []thread
@@ -77,8 +78,7 @@ type Builder struct {
 	data []byte
 }
 
-// New starts a little-endian dump of a process on this CPU (x86 or amd64 with
-// contexts, others without) and system.
+// New starts a little-endian dump of a process on this CPU and system.
 func New(cpu minidump.CPU, os minidump.OS) *Builder {
 	return &Builder{cpu: cpu, os: os, order: binary.LittleEndian, names: map[uint32]string{}}
 }
@@ -86,6 +86,13 @@ func New(cpu minidump.CPU, os minidump.OS) *Builder {
 // BigEndian makes the dump big-endian.
 func (b *Builder) BigEndian() *Builder {
 	b.order = binary.BigEndian
+	return b
+}
+
+// OldARM64 writes Breakpad's number and context layout for arm64 from before
+// Microsoft had them.
+func (b *Builder) OldARM64() *Builder {
+	b.old = true
 	return b
 }
 

@@ -12,11 +12,16 @@ var platforms = map[minidump.OS]uint32{
 
 var architectures = map[minidump.CPU]uint16{
 	minidump.CPUX86: 0, minidump.CPUMIPS: 1, minidump.CPUARM: 5, minidump.CPUAMD64: 9, minidump.CPUARM64: 12,
+	minidump.CPUPPC: 3, minidump.CPUSPARC: 0x8001, minidump.CPUPPC64: 0x8002, minidump.CPUMIPS64: 0x8004, minidump.CPURISCV64: 0x8006,
 }
 
 func (b *Builder) systemInfo() []byte {
 	w := b.writer()
-	w.u16(architectures[b.cpu], 6, 42<<8|7)
+	architecture := architectures[b.cpu]
+	if b.old {
+		architecture = 0x8003
+	}
+	w.u16(architecture, 6, 42<<8|7)
 	w.out = append(w.out, 4, 1)
 	w.u32(10, 0, 19041, platforms[b.os], b.utf16(""), 0)
 	w.out = append(w.out, "GenuineIntel"...)
@@ -121,47 +126,3 @@ func (b *Builder) memory64List() []byte {
 	}
 	return w.out
 }
-
-// context encodes registers; nil for a CPU without contexts and for no
-// registers at all.
-func (b *Builder) context(regs Regs) []byte {
-	if regs == nil {
-		return nil
-	}
-	var size, flagsAt, word int
-	var flags uint32
-	var offsets map[string]int
-	switch b.cpu {
-	case minidump.CPUAMD64:
-		size, flagsAt, flags, word, offsets = 1232, 48, 0x10000f, 8, amd64Offsets
-	case minidump.CPUX86:
-		size, flagsAt, flags, word, offsets = 716, 0, 0x1003f, 4, x86Offsets
-	default:
-		return nil
-	}
-	out := make([]byte, size)
-	b.order.PutUint32(out[flagsAt:], flags)
-	for name, v := range regs {
-		at, ok := offsets[name]
-		switch {
-		case !ok:
-			panic(unknownRegister(b.cpu, name))
-		case word == 8:
-			b.order.PutUint64(out[at:], v)
-		default:
-			b.order.PutUint32(out[at:], uint32(v))
-		}
-	}
-	return out
-}
-
-// Offsets in CONTEXT of winnt.h.
-var (
-	amd64Offsets = map[string]int{
-		"rax": 120, "rcx": 128, "rdx": 136, "rbx": 144, "rsp": 152, "rbp": 160, "rsi": 168, "rdi": 176, "r8": 184, "r9": 192,
-		"r10": 200, "r11": 208, "r12": 216, "r13": 224, "r14": 232, "r15": 240, "rip": 248,
-	}
-	x86Offsets = map[string]int{
-		"edi": 156, "esi": 160, "ebx": 164, "edx": 168, "ecx": 172, "eax": 176, "ebp": 180, "eip": 184, "eflags": 192, "esp": 196,
-	}
-)
