@@ -18,7 +18,7 @@ const (
 )
 
 var amd64 = cpu{
-	arch: breakpad.AMD64,
+	arch: breakpad.AMD64, pc: rip, sp: rsp, inContext: allRegisters,
 	// System V ABI: rbx, rbp, r12 to r15. Parity: Windows preserves rdi and rsi
 	// as well, the reference does not.
 	calleeSaved:  1<<rbx | 1<<rbp | 1<<r12 | 1<<r13 | 1<<r14 | 1<<r15,

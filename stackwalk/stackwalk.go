@@ -56,7 +56,7 @@ type End string
 const (
 	EndDumpThread       End = "dump_thread"        // the thread wrote the dump: not walked
 	EndNoContext        End = "no_context"         // no registers, no frames
-	EndUnsupportedCPU   End = "unsupported_cpu"    // no frames
+	EndUnsupportedCPU   End = "unsupported_cpu"    // no frames, or only the context frame
 	EndNoStackMemory    End = "no_stack_memory"    // only the context frame
 	EndNoCaller         End = "no_caller"          // no technique found a caller
 	EndBadInstruction   End = "bad_instruction"    // the caller's instruction pointer lies in the first page

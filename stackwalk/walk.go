@@ -28,6 +28,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 	}
 	if w.cpu != nil {
 		r.Arch = w.cpu.arch
+		w.addressMask = arm64AddressMask(d)
 	}
 	if r.CrashingThread >= 0 {
 		r.Threads[r.CrashingThread] = w.thread(r.CrashingThread)
@@ -62,6 +63,9 @@ type walker struct {
 	scanWordsLeft   int
 	inlinesLeft     int
 	unloadedLeft    int
+
+	addressMask uint64             // of pointers without authentication bits
+	scratch     breakpad.Registers // a callee's, changed for one evaluation
 
 	mem       breakpad.Memory // the stack of the thread being walked
 	frames    []Frame         // of that thread
@@ -102,16 +106,21 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		return EndTotalFrameLimit
 	}
 	first := Frame{Trust: TrustContext}
-	for r := range w.cpu.arch.RegisterNames() {
-		first.Registers.Set(breakpad.Register(r), context.Registers[r])
+	for r := range context.CPU.RegisterNames() {
+		if w.cpu.inContext>>r&1 != 0 {
+			first.Registers.Set(breakpad.Register(r), context.Registers[r])
+		}
 	}
-	first.Resume, _ = first.Registers.Get(w.cpu.arch.PC())
+	first.Resume, _ = first.Registers.Get(w.cpu.pc)
 	first.Instruction = first.Resume
 	if !w.symbolicate(&first) {
 		return EndInlineLimit
 	}
 	w.frames = append(w.frames, first)
-	sp, _ := first.Registers.Get(w.cpu.arch.SP())
+	if w.cpu.arch == breakpad.ArchUnknown {
+		return EndUnsupportedCPU
+	}
+	sp, _ := first.Registers.Get(w.cpu.sp)
 	if !w.setStack(t, sp) {
 		return EndNoStackMemory
 	}
@@ -156,9 +165,9 @@ func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
 }
 
 // caller fills the last frame, the caller of the one before, or answers why
-// there is none. Parity: what
-// the first technique that finds something finds is taken; when it turns out to
-// be no good the walk ends, and no other technique is tried.
+// there is none. Parity: what the first technique that finds something finds is
+// taken; when it turns out to be no good the walk ends, and no other technique
+// is tried.
 func (w *walker) caller(callee, caller *Frame) End {
 	regs := &caller.Registers
 	switch {
@@ -173,14 +182,15 @@ func (w *walker) caller(callee, caller *Frame) End {
 	default:
 		return EndNoCaller
 	}
-	// A return to the null page is how stacks are made to end. Real callers
-	// have their frames above; this also makes every walk finite.
-	pc, sp := w.cpu.arch.PC(), w.cpu.arch.SP()
-	ip := regs.Values[pc]
+	// A return to the null page is how stacks are made to end.
+	ip := regs.Values[w.cpu.pc]
 	if ip < lowestInstruction {
 		return EndBadInstruction
 	}
-	if regs.Values[sp] <= callee.Registers.Values[sp] {
+	// Real callers have their frames above. This also makes walks finite, but
+	// where spMayStay: there rules that lead in a circle are left to the limit.
+	sp, calleeSP := regs.Values[w.cpu.sp], callee.Registers.Values[w.cpu.sp]
+	if sp < calleeSP || sp == calleeSP && (w.cpu.spMayStay == nil || !w.cpu.spMayStay(callee, caller)) {
 		return EndStackPointerBack
 	}
 	caller.Resume = ip
@@ -200,7 +210,7 @@ func (w *walker) try(regs *breakpad.Registers, technique func(*walker, *Frame, *
 // instruction: framedata before FPO, and STACK CFI when the record that there
 // is fails.
 func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
-	if _, ok := callee.Registers.Get(w.cpu.arch.SP()); !ok || callee.Module < 0 {
+	if _, ok := callee.Registers.Get(w.cpu.sp); !ok || callee.Module < 0 {
 		return false
 	}
 	symbols := w.symbolsOf(callee.Module)
@@ -226,13 +236,30 @@ func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
 		return false
 	}
 	w.forward(callee, caller)
-	return row.Rules.Eval(w.cpu.arch, &callee.Registers, caller, &w.mem)
+	registers := &callee.Registers
+	if w.cpu == &arm64 && callee.Trust == TrustFramePointer && rva != row.InitRVA {
+		// What a frame record holds as the callee's lr is the lr only before
+		// the callee's first instruction; later it may be anything.
+		w.scratch = callee.Registers
+		w.scratch.Clear(arm64LR)
+		registers = &w.scratch
+	}
+	if !row.Rules.Eval(w.cpu.arch, registers, caller, &w.mem) {
+		return false
+	}
+	if w.cpu.strip != nil {
+		w.cpu.strip(w, caller)
+	}
+	return true
 }
 
 // forward gives the caller the registers that a call preserves.
 func (w *walker) forward(callee *Frame, caller *breakpad.Registers) {
 	*caller = callee.Registers
 	caller.Valid &= w.cpu.calleeSaved
+	if callee.Trust == TrustFramePointer {
+		caller.Valid &^= w.cpu.notForwarded
+	}
 }
 
 // grandCalleeParameters is the size of the parameters that the callee pushed
@@ -243,6 +270,25 @@ func (w *walker) grandCalleeParameters() (size uint32, first bool) {
 		return 0, true
 	}
 	return w.frames[len(w.frames)-3].ParameterSize, false
+}
+
+// scanFor takes the first of n words from an address on that looks like a return
+// address. It knows nothing of other registers.
+func (w *walker) scanFor(caller *breakpad.Registers, from uint64, n int) bool {
+	bytes := w.cpu.arch.WordBytes()
+	for i := range n {
+		at := from + uint64(i*bytes)
+		word, ok := w.mem.Word(at, bytes)
+		if !ok {
+			return false
+		}
+		if w.returnAddress(word) {
+			caller.Set(w.cpu.pc, word)
+			caller.Set(w.cpu.sp, at+uint64(bytes))
+			return true
+		}
+	}
+	return false
 }
 
 // returnAddress tells whether a word on the stack looks like one: the call

@@ -249,9 +249,24 @@ func TestWalkStartsFromTheRightRegistersAndMemory(t *testing.T) {
 }
 
 func TestUnsupportedCPUIsNotWalked(t *testing.T) {
-	d := dump(t, minidump.CPUMIPS, minidump.Linux, func(b *minidumptest.Builder) { b.Thread(1, minidumptest.Regs{}, minidumptest.StackAt(0)) })
-	if got := describe(&stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0]); got != "unsupported_cpu" {
-		t.Error(got)
+	for cpu, want := range map[minidump.CPU]string{
+		minidump.CPURISCV64: "unsupported_cpu",
+		minidump.CPUMIPS64:  "unsupported_cpu",
+		minidump.CPUPPC:     "context 400010, unsupported_cpu",
+		minidump.CPUPPC64:   "context 400010, unsupported_cpu",
+		minidump.CPUSPARC:   "context 400010, unsupported_cpu",
+	} {
+		pc := map[minidump.CPU]string{minidump.CPURISCV64: "", minidump.CPUSPARC: "pc", minidump.CPUMIPS64: "pc"}
+		regs := minidumptest.Regs{}
+		if name, ok := pc[cpu]; !ok {
+			regs["srr0"] = app + 0x10
+		} else if name != "" {
+			regs[name] = app + 0x10
+		}
+		d := dump(t, cpu, minidump.Linux, func(b *minidumptest.Builder) { b.Thread(1, regs, minidumptest.StackAt(0).Words(app+1)) })
+		if got := describe(&stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0]); got != want {
+			t.Errorf("%v: got %s, want %s", cpu, got, want)
+		}
 	}
 }
 
@@ -352,7 +367,10 @@ func TestOptionsCheckRefusesUnknownVersions(t *testing.T) {
 // TestRegistersAreNumberedAlike holds the tables of the two packages together:
 // a context's registers are copied by index.
 func TestRegistersAreNumberedAlike(t *testing.T) {
-	for cpu, arch := range map[minidump.CPU]breakpad.Arch{minidump.CPUX86: breakpad.X86, minidump.CPUAMD64: breakpad.AMD64} {
+	for cpu, arch := range map[minidump.CPU]breakpad.Arch{
+		minidump.CPUX86: breakpad.X86, minidump.CPUAMD64: breakpad.AMD64, minidump.CPUARM: breakpad.ARM, minidump.CPUARM64: breakpad.ARM64,
+		minidump.CPUMIPS: breakpad.MIPS, minidump.CPUMIPS64: breakpad.MIPS64,
+	} {
 		if diff := cmp.Diff(cpu.RegisterNames(), arch.RegisterNames()); diff != "" {
 			t.Errorf("%v: %s", cpu, diff)
 		}

@@ -9,7 +9,7 @@ const (
 )
 
 var x86 = cpu{
-	arch:         breakpad.X86,
+	arch: breakpad.X86, pc: eip, sp: esp, inContext: allRegisters,
 	calleeSaved:  1<<ebp | 1<<breakpad.X86EBX | 1<<breakpad.X86EDI | 1<<breakpad.X86ESI,
 	callBytes:    1,
 	framePointer: x86FramePointer,

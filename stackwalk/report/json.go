@@ -314,9 +314,13 @@ func (j *jsonWriter) unloaded(f *stackwalk.Frame) []jsonUnloadedHits {
 // reference.
 func (j *jsonWriter) registers(f *stackwalk.Frame) map[string]string {
 	out := map[string]string{}
-	for i, name := range j.Walk.Arch.RegisterNames() {
+	if j.Dump.System == nil {
+		return out
+	}
+	cpu := j.Dump.System.CPU
+	for i, name := range cpu.RegisterNames() {
 		if v, ok := f.Registers.Get(breakpad.Register(i)); ok {
-			out[name] = j.hex(v)
+			out[name] = fmt.Sprintf("0x%0*x", 2*cpu.RegisterBytes(), v)
 		}
 	}
 	return out
