@@ -13,6 +13,7 @@ type Metrics struct {
 	transactions *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
 	rebuilds     *prometheus.CounterVec
+	duplicates   *prometheus.CounterVec
 	crashes      *prometheus.CounterVec
 	crashSeconds prometheus.Histogram
 }
@@ -33,6 +34,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"group"}),
 		rebuilds: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "aftershock_stream_sessions_rebuilt_total", Help: "Sessions rebuilt after an error, by group.",
+		}, []string{"group"}),
+		duplicates: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_duplicates_total", Help: "Outputs left out because they had been produced already, by group.",
 		}, []string{"group"}),
 		crashes: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "aftershock_stream_crashes_total", Help: "Raw crashes worked on, by result: processed, or the class of the dead letter.",
@@ -60,6 +64,12 @@ func (m *Metrics) batch(group string, records int, committed bool, took time.Dur
 func (m *Metrics) rebuilt(group string) {
 	if m != nil {
 		m.rebuilds.WithLabelValues(group).Inc()
+	}
+}
+
+func (m *Metrics) skipped(group string, duplicates int) {
+	if m != nil && duplicates > 0 {
+		m.duplicates.WithLabelValues(group).Add(float64(duplicates))
 	}
 }
 

@@ -51,7 +51,8 @@ const DefaultDeadline = 2 * time.Minute
 func (p *Processor) Run(ctx context.Context) error {
 	t := Transform{
 		Kafka: p.Kafka, Group: schema.ProcessGroup(p.Version), Topic: schema.TopicRaw, Instance: p.Instance,
-		Work: p.work, Workers: p.Workers, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
+		Outputs: []string{schema.ProcessedTopic(p.Version)},
+		Work:    p.work, Workers: p.Workers, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
 	}
 	return t.Run(ctx)
 }
@@ -70,7 +71,9 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 			Str("class", class).Msg("raw crash dead-lettered")
 		return []*kgo.Record{DeadLetter(in, class, stageProcess, p.Version)}, nil
 	}
-	return []*kgo.Record{{Topic: schema.ProcessedTopic(p.Version), Key: in.Key, Value: value}}, nil
+	// The first raw record of a crash id is the crash: later ones are left out.
+	out := &kgo.Record{Topic: schema.ProcessedTopic(p.Version), Key: in.Key, Value: value}
+	return []*kgo.Record{Identify(out, string(in.Key)+"/0")}, nil
 }
 
 const stageProcess = "process"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,6 +26,9 @@ type Transform struct {
 	// An error is a passing fault of the surroundings: the record is tried
 	// again. What is wrong with the record itself becomes a dead letter.
 	Work func(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error)
+	// Outputs are the topics whose records carry an identity (Identify): of two
+	// with the same one, near each other, only the first is produced.
+	Outputs []string
 	// Workers is how many records are worked on at once.
 	Workers int
 	// Ready is told whether the loop runs; nil means that it does.
@@ -94,11 +98,19 @@ func (t *Transform) ready(err error) {
 // session is one membership: it ends with ctx, or with an error after which the
 // client is of no use.
 func (t *Transform) session(ctx context.Context) error {
+	done := new(recent)
+	var lost atomic.Pointer[error] // why assigned partitions cannot be worked on
 	opts := append(t.Kafka.Options(), groupOptions(t.Group, t.Topic, t.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(t.Group+"-"+t.Instance),
 		kgo.TransactionTimeout(transactionTimeout),
-		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { t.ready(nil) }),
+		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, assigned map[string][]int32) {
+			err := done.assigned(ctx, t.Kafka, t.Outputs, assigned[t.Topic])
+			t.ready(err)
+			if err != nil {
+				lost.Store(&err)
+			}
+		}),
 	)
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
@@ -113,8 +125,11 @@ func (t *Transform) session(ctx context.Context) error {
 		if err := fetchError(fetches); err != nil {
 			return err
 		}
+		if err := lost.Load(); err != nil {
+			return *err
+		}
 		if records := fetches.Records(); len(records) > 0 {
-			if err := t.batch(ctx, s, records); err != nil {
+			if err := t.batch(ctx, s, done, records); err != nil {
 				return err
 			}
 		}
@@ -131,12 +146,13 @@ func fetchError(fetches kgo.Fetches) error {
 
 // batch works on the records and commits the outcome. It outlives ctx: what has
 // begun is finished.
-func (t *Transform) batch(ctx context.Context, s *kgo.GroupTransactSession, records []*kgo.Record) error {
+func (t *Transform) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
 	start := time.Now()
 	outputs, err := inOrder(context.WithoutCancel(ctx), records, t.Workers, t.Work)
 	if err != nil {
 		return err // offsets did not move: the next session tries again
 	}
+	outputs, duplicates, remember := done.without(records, outputs)
 	if err := s.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
@@ -166,6 +182,8 @@ func (t *Transform) batch(ctx context.Context, s *kgo.GroupTransactSession, reco
 		t.Log.Info().Str("group", t.Group).Int("records", len(records)).Msg("transaction aborted by a rebalance")
 		return nil // the session polls these records again
 	}
+	remember()
+	t.Metrics.skipped(t.Group, duplicates)
 	t.ready(nil)
 	return nil
 }

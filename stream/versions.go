@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/schema"
@@ -74,52 +72,31 @@ func NewestVersions(ctx context.Context, k Kafka) (*schema.VersionEvent, error) 
 }
 
 func newestVersions(ctx context.Context, k Kafka) (newest *schema.VersionEvent, offset int64, err error) {
-	admin, err := kgo.NewClient(k.Options()...)
+	spans, err := k.committedSpans(ctx, schema.TopicVersions)
 	if err != nil {
 		return nil, 0, fmt.Errorf("versions log: %w", err)
 	}
-	defer admin.Close()
-	ends, err := kadm.NewClient(admin).ListCommittedOffsets(ctx, schema.TopicVersions)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("versions log: %w", err)
-	}
-	end, ok := ends.Lookup(schema.TopicVersions, 0)
-	if !ok {
-		return nil, 0, fmt.Errorf("versions log: %w", kerr.UnknownTopicOrPartition)
-	}
-	if end.Offset == 0 {
-		return nil, 0, nil
-	}
-	err = readVersions(ctx, k, func(at int64, event *schema.VersionEvent) bool {
-		if event != nil {
-			newest, offset = event, at
+	var decodeErr error
+	err = k.read(ctx, schema.TopicVersions, spans, func(r *kgo.Record) {
+		if r.Attrs.IsControl() || decodeErr != nil {
+			return
 		}
-		return at+1 < end.Offset
+		if newest, decodeErr = schema.Decode[schema.VersionEvent](r.Value); decodeErr != nil {
+			decodeErr = fmt.Errorf("offset %d: %w", r.Offset, decodeErr)
+		}
+		offset = r.Offset
 	})
-	return newest, offset, err
+	if err = errors.Join(err, decodeErr); err != nil {
+		return nil, 0, fmt.Errorf("versions log: %w", err)
+	}
+	return newest, offset, nil
 }
 
 // FollowVersions calls follow with the newest event of the log, if any, and then
 // with every new one, until ctx is done. It rides out brokers that are away.
 func FollowVersions(ctx context.Context, k Kafka, follow func(*schema.VersionEvent)) {
-	last := int64(-1)
-	next := func(at int64, event *schema.VersionEvent) bool {
-		if event != nil && at > last {
-			last = at
-			follow(event)
-		}
-		return true
-	}
 	for ctx.Err() == nil {
-		// The state before the follower began is given once, not as a history.
-		newest, at, err := newestVersions(ctx, k)
-		if err == nil {
-			next(at, newest)
-			err = readVersions(ctx, k, next)
-		}
+		err := followVersions(ctx, k, follow)
 		if ctx.Err() != nil {
 			return
 		}
@@ -131,13 +108,21 @@ func FollowVersions(ctx context.Context, k Kafka, follow func(*schema.VersionEve
 	}
 }
 
-// readVersions reads the log from its start, control records included (event is
-// nil for them), until each says no. It returns an error when ctx is done.
-func readVersions(ctx context.Context, k Kafka, each func(at int64, event *schema.VersionEvent) bool) error {
+// followVersions is FollowVersions until the first error.
+func followVersions(ctx context.Context, k Kafka, follow func(*schema.VersionEvent)) error {
+	// The state before the follower began is given once, not as a history.
+	newest, at, err := newestVersions(ctx, k)
+	if err != nil {
+		return err
+	}
+	next := int64(0)
+	if newest != nil {
+		follow(newest)
+		next = at + 1
+	}
 	cl, err := kgo.NewClient(append(k.Options(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{schema.TopicVersions: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{schema.TopicVersions: {0: kgo.NewOffset().At(next)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // else the last offset of the log would never be seen
 	)...)
 	if err != nil {
 		return fmt.Errorf("versions log: %w", err)
@@ -146,21 +131,17 @@ func readVersions(ctx context.Context, k Kafka, each func(at int64, event *schem
 	for {
 		fetches := cl.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("versions log: %w", err)
+			return err
 		}
 		if err := fetchError(fetches); err != nil {
 			return fmt.Errorf("versions log: %w", err)
 		}
 		for _, r := range fetches.Records() {
-			var event *schema.VersionEvent
-			if !r.Attrs.IsControl() {
-				if event, err = schema.Decode[schema.VersionEvent](r.Value); err != nil {
-					return fmt.Errorf("versions log at offset %d: %w", r.Offset, err)
-				}
+			event, err := schema.Decode[schema.VersionEvent](r.Value)
+			if err != nil {
+				return fmt.Errorf("versions log: offset %d: %w", r.Offset, err)
 			}
-			if !each(r.Offset, event) {
-				return nil
-			}
+			follow(event)
 		}
 	}
 }

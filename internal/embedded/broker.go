@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
@@ -73,10 +74,23 @@ func ServeBroker(ctx context.Context, o BrokerOptions) error {
 
 	// The state has a directory of its own: kfake takes everything below it for a topic.
 	state := filepath.Join(o.Dir, "kfake")
+	clean, err := takeClean(o.Dir, state)
+	if err != nil {
+		return errors.Join(fmt.Errorf("broker: %w", err), lock.release())
+	}
+	var door *gate
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.DataDir(state),
+		kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			public, err := net.Listen(network, address)
+			if err != nil {
+				return nil, err
+			}
+			door, err = newGate(public)
+			return door, err
+		}),
 		kfake.WithLogger(brokerLog{o.Log}),
 		kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes":          strconv.Itoa(maxMessageBytes),
@@ -93,11 +107,20 @@ func ServeBroker(ctx context.Context, o BrokerOptions) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("broker: %w", err), lock.release())
 	}
+	if !clean {
+		markers, err := door.heal(ctx)
+		if err != nil {
+			cluster.Close()
+			return errors.Join(fmt.Errorf("broker: roll back what a kill left open: %w", err), lock.release())
+		}
+		o.Log.Info().Int("markers", markers).Msg("open transactions rolled back after an unclean end")
+	}
+	door.open()
 	o.Log.Info().Str("listen", o.Listen).Str("dir", o.Dir).Dur("took_ms", time.Since(begun)).Msg("broker is ready")
 
 	keepHouse(ctx, cluster, state, o)
 	cluster.Close()
-	return lock.release()
+	return errors.Join(markClean(o.Dir), lock.release())
 }
 
 // keepHouse applies retention and compaction until ctx ends. The broker's own

@@ -6,6 +6,7 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -39,6 +40,7 @@ type Options struct {
 func Run(ctx context.Context, o Options) error {
 	t := stream.Transform{
 		Kafka: o.Kafka, Group: schema.SinkGroup(Name, o.Version), Topic: schema.ProcessedTopic(o.Version), Instance: o.Instance,
+		Outputs: []string{schema.TopicTelemetry},
 		Work:    func(_ context.Context, in *kgo.Record) ([]*kgo.Record, error) { return o.publish(in), nil },
 		Workers: 1, Ready: o.Ready, Metrics: o.Metrics, Log: o.Log,
 	}
@@ -64,7 +66,8 @@ func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 	if err != nil {
 		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
 	}
-	return []*kgo.Record{{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}}
+	out := &kgo.Record{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}
+	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d", p.CrashID, p.SignatureVersion, p.Revision))}
 }
 
 // seen is the version that the activation shows for a time, 0 for none.

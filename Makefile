@@ -1,0 +1,46 @@
+# What a stranger types: make demo, make test. Everything a target needs beyond
+# go, npm, make and apt it fetches by itself.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+GO ?= go
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
+export CGO_ENABLED ?= 0
+
+.PHONY: build demo test lint bench generate libchdb fuzz clean
+
+build: ## the binary, bin/aftershock
+	$(GO) build -o bin/aftershock ./cmd/aftershock
+
+libchdb: ## the embedded ClickHouse, once per user, into the cache directory
+	@bash script/fetch-libchdb.sh
+
+demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards
+	$(GO) run ./script/demo $(if $(ONCE),-once)
+
+# The race detector needs cgo, and so a C compiler; without one the tests run
+# without it. End-to-end tests run the real binary.
+RACE := $(if $(shell command -v cc),-race)
+test: build libchdb ## everything; tests of what is not here skip with a message
+	CGO_ENABLED=$(if $(RACE),1,0) AFTERSHOCK_BIN=$(CURDIR)/bin/aftershock $(GO) test $(RACE) -timeout 10m ./...
+
+lint: ## the rules of .golangci.yml, and what go itself checks
+	$(GO) run $(GOLANGCI) run ./...
+	$(GO) run $(GOLANGCI) fmt --diff ./...
+	GOARCH=386 $(GO) vet $$($(GO) list ./... | grep -v internal/embedded)
+	$(GO) mod tidy -diff
+
+bench: ## benchmarks, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+generate: ## files made from others
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin

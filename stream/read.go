@@ -1,0 +1,114 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// span is the part of a partition from an offset to, but without, another.
+type span struct{ from, end int64 }
+
+// committedSpans are the partitions of a topic from their first record to the
+// last that a transaction committed.
+func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span, error) {
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	starts, err := admin.ListStartOffsets(ctx, topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	ends, err := admin.ListCommittedOffsets(ctx, topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	spans := map[int32]span{}
+	ends.Each(func(o kadm.ListedOffset) {
+		start, _ := starts.Lookup(topic, o.Partition)
+		spans[o.Partition] = span{start.Offset, o.Offset}
+	})
+	return spans, nil
+}
+
+// quiet is how long a partition whose end was not seen may say nothing before it
+// counts as read: compaction can remove what stood last.
+const quiet = 3 * time.Second
+
+// read hands each committed record of the spans to the caller, control records
+// as well: else the last offset would never be seen.
+func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, each func(*kgo.Record)) error {
+	from := map[int32]kgo.Offset{}
+	for p, s := range spans {
+		if s.from < s.end {
+			from[p] = kgo.NewOffset().At(s.from)
+		}
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	cl, err := kgo.NewClient(append(k.Options(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+	)...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for len(from) > 0 {
+		poll, cancel := context.WithTimeout(ctx, quiet)
+		fetches := cl.PollFetches(poll)
+		cancel()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := fetchError(fetches); errors.Is(err, context.DeadlineExceeded) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		for _, r := range fetches.Records() {
+			end := spans[r.Partition].end
+			if r.Offset < end {
+				each(r)
+			}
+			if r.Offset >= end-1 {
+				delete(from, r.Partition)
+			}
+		}
+	}
+	return nil
+}
+
+// tail hands the last n or so committed records of some partitions of a topic
+// to the caller.
+func (k Kafka) tail(ctx context.Context, topic string, partitions []int32, n int64, each func(*kgo.Record)) error {
+	all, err := k.committedSpans(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("end of %s: %w", topic, err)
+	}
+	spans := map[int32]span{}
+	for _, p := range partitions {
+		if s, ok := all[p]; ok {
+			spans[p] = span{max(s.from, s.end-n), s.end}
+		}
+	}
+	if err := k.read(ctx, topic, spans, each); err != nil {
+		return fmt.Errorf("end of %s: %w", topic, err)
+	}
+	return nil
+}
