@@ -1,129 +1,313 @@
 package signature
 
-import (
-	"fmt"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // MaxRunes is the length of the longest signature.
 const MaxRunes = 255
 
 // Generate names the crash. It never fails and is safe for concurrent use.
 func (r *Ruleset) Generate(c *Crash) Result {
-	var res Result
-	r.stack(c, &res)
-	stackwalkerError(c, &res)
-	printable(&res)
-	whitespace(&res)
-	truncate(&res)
-	return res
+	g := generation{ruleset: r, crash: c}
+	g.run()
+	return g.result
 }
 
-func (res *Result) note(rule, text string) {
-	res.Notes = append(res.Notes, rule+": "+text)
+// Explain is Generate with Result.Why.
+func (r *Ruleset) Explain(c *Crash) Result {
+	g := generation{ruleset: r, crash: c, explain: true}
+	g.run()
+	return g.result
 }
 
-// noFrames is the signature of a crash of which there is no stack.
-const noFrames = "EMPTY: no frame data available"
+// generation is one signature in the making.
+type generation struct {
+	ruleset *Ruleset
+	crash   *Crash
+	result  Result
+	rule    string // the one that runs
+	explain bool
+}
 
-// stack makes the signature of the crashing thread's frames.
-func (r *Ruleset) stack(c *Crash, res *Result) {
-	const rule = "SignatureGenerationRule"
-	frames, ok := r.normalizedFrames(c)
-	if !ok {
-		res.note(rule, "Rule failed")
-		return
+// rule changes the signature, or leaves it. It returns false when it fails;
+// then it must have left the signature as it was.
+type rule struct {
+	name  string // siggen's: notes begin with it
+	apply func(*generation) bool
+}
+
+// rules run in this order: each sees what the ones before it made.
+var rules = [...]rule{
+	{stackRule, (*generation).stack},
+	{"StackwalkerErrorSignatureRule", (*generation).stackwalkerError},
+	{"BadHardware", (*generation).badHardware},
+	{"OOMSignature", (*generation).outOfMemory},
+	{"AbortSignature", (*generation).abort},
+	{"SignatureShutdownTimeout", (*generation).asyncShutdownTimeout},
+	{"SignatureRunWatchDog", (*generation).runWatchdog},
+	{"SignatureIPCChannelError", (*generation).ipcChannelError},
+	{"SignatureIPCMessageName", (*generation).ipcMessageName},
+	{"StackOverflowSignature", (*generation).stackOverflow},
+	{"HungProcess", (*generation).hungProcess},
+	{"SigPrintableCharsOnly", (*generation).printable},
+	{"SigFixWhitespace", (*generation).whitespace},
+	{"SigTruncate", (*generation).truncate},
+}
+
+func (g *generation) run() {
+	for i := range rules {
+		g.rule = rules[i].name
+		before := g.result.Signature
+		if !rules[i].apply(g) {
+			g.note("Rule failed")
+		}
+		if g.explain && g.result.Signature != before {
+			g.step(Step{Kind: StepRule, Before: before, After: g.result.Signature})
+		}
 	}
-	res.ProtoSignature = strings.Join(frames, " | ")
-	picked := r.pick(frames)
-	if len(picked) > 0 {
-		res.Signature = strings.Join(picked, " | ")
-		return
+}
+
+// note says what was unusual. Notes are public: text must hold no value of the
+// crash.
+func (g *generation) note(text string) { g.noteOf(g.rule, text) }
+
+func (g *generation) noteOf(rule, text string) {
+	g.result.Notes = append(g.result.Notes, rule+": "+text)
+}
+
+// stackRule is the rule that makes signatures of stacks. Its Java notes keep its
+// name when another rule asks for a stack.
+const stackRule = "SignatureGenerationRule"
+
+func (g *generation) prepend(text string) { g.result.Signature = text + g.result.Signature }
+
+// stack makes the signature of the crashing thread, or of the Java exception
+// when there is one.
+func (g *generation) stack() bool {
+	switch {
+	case g.crash.JavaStackTrace != "" || g.crash.unreadable.has(javaTraceField):
+		g.javaStackTrace()
+		return true
+	case g.crash.JavaException != nil:
+		return g.javaException()
+	}
+	thread := 0
+	if g.crash.CrashingThread != nil {
+		thread = *g.crash.CrashingThread
+	}
+	return g.nativeStack(thread)
+}
+
+// stackwalkerError says why there is no stack.
+func (g *generation) stackwalkerError() bool {
+	if g.crash.DumpStatus != "" && strings.HasPrefix(g.result.Signature, "EMPTY") {
+		g.result.Signature += "; " + g.crash.DumpStatus
+	}
+	return true
+}
+
+// badHardware marks crashes of a disk that could not be read.
+func (g *generation) badHardware() bool {
+	if g.crash.unreadable.has(reasonField) {
+		return false
+	}
+	if strings.Contains(g.crash.Reason, "STATUS_DEVICE_DATA_ERROR") {
+		g.prepend("bad hardware | ")
+	}
+	return true
+}
+
+// smallAllocation is the size up to which any allocation may be the one that
+// finds memory exhausted: where it was says nothing.
+const smallAllocation = 256 << 10
+
+// outOfMemory marks crashes for want of memory.
+func (g *generation) outOfMemory() bool {
+	switch size := g.crash.OOMAllocationSize; {
+	case g.crash.unreadable.has(oomField):
+		return false
+	case !g.isOutOfMemory():
+	case g.crash.JSLargeAllocationFailure == reportingFailure:
+		g.prepend("OOM | large | ")
+	case size == nil:
+		g.prepend("OOM | unknown | ")
+	case *size <= smallAllocation:
+		g.result.Signature = "OOM | small"
+	default:
+		g.prepend("OOM | large | ")
+	}
+	return true
+}
+
+const reportingFailure = "Reporting"
+
+// oomFunctions are called when memory is exhausted.
+var oomFunctions = []string{"NS_ABORT_OOM", "mozalloc_handle_oom", "CrashAtUnhandlableOOM", "AutoEnterOOMUnsafeRegion", "alloc::oom::oom"}
+
+func (g *generation) isOutOfMemory() bool {
+	c := g.crash
+	if c.OOMAllocationSize != nil && *c.OOMAllocationSize != 0 {
+		return true
+	}
+	if g.result.Signature == "" {
+		return false
+	}
+	for _, f := range oomFunctions {
+		if strings.Contains(g.result.Signature, f) {
+			return true
+		}
 	}
 	thread := 0
 	if c.CrashingThread != nil {
 		thread = *c.CrashingThread
 	}
-	res.note(rule, fmt.Sprintf("CSignatureTool: no frame data for crashing thread (%d)", thread))
-	if rest := frames[r.sentinel(frames):]; len(rest) > 0 {
-		res.Signature = rest[0]
-	} else {
-		res.Signature = noFrames
+	if t := c.thread(thread); t != nil && (t.LastError == "ERROR_COMMITMENT_LIMIT" || t.LastError == "ERROR_NOT_ENOUGH_MEMORY") {
+		return true
 	}
+	return c.Reason == "STATUS_FATAL_MEMORY_EXHAUSTION" || c.Reason == "STATUS_NO_MEMORY" || c.JSLargeAllocationFailure == reportingFailure
 }
 
-// sentinel is the index of the first frame that is one: what stands above it is
-// of no interest. 0 when there is none.
-func (r *Ruleset) sentinel(frames []string) int {
-	for i, f := range frames {
-		if r.sentinels[f] {
-			return i
+// maxAbortMessage is how much of an abort message a signature takes.
+const maxAbortMessage = 80
+
+// abort puts the abort message in front.
+func (g *generation) abort() bool {
+	message := g.crash.AbortMessage
+	switch {
+	case g.crash.unreadable.has(abortField):
+		return false
+	case message == "":
+		return true
+	case strings.Contains(message, "###!!! ABORT: file "): // there is none
+		g.prepend("Abort | ")
+		return true
+	}
+	if _, after, ok := strings.Cut(message, "###!!! ABORT:"); ok {
+		message = after
+	}
+	message, _, _ = strings.Cut(message, ": file ")
+	if strings.Contains(message, "unable to find a usable font") { // its name follows, in parentheses
+		open, shut := strings.IndexByte(message, '('), strings.LastIndexByte(message, ')')
+		if open >= 0 && shut >= 0 {
+			message = message[:open] + message[shut+1:]
 		}
 	}
-	return 0
-}
-
-// pick returns the frames that make the signature: from the sentinel on, without
-// irrelevant ones, up to the first that is no prefix.
-func (r *Ruleset) pick(frames []string) []string {
-	var picked []string
-	for _, f := range frames[r.sentinel(frames):] {
-		if f == "" || r.irrelevant.match(f) {
-			continue
-		}
-		if n := len(picked); n > 0 && picked[n-1] == f && anonymous(f) {
-			continue
-		}
-		picked = append(picked, f)
-		if !r.prefix.match(f) {
-			break
-		}
+	message = strip(visible(message))
+	if len(message) > maxAbortMessage {
+		message = message[:maxAbortMessage-3] + "..."
 	}
-	return picked
+	g.prepend("Abort | " + message + " | ")
+	return true
 }
 
-// anonymous tells whether a frame is a whole module: several in a row say no
-// more than one.
-func anonymous(f string) bool {
-	if strings.HasPrefix(f, "(unloaded") {
+// runWatchdog marks hangs of the shutdown: the watchdog's own stack says
+// nothing, the first thread's does.
+func (g *generation) runWatchdog() bool {
+	if !strings.Contains(g.result.Signature, "RunWatchdog") {
+		return true
+	}
+	crash := g.crash
+	first := *crash
+	first.CrashingThread = nil
+	g.crash = &first
+	ok := g.stack()
+	g.crash = crash
+	if ok {
+		g.prepend("shutdownhang | ")
+	}
+	return ok
+}
+
+// browserDump is what the dump of the main process is called.
+const browserDump = "upload_file_minidump_browser"
+
+// maxIPCError is how many code points of an IPC error a signature takes.
+const maxIPCError = 100
+
+// ipcChannelError replaces the signature: the process was killed for what its
+// peer did.
+func (g *generation) ipcChannelError() bool {
+	if g.crash.unreadable.has(ipcErrorField) {
 		return false
 	}
-	lower := strings.ToLower(f)
-	return strings.HasSuffix(lower, ".dll") || strings.HasSuffix(lower, ".so") ||
-		f == "XUL" || f == "<name omitted>" || strings.HasPrefix(f, "<unknown in")
+	if g.crash.IPCChannelError == "" {
+		return true
+	}
+	process := "IPCError-content | "
+	for _, name := range g.crash.AdditionalDumps {
+		if name == browserDump {
+			process = "IPCError-browser | "
+		}
+	}
+	g.note("IPC Channel Error stomped on signature")
+	g.result.Signature = process + firstRunes(g.crash.IPCChannelError, maxIPCError)
+	return true
 }
 
-// stackwalkerError says why there is no stack.
-func stackwalkerError(c *Crash, res *Result) {
-	if c.DumpStatus != "" && strings.HasPrefix(res.Signature, "EMPTY") {
-		res.Signature += "; " + c.DumpStatus
+func (g *generation) ipcMessageName() bool {
+	if g.crash.IPCMessageName != "" {
+		g.result.Signature += " | IPC_Message_Name=" + g.crash.IPCMessageName
 	}
+	return true
+}
+
+func (g *generation) stackOverflow() bool {
+	if g.crash.Reason == "EXCEPTION_STACK_OVERFLOW" {
+		g.prepend("stackoverflow | ")
+	}
+	return true
+}
+
+func (g *generation) hungProcess() bool {
+	if g.crash.Hang != nil {
+		g.prepend("hang: " + *g.crash.Hang + " | ")
+	}
+	return true
 }
 
 // printable leaves ASCII that can be seen.
-func printable(res *Result) {
-	clean := strings.Map(func(c rune) rune {
+func (g *generation) printable() bool {
+	if clean := visible(strip(g.result.Signature)); clean != g.result.Signature {
+		g.result.Signature = clean
+		g.note("unprintable characters removed")
+	}
+	return true
+}
+
+// visible drops everything but ASCII 0x20 to 0x7e.
+func visible(s string) string {
+	return strings.Map(func(c rune) rune {
 		if c < 0x20 || c > 0x7e {
 			return -1
 		}
 		return c
-	}, strings.TrimFunc(res.Signature, isSpace))
-	if clean != res.Signature {
-		res.Signature = clean
-		res.note("SigPrintableCharsOnly", "unprintable characters removed")
-	}
+	}, s)
 }
 
-// whitespace makes one space of several.
-func whitespace(res *Result) {
-	res.Signature = strings.Join(strings.FieldsFunc(res.Signature, isSpace), " ")
+// whitespace makes one space of several. What it sees is ASCII.
+func (g *generation) whitespace() bool {
+	s := g.result.Signature
+	if strings.Contains(s, "  ") || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") {
+		g.result.Signature = strings.Join(strings.Fields(s), " ")
+	}
+	return true
 }
 
-// truncate cuts a long signature.
-func truncate(res *Result) {
-	if utf8.RuneCountInString(res.Signature) > MaxRunes {
-		res.Signature = res.Signature[:MaxRunes-3] + "..." // ASCII by now
-		res.note("SigTruncate", "SigTrunc: signature truncated due to length")
+// truncate cuts a long signature. What it sees is ASCII.
+func (g *generation) truncate() bool {
+	if s := g.result.Signature; len(s) > MaxRunes {
+		g.result.Signature = s[:MaxRunes-3] + "..."
+		g.note("SigTrunc: signature truncated due to length")
 	}
+	return true
+}
+
+// firstRunes is the beginning of s, n code points long.
+func firstRunes(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
 }

@@ -2,9 +2,7 @@ package signature
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
-	"unicode"
 )
 
 // The normalisers make one text of the many that compilers and debuggers give to
@@ -12,44 +10,60 @@ import (
 // normalize_rust_function) step for step, odd corners included: signatures are
 // compared with what was computed years ago.
 
-// closers of the delimiters that nest in function names.
-var closers = map[byte]byte{'(': ')', '{': '}', '[': ']', '<': '>', '`': '\''}
+// closer returns what closes a delimiter that nests in function names, 0 when c
+// opens nothing.
+func closer(c byte) byte {
+	switch c {
+	case '(':
+		return ')'
+	case '{':
+		return '}'
+	case '[':
+		return ']'
+	case '<':
+		return '>'
+	case '`':
+		return '\''
+	}
+	return 0
+}
 
 // dropPrefixAndReturnType keeps the last word of a function's text, where a
 // word may hold spaces inside delimiters: "static int f(int, int)" is
-// "f(int, int)". ok is false for an empty text.
+// "f(int, int)", and "f (int)" and "f [clone .cold]" are one word each. ok is
+// false for an empty text.
 func dropPrefixAndReturnType(function string) (word string, ok bool) {
-	var words []string
-	var open []byte // delimiters that wait for their closer
-	start := 0
+	if function == "" {
+		return "", false
+	}
+	var buf [32]byte
+	waiting := buf[:0] // closers of the delimiters that are open
+	start, end := 0, len(function)
 	for i := range len(function) {
 		c := function[i]
-		_, opens := closers[c]
-		switch {
-		case opens:
-			open = append(open, c)
-		case len(open) > 0:
+		if shut := closer(c); shut != 0 {
+			waiting = append(waiting, shut)
+			continue
+		}
+		if n := len(waiting); n > 0 {
 			// A closer that does not match the innermost opener is a character.
-			if closers[open[len(open)-1]] == c {
-				open = open[:len(open)-1]
+			if waiting[n-1] == c {
+				waiting = waiting[:n-1]
 			}
-		case c == ' ':
-			words = append(words, function[start:i])
+			continue
+		}
+		if c != ' ' {
+			continue
+		}
+		rest := function[i+1:]
+		switch {
+		case rest == "": // a blank at the end begins no word
+			end = i
+		case !strings.HasPrefix(rest, "(") && !strings.HasPrefix(rest, "[clone"):
 			start = i + 1
 		}
 	}
-	if start < len(function) {
-		words = append(words, function[start:])
-	}
-	if len(words) == 0 {
-		return "", false
-	}
-	// "f (int)" and "f [clone .cold]" are one word each.
-	for len(words) > 1 && (strings.HasPrefix(words[len(words)-1], "(") || strings.HasPrefix(words[len(words)-1], "[clone")) {
-		last := len(words) - 1
-		words = append(words[:last-1], words[last-1]+" "+words[last])
-	}
-	return words[len(words)-1], true
+	return function[start:max(end, start)], true
 }
 
 // replaceEnclosed replaces the outermost balanced runs between open and shut by
@@ -57,15 +71,13 @@ func dropPrefixAndReturnType(function string) (word string, ok bool) {
 // closer without opener is a character; a run that is never closed ends with
 // the text.
 func replaceEnclosed(s string, open, shut byte, with func(before, run string) string) string {
-	var out strings.Builder
-	level, start, done := 0, 0, 0
-	replace := func(end int) {
-		before := s[done:start]
-		out.WriteString(before)
-		out.WriteString(with(before, s[start:end]))
-		done = end
+	first := strings.IndexByte(s, open)
+	if first < 0 {
+		return s
 	}
-	for i := range len(s) {
+	out := make([]byte, 0, len(s))
+	level, start, done := 0, 0, 0
+	for i := first; i < len(s); i++ {
 		switch s[i] {
 		case open:
 			if level == 0 {
@@ -73,33 +85,52 @@ func replaceEnclosed(s string, open, shut byte, with func(before, run string) st
 			}
 			level++
 		case shut:
-			if level > 0 {
-				if level--; level == 0 {
-					replace(i + 1)
-				}
+			if level == 0 {
+				continue
+			}
+			if level--; level == 0 {
+				before := s[done:start]
+				out = append(append(out, before...), with(before, s[start:i+1])...)
+				done = i + 1
 			}
 		}
 	}
 	if level > 0 {
-		replace(len(s))
+		before := s[done:start]
+		out = append(append(out, before...), with(before, s[start:])...)
+		done = len(s)
 	}
-	out.WriteString(s[done:])
-	return out.String()
+	return string(append(out, s[done:]...))
 }
 
-var (
-	// refQualifiers end the text of a member function, in the order they are cut.
-	refQualifiers = []string{"const", "const&", "const &", "&&", "&"}
-	lambdaNumber  = regexp.MustCompile(`::\$_\d+::`)
-	rustHash      = regexp.MustCompile(`::h[0-9a-fA-F]+$`)
-)
+func nothing(string, string) string { return "" }
 
-// normalizeCPP normalises a C or C++ function. line is the source line, 0 for
-// none. ok is false for a text of which nothing is left.
-func (r *Ruleset) normalizeCPP(function string, line int64) (string, bool) {
+// refQualifiers end the text of a member function, in the order they are cut.
+var refQualifiers = [...]string{"const", "const&", "const &", "&&", "&"}
+
+// normalizeFunction normalises the text of f's function. lined tells whether
+// its line is part of it; ok is false when nothing is left.
+func (r *Ruleset) normalizeFunction(language kind, function string, f *Frame) (text string, lined, ok bool) {
+	if language == rust {
+		text, ok = collapseRust(function)
+	} else {
+		text, ok = collapseCPP(function)
+	}
+	if lined = ok && r.lineNumbers.match(text); lined {
+		text += ":" + f.printedLine()
+	}
+	text = fixSpaces(text)
+	if language == rust {
+		text = dropRustHash(text)
+	}
+	return text, lined, ok
+}
+
+// collapseCPP leaves a C or C++ function's qualified name.
+func collapseCPP(function string) (string, bool) {
 	for _, ref := range refQualifiers {
 		if cut, ok := strings.CutSuffix(function, ref); ok {
-			function = strings.TrimFunc(cut, isSpace)
+			function = strip(cut)
 		}
 	}
 	if !strings.Contains(function, "::operator") {
@@ -109,7 +140,7 @@ func (r *Ruleset) normalizeCPP(function string, line int64) (string, bool) {
 		}
 	}
 	function = strings.ReplaceAll(function, "`anonymous namespace'", "(anonymous namespace)")
-	function = lambdaNumber.ReplaceAllLiteralString(function, "::$::")
+	function = dropLambdaNumbers(function)
 	function = collapseTypes(function)
 	function = replaceEnclosed(function, '(', ')', func(before, run string) string {
 		if run == "(anonymous namespace)" || strings.HasSuffix(before, "operator") {
@@ -118,10 +149,21 @@ func (r *Ruleset) normalizeCPP(function string, line int64) (string, bool) {
 		return ""
 	})
 	if strings.Contains(function, "clone .cold") {
-		function = replaceEnclosed(function, '[', ']', func(string, string) string { return "" })
+		function = replaceEnclosed(function, '[', ']', nothing)
 	}
-	return fixSpaces(r.withLine(function, line)), true
+	return function, true
 }
+
+// dropLambdaNumbers makes "::$::" of "::$_12::". Of two that share their colons
+// the second stays.
+func dropLambdaNumbers(s string) string {
+	if !strings.Contains(s, "::$_") {
+		return s
+	}
+	return lambdaNumber.ReplaceAllLiteralString(s, "::$::")
+}
+
+var lambdaNumber = regexp.MustCompile(`::\$_\d+::`)
 
 // collapseTypes makes "<T>" of template arguments.
 func collapseTypes(function string) string {
@@ -136,8 +178,8 @@ func collapseTypes(function string) string {
 	})
 }
 
-// normalizeRust normalises a Rust function.
-func (r *Ruleset) normalizeRust(function string, line int64) (string, bool) {
+// collapseRust leaves a Rust function's path.
+func collapseRust(function string) (string, bool) {
 	function, ok := dropPrefixAndReturnType(function)
 	if !ok {
 		return "", false
@@ -148,57 +190,36 @@ func (r *Ruleset) normalizeRust(function string, line int64) (string, bool) {
 		}
 		return "<T>"
 	})
-	function = replaceEnclosed(function, '(', ')', func(string, string) string { return "" })
-	function = fixSpaces(r.withLine(function, line))
-	return rustHash.ReplaceAllLiteralString(function, ""), true
+	return replaceEnclosed(function, '(', ')', nothing), true
 }
 
-// withLine appends the line to the functions that are so large that one name is
-// many crashes.
-func (r *Ruleset) withLine(function string, line int64) string {
-	if !r.lineNumbers.match(function) {
-		return function
+// dropRustHash drops the "::h0123abcd" that ends a Rust symbol.
+func dropRustHash(s string) string {
+	i := strings.LastIndex(s, "::h")
+	if i < 0 || i+len("::h") == len(s) || strings.Trim(s[i+len("::h"):], "0123456789abcdefABCDEF") != "" {
+		return s
 	}
-	if line == 0 {
-		return function + ":None" // as siggen prints what is absent
-	}
-	return function + ":" + strconv.FormatInt(line, 10)
+	return s[:i]
 }
 
-// fixSpaces removes a space before * & and comma, and puts one behind a comma.
+// fixSpaces removes a space before * & and comma, and then puts one behind a
+// comma that has none.
 func fixSpaces(s string) string {
 	if !strings.ContainsAny(s, "*&,") {
 		return s
 	}
-	var out strings.Builder
+	dropped := func(i int) bool {
+		return i+1 < len(s) && s[i] == ' ' && (s[i+1] == '*' || s[i+1] == '&' || s[i+1] == ',')
+	}
+	out := make([]byte, 0, len(s)+4)
 	for i := range len(s) {
-		c := s[i]
-		if c == ' ' && i+1 < len(s) && strings.IndexByte("*&,", s[i+1]) >= 0 {
+		if dropped(i) {
 			continue
 		}
-		out.WriteByte(c)
-		if c == ',' && (i+1 == len(s) || s[i+1] != ' ') {
-			out.WriteByte(' ')
+		out = append(out, s[i])
+		if s[i] == ',' && (i+1 == len(s) || s[i+1] != ' ' || dropped(i+1)) {
+			out = append(out, ' ')
 		}
 	}
-	return out.String()
-}
-
-// isSpace is what Python's str.strip takes for white space: Unicode's, and the
-// separators of ASCII.
-func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
-
-// sourcePath returns the path of a source file out of what symbols say: plain,
-// or vcs:repository:path:revision, or drive:path. It is empty when neither.
-func sourcePath(file string) string {
-	parts := strings.Split(file, ":")
-	switch {
-	case len(parts) == 4:
-		return parts[2]
-	case len(parts) == 2:
-		return parts[1]
-	case strings.HasPrefix(file, "/"):
-		return file
-	}
-	return ""
+	return string(out)
 }

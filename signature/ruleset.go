@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/tools/txtar"
 )
 
 // Files of a ruleset, by the names that Socorro gives them. switches.txt is
@@ -30,31 +31,24 @@ var fileNames = []string{irrelevantFile, prefixFile, lineNumbersFile, sentinelsF
 const (
 	maxFileBytes = 1 << 20
 	maxLines     = 20_000 // of one file
+	maxLineBytes = 4 << 10
 )
 
 // Ruleset is the data of the signature rules: lists of regular expressions,
-// matched at the start of a normalised frame, and of sentinels. It is immutable
-// and safe for concurrent use.
+// matched at the beginning of a normalised frame, of sentinels and of switches.
+// It is safe for concurrent use; all it changes is a cache of bounded size.
 type Ruleset struct {
 	irrelevant, prefix, lineNumbers list
 	sentinels                       map[string]bool
+	sentinelLines                   []line
 	switches                        switches
 	files                           []File
 	hash                            string
+	cache                           *cache
 }
 
 // File is one file of a ruleset.
 type File struct{ Name, Text string }
-
-// switches are behaviours beyond Socorro's.
-type switches struct {
-	coarseAddresses bool
-}
-
-// list is a file of regular expressions, joined. A nil expression matches nothing.
-type list struct{ re *regexp.Regexp }
-
-func (l list) match(frame string) bool { return l.re != nil && l.re.MatchString(frame) }
 
 //go:embed rulesets
 var rulesets embed.FS
@@ -94,6 +88,29 @@ func FromFS(dir fs.FS) (*Ruleset, error) {
 	return FromFiles(files)
 }
 
+// FromArchive reads a ruleset that is one file: a txtar archive of the files
+// that a directory would hold.
+func FromArchive(data []byte) (*Ruleset, error) {
+	files := map[string]string{}
+	for _, f := range txtar.Parse(data).Files {
+		if _, again := files[f.Name]; again {
+			return nil, fmt.Errorf("ruleset: %s: twice in the archive", f.Name)
+		}
+		files[f.Name] = string(f.Data)
+	}
+	return FromFiles(files)
+}
+
+// Archive is the ruleset as one file: FromArchive of it gives an equal one when
+// every file ends with a newline.
+func (r *Ruleset) Archive() []byte {
+	var a txtar.Archive
+	for _, f := range r.files {
+		a.Files = append(a.Files, txtar.File{Name: f.Name, Data: []byte(f.Text)})
+	}
+	return txtar.Format(&a)
+}
+
 // FromFiles reads a ruleset from texts by file name. It refuses unknown names,
 // none at all, and lines that do not compile or match the empty text, with file
 // and line.
@@ -101,7 +118,7 @@ func FromFiles(files map[string]string) (*Ruleset, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("ruleset: want one or more of %s", strings.Join(fileNames, ", "))
 	}
-	r := &Ruleset{sentinels: map[string]bool{}}
+	r := &Ruleset{sentinels: map[string]bool{}, cache: newCache()}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		text := files[name]
 		if err := r.read(name, text); err != nil {
@@ -132,6 +149,9 @@ func hash(files []File) string {
 }
 
 func (r *Ruleset) read(name, text string) (err error) {
+	if !slices.Contains(fileNames, name) {
+		return errors.New(" no file of a ruleset has this name")
+	}
 	if len(text) > maxFileBytes {
 		return fmt.Errorf(" %d bytes, want at most %d", len(text), maxFileBytes)
 	}
@@ -141,27 +161,20 @@ func (r *Ruleset) read(name, text string) (err error) {
 	}
 	switch name {
 	case irrelevantFile:
-		r.irrelevant, err = compile(lines)
+		r.irrelevant, err = compile(name, lines)
 	case prefixFile:
-		r.prefix, err = compile(lines)
+		r.prefix, err = compile(name, lines)
 	case lineNumbersFile:
-		r.lineNumbers, err = compile(lines)
+		r.lineNumbers, err = compile(name, lines)
 	case sentinelsFile:
+		r.sentinelLines = lines
 		for _, l := range lines {
 			r.sentinels[l.text] = true
 		}
 	case switchesFile:
 		err = r.switches.read(lines)
-	default:
-		return errors.New(" no file of a ruleset has this name")
 	}
 	return err
-}
-
-// line is a line of a list with its number.
-type line struct {
-	number int
-	text   string
 }
 
 // listLines trims lines and drops blank ones and comments.
@@ -169,47 +182,50 @@ func listLines(text string) ([]line, error) {
 	var out []line
 	number := 0
 	for s := range strings.SplitSeq(text, "\n") {
-		if number++; number > maxLines {
-			return nil, fmt.Errorf("%d: more than %d lines", number, maxLines)
-		}
-		if s = strings.TrimFunc(s, isSpace); s != "" && !strings.HasPrefix(s, "#") {
+		number++
+		s = strip(s)
+		switch {
+		case s == "" || strings.HasPrefix(s, "#"):
+		case number > maxLines:
+			return nil, &lineError{number, fmt.Errorf("more than %d lines", maxLines)}
+		case len(s) > maxLineBytes:
+			return nil, &lineError{number, fmt.Errorf("%d bytes, want at most %d", len(s), maxLineBytes)}
+		default:
 			out = append(out, line{number, s})
 		}
 	}
 	return out, nil
 }
 
-// compile joins the lines into one expression that matches at the start.
-func compile(lines []line) (list, error) {
-	if len(lines) == 0 {
-		return list{}, nil
-	}
-	texts := make([]string, len(lines))
-	for i, l := range lines {
-		re, err := regexp.Compile(`^(?:` + l.text + `)`)
-		if err != nil {
-			return list{}, fmt.Errorf("%d: %w", l.number, err)
+// sentinelLine is the line that makes a frame a sentinel.
+func (r *Ruleset) sentinelLine(frame string) ListLine {
+	for _, l := range r.sentinelLines {
+		if l.text == frame {
+			return ListLine{sentinelsFile, l.number, l.text}
 		}
-		if re.MatchString("") {
-			return list{}, fmt.Errorf("%d: %q matches every frame", l.number, l.text)
-		}
-		texts[i] = `(?:` + l.text + `)`
 	}
-	re, err := regexp.Compile(`^(?:` + strings.Join(texts, "|") + `)`)
-	if err != nil {
-		return list{}, fmt.Errorf("%d: all lines together: %w", lines[0].number, err)
+	return ListLine{}
+}
+
+// switches are behaviours beyond Socorro's.
+type switches struct {
+	coarseAddresses bool
+}
+
+func (s *switches) byName() map[string]*bool {
+	return map[string]*bool{
+		"coarse_addresses": &s.coarseAddresses,
 	}
-	return list{re}, nil
 }
 
 func (s *switches) read(lines []line) error {
+	byName := s.byName()
 	for _, l := range lines {
-		switch l.text {
-		case "coarse_addresses":
-			s.coarseAddresses = true
-		default:
-			return fmt.Errorf("%d: no such switch: %q", l.number, l.text)
+		on, ok := byName[l.text]
+		if !ok {
+			return &lineError{l.number, fmt.Errorf("no such switch: %q; there are: %s", l.text, strings.Join(slices.Sorted(maps.Keys(byName)), ", "))}
 		}
+		*on = true
 	}
 	return nil
 }
