@@ -37,103 +37,143 @@ func (c *Crash) thread(index int) *Thread {
 	return &c.Threads[index]
 }
 
-// frameList is the crashing thread as normalised names, at most maxFrames.
-type frameList struct {
-	names [maxFrames]*name
-	n     int
+// flatFrame is a frame, or a function inlined into it.
+type flatFrame struct {
+	*Frame
+	inline *Inline
 }
 
-func (l *frameList) all() []*name { return l.names[:l.n] }
+func (f *flatFrame) function() string {
+	if f.inline != nil {
+		return f.inline.Function
+	}
+	return f.Function
+}
 
-// normalizeThread fills the list, inlined functions before the frame they were
-// inlined into. It returns false for a thread that siggen fails on.
-func (r *Ruleset) normalizeThread(t *Thread, os string, list *frameList) bool {
-	if t == nil {
+func (f *flatFrame) file() string {
+	if f.inline != nil {
+		return f.inline.File
+	}
+	return f.File
+}
+
+func (f *flatFrame) line() int64 {
+	if f.inline != nil {
+		return f.inline.Line
+	}
+	return f.Line
+}
+
+// lineText is the line as siggen prints it.
+func (f *flatFrame) lineText() string {
+	text := f.Frame.lineText
+	if f.inline != nil {
+		text = f.inline.lineText
+	}
+	switch {
+	case f.line() != 0:
+		return strconv.FormatInt(f.line(), 10)
+	case text != "":
+		return text
+	}
+	return none
+}
+
+func (f *flatFrame) hasLine() bool {
+	if f.line() != 0 {
 		return true
 	}
-	if t.unreadable {
+	switch f.lineText() {
+	case none, "0", "0.0", "False":
 		return false
-	}
-	for i := range t.Frames {
-		f := &t.Frames[i]
-		for j := range f.Inlines {
-			if list.n == maxFrames {
-				return true
-			}
-			in := &f.Inlines[j]
-			inlined := Frame{
-				Module: f.Module, ModuleOffset: f.ModuleOffset, Offset: f.Offset,
-				Function: in.Function, File: in.File, Line: in.Line, lineText: in.lineText, unreadable: in.unreadable,
-			}
-			if !r.appendFrame(list, &inlined, os) {
-				return false
-			}
-		}
-		if list.n == maxFrames {
-			return true
-		}
-		if !r.appendFrame(list, f, os) {
-			return false
-		}
 	}
 	return true
 }
 
-func (r *Ruleset) appendFrame(list *frameList, f *Frame, os string) bool {
-	if f.unreadable {
-		return false
+// unloadedModule is the unloaded module's name. Inlined functions have none.
+func (f *flatFrame) unloadedModule() string {
+	if f.inline != nil {
+		return ""
 	}
-	name := r.frameName(f, os)
-	list.names[list.n] = name
-	list.n++
-	return name != nil
+	return f.Unloaded
 }
 
-// frameName names a frame by the best that is known of it: its function, its
-// source line, its module, an unloaded module, its address. It returns nil for
-// a function of which nothing is left.
-func (r *Ruleset) frameName(f *Frame, os string) *name {
-	switch {
-	case f.Function != "":
-		function, language := f.Function, cpp
-		if source := sourcePath(f.File); strings.HasSuffix(source, ".rs") {
-			language = rust
-			if qualified, ok := rustPanics[[2]string{source, function}]; ok {
-				function = qualified
-			}
+// flatten appends the frames that a signature looks at, inlined functions
+// before the frame they were inlined into. It returns false for a thread that
+// siggen fails on.
+func flatten(dst []flatFrame, t *Thread) ([]flatFrame, bool) {
+	if t == nil {
+		return dst, true
+	}
+	if t.unreadable {
+		return dst, false
+	}
+	for i := range t.Frames {
+		f := &t.Frames[i]
+		if f.unreadable {
+			return dst, len(dst) == maxFrames
 		}
-		return r.functionName(language, function, f)
-	case f.File != "" && f.hasLine():
-		return r.textName(plain, baseName(f.File)+"#"+f.printedLine())
+		for j := range f.Inlines {
+			if len(dst) == maxFrames {
+				return dst, true
+			}
+			if f.Inlines[j].unreadable {
+				return dst, false
+			}
+			dst = append(dst, flatFrame{f, &f.Inlines[j]})
+		}
+		if len(dst) == maxFrames {
+			return dst, true
+		}
+		dst = append(dst, flatFrame{Frame: f})
+	}
+	return dst, true
+}
+
+// material is what a frame's name is made of, the best that is known of it: its
+// function, its source line, its module, an unloaded module, its address. more
+// is the source file where it matters. Lines count besides.
+func (f *flatFrame) material(os string) (what kind, text, more string) {
+	function, file := f.function(), f.file()
+	switch {
+	case function != "":
+		if isRust(file) {
+			return rust, function, file
+		}
+		return cpp, function, ""
+	case file != "" && f.hasLine():
+		return sourceLine, file, ""
 	case f.Module != "":
 		if os == windows {
-			return r.textName(windowsModule, f.Module)
+			return windowsModule, f.Module, ""
 		}
-		return r.textName(module, f.Module)
-	case f.Unloaded != "":
-		return r.textName(plain, "(unloaded "+f.Unloaded+")")
-	case f.Offset != "":
-		return r.textName(plain, r.address(f.Offset))
+		return module, f.Module, ""
+	case f.unloadedModule() != "":
+		return unloaded, f.Unloaded, ""
 	}
-	return emptyName
+	return address, f.Offset, ""
 }
 
-var emptyName = &name{}
-
-// hasLine tells whether there is a line that is not 0.
-func (f *Frame) hasLine() bool {
-	return f.Line != 0 || f.lineText != "" && f.lineText != "0" && f.lineText != "0.0" && f.lineText != "False"
-}
-
-// printedLine is the line as siggen prints it.
-func (f *Frame) printedLine() string {
-	switch {
-	case f.Line != 0:
-		return strconv.FormatInt(f.Line, 10)
-	case f.lineText != "":
-		return f.lineText
+// frameName normalises a frame to its name. It returns nil for a function of
+// which nothing is left.
+func (r *Ruleset) frameName(f *flatFrame, os string) *name {
+	what, text, file := f.material(os)
+	switch what {
+	case rust:
+		if qualified, ok := rustPanics[[2]string{sourcePath(file), text}]; ok {
+			text = qualified
+		}
+		return r.functionName(rust, text, f)
+	case cpp:
+		return r.functionName(cpp, text, f)
+	case sourceLine:
+		text = baseName(text) + "#" + f.lineText()
+	case unloaded:
+		text = "(unloaded " + text + ")"
+	case address:
+		text = r.address(text)
 	}
-	return none
+	return r.textName(what, text)
 }
 
 // sourcePath returns the path of a source file out of what symbols say: plain,
@@ -153,6 +193,14 @@ func sourcePath(file string) string {
 		return file
 	}
 	return ""
+}
+
+// isRust tells whether the path of a source file ends with .rs.
+func isRust(file string) bool {
+	if !strings.HasSuffix(file[:max(strings.LastIndexByte(file, ':'), 0)], ".rs") && !strings.HasSuffix(file, ".rs") {
+		return false // most are: one look at the end of the text
+	}
+	return strings.HasSuffix(sourcePath(file), ".rs")
 }
 
 // baseName is the last element of a path of any system.
@@ -178,6 +226,8 @@ const unmapped = "@unmapped"
 func (r *Ruleset) address(offset string) string {
 	hex, ok := hexadecimal(offset)
 	switch {
+	case offset == "":
+		return ""
 	case r.switches.coarseAddresses && (!ok || len(hex) > nullPageDigits):
 		return unmapped
 	case !ok:

@@ -275,6 +275,13 @@ func (g *generation) printable() bool {
 
 // visible drops everything but ASCII 0x20 to 0x7e.
 func visible(s string) string {
+	odd := false
+	for i := range len(s) {
+		odd = odd || s[i] < 0x20 || s[i] > 0x7e
+	}
+	if !odd {
+		return s
+	}
 	return strings.Map(func(c rune) rune {
 		if c < 0x20 || c > 0x7e {
 			return -1

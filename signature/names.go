@@ -1,17 +1,15 @@
 package signature
 
 import (
-	"hash/maphash"
 	"strings"
 	"sync/atomic"
 )
 
-// name is a frame as normalised, and what the lists say of it, which is found
-// out when somebody asks.
+// name is a frame as normalised, and what the lists say of it.
 type name struct {
 	text     string
 	sentinel bool
-	verdict  atomic.Uint32
+	verdict  uint32 // atomic; 0 until somebody asks
 }
 
 // What the lists say of a name.
@@ -25,7 +23,7 @@ const (
 // judge returns what the lists say of n. Goroutines may find it out twice; they
 // find the same.
 func (r *Ruleset) judge(n *name) uint32 {
-	if v := n.verdict.Load(); v != 0 {
+	if v := atomic.LoadUint32(&n.verdict); v != 0 {
 		return v
 	}
 	v := judged
@@ -38,7 +36,7 @@ func (r *Ruleset) judge(n *name) uint32 {
 	if isWholeModule(n.text) {
 		v |= wholeModule
 	}
-	n.verdict.Store(v)
+	atomic.StoreUint32(&n.verdict, v)
 	return v
 }
 
@@ -55,103 +53,46 @@ func hasSuffixFold(s, suffix string) bool {
 	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
-// kind is how a text becomes a name.
+// kind is what a name is made of.
 type kind uint8
 
 const (
-	plain kind = iota // it is one
-	cpp               // a function of C, C++ and everything that is not Rust
+	cpp kind = iota // a function of C, C++ and everything that is not Rust
 	rust
+	sourceLine
 	module
 	windowsModule
+	unloaded
+	address
 )
 
-// functionName returns the name of f's function, nil when nothing is left of it.
-func (r *Ruleset) functionName(language kind, function string, f *Frame) *name {
-	if n := r.cache.get(language, function); n != nil {
+// functionName returns the name of a function, nil when nothing is left of it.
+func (r *Ruleset) functionName(language kind, function string, f *flatFrame) *name {
+	key := nameKey{function, language}
+	if n := r.cache.name(key); n != nil {
 		return n
 	}
 	text, lined, ok := r.normalizeFunction(language, function, f)
-	if !ok {
+	switch {
+	case !ok:
 		return nil
+	case lined: // another name on another line
+		return &name{text: text, sentinel: r.sentinels[text]}
 	}
-	n := &name{text: text, sentinel: r.sentinels[text]}
-	if !lined { // else it is another name on another line
-		r.cache.put(language, function, n)
-	}
-	return n
+	return r.cache.putName(key, name{text: text, sentinel: r.sentinels[text]})
 }
 
 // textName returns the name of a frame that is no function.
 func (r *Ruleset) textName(k kind, text string) *name {
-	if n := r.cache.get(k, text); n != nil {
+	key := nameKey{text, k}
+	if n := r.cache.name(key); n != nil {
 		return n
 	}
-	key := text
-	if k == windowsModule {
-		text = strings.ToLower(text)
-	}
-	if k != plain {
+	switch k {
+	case windowsModule:
+		text = strings.Trim(strings.ToLower(text), "[]")
+	case module:
 		text = strings.Trim(text, "[]")
 	}
-	n := &name{text: text, sentinel: r.sentinels[text]}
-	r.cache.put(k, key, n)
-	return n
-}
-
-// Bounds of a ruleset's cache: at worst cacheSlots names and keys of
-// maxCachedBytes each, 32 MiB; a program's names are about 2 MiB.
-const (
-	cacheSlots     = 1 << 14
-	maxCachedBytes = 1 << 10
-)
-
-// cache holds names by what they were made of. It is a fixed table: a new entry
-// takes the place of an old one, and the one that was there moves to the
-// neighbouring slot once. Readers and writers need no lock. A nil cache is empty.
-type cache struct {
-	seed  maphash.Seed
-	slots [cacheSlots]atomic.Pointer[cacheEntry]
-}
-
-type cacheEntry struct {
-	kind kind
-	key  string
-	name *name
-}
-
-func newCache() *cache { return &cache{seed: maphash.MakeSeed()} }
-
-func (c *cache) slot(k kind, key string) uint64 {
-	return (maphash.String(c.seed, key) + uint64(k)) % cacheSlots
-}
-
-func (c *cache) get(k kind, key string) *name {
-	if c == nil {
-		return nil
-	}
-	slot := c.slot(k, key)
-	for _, i := range [...]uint64{slot, slot ^ 1} {
-		if e := c.slots[i].Load(); e != nil && e.kind == k && e.key == key {
-			return e.name
-		}
-	}
-	return nil
-}
-
-func (c *cache) put(k kind, key string, n *name) {
-	if c == nil || len(key) > maxCachedBytes || len(n.text) > maxCachedBytes {
-		return
-	}
-	slot := c.slot(k, key)
-	if old := c.slots[slot].Load(); old != nil {
-		c.slots[slot^1].Store(old)
-	}
-	key = strings.Clone(key) // it may be part of a crash that is large
-	if n.text == key {
-		n.text = key
-	} else {
-		n.text = strings.Clone(n.text)
-	}
-	c.slots[slot].Store(&cacheEntry{k, key, n})
+	return r.cache.putName(key, name{text: text, sentinel: r.sentinels[text]})
 }

@@ -110,14 +110,14 @@ var refQualifiers = [...]string{"const", "const&", "const &", "&&", "&"}
 
 // normalizeFunction normalises the text of f's function. lined tells whether
 // its line is part of it; ok is false when nothing is left.
-func (r *Ruleset) normalizeFunction(language kind, function string, f *Frame) (text string, lined, ok bool) {
+func (r *Ruleset) normalizeFunction(language kind, function string, f *flatFrame) (text string, lined, ok bool) {
 	if language == rust {
 		text, ok = collapseRust(function)
 	} else {
 		text, ok = collapseCPP(function)
 	}
 	if lined = ok && r.lineNumbers.match(text); lined {
-		text += ":" + f.printedLine()
+		text += ":" + f.lineText()
 	}
 	text = fixSpaces(text)
 	if language == rust {

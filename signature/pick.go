@@ -13,32 +13,67 @@ const noFrames = "EMPTY: no frame data available"
 
 // nativeStack makes the signature of a thread's frames.
 func (g *generation) nativeStack(thread int) bool {
-	var list frameList
-	if !g.ruleset.normalizeThread(g.crash.thread(thread), g.crash.OS, &list) {
+	var buf [maxFrames]flatFrame
+	frames, ok := flatten(buf[:0], g.crash.thread(thread))
+	if !ok {
 		return false
 	}
-	frames := list.all()
-	if len(frames) > 0 {
-		g.result.ProtoSignature = join(frames)
+	c := g.ruleset.cache
+	if c == nil || g.explain {
+		s, ok := g.signFrames(frames)
+		return ok && g.setStack(s, thread)
 	}
-	top := g.sentinel(frames)
-	var picked frameList
-	g.pick(frames[top:], top, &picked)
-	switch {
-	case picked.n > 0:
-		if s := join(picked.all()); s != "" {
-			g.result.Signature = s
-		}
-		return true
-	case top < len(frames):
-		if s := frames[top].text; s != "" {
-			g.result.Signature = s
-		}
-	default:
-		g.result.Signature = noFrames
+	key := c.stackKey(frames, g.crash.OS)
+	if s := c.stacks.get(key[0], key); s != nil {
+		return g.setStack(*s, thread)
 	}
-	g.note("CSignatureTool: no frame data for crashing thread (" + strconv.Itoa(thread) + ")")
+	s, ok := g.signFrames(frames)
+	if !ok {
+		return false
+	}
+	c.putStack(key, s)
+	return g.setStack(s, thread)
+}
+
+func (g *generation) setStack(s stackSignature, thread int) bool {
+	g.result.ProtoSignature = s.proto
+	if s.signature != "" {
+		g.result.Signature = s.signature
+	}
+	if s.noFrames {
+		g.note("CSignatureTool: no frame data for crashing thread (" + strconv.Itoa(thread) + ")")
+	}
 	return true
+}
+
+// signFrames is pure: the frames, the OS and the ruleset decide. It returns
+// false when a frame cannot be normalised.
+func (g *generation) signFrames(frames []flatFrame) (s stackSignature, ok bool) {
+	var buf, pickedBuf [maxFrames]*name
+	names := buf[:0]
+	for i := range frames {
+		n := g.ruleset.frameName(&frames[i], g.crash.OS)
+		if n == nil {
+			return s, false
+		}
+		names = append(names, n)
+	}
+	if len(names) > 0 {
+		s.proto = join(names)
+	}
+	top := g.sentinel(names)
+	picked := g.pick(pickedBuf[:0], names[top:], top)
+	switch {
+	case len(picked) > 0:
+		s.signature = join(picked)
+		return s, true
+	case len(names) > 0:
+		s.signature = names[top].text
+	default:
+		s.signature = noFrames
+	}
+	s.noFrames = true
+	return s, true
 }
 
 // sentinel is the index of the first frame that is one: what stands above it is
@@ -53,9 +88,9 @@ func (g *generation) sentinel(frames []*name) int {
 	return 0
 }
 
-// pick chooses the frames that make the signature: those that are not
+// pick appends the frames that make the signature: those that are not
 // irrelevant, up to the first that is no prefix. first is the index of frames[0].
-func (g *generation) pick(frames []*name, first int, picked *frameList) {
+func (g *generation) pick(picked, frames []*name, first int) []*name {
 	for i, f := range frames {
 		if f.text == "" {
 			continue
@@ -65,18 +100,18 @@ func (g *generation) pick(frames []*name, first int, picked *frameList) {
 			g.frameStep(StepIrrelevant, first+i, f.text)
 			continue
 		}
-		if verdict&wholeModule != 0 && picked.n > 0 && picked.names[picked.n-1].text == f.text {
+		if n := len(picked); verdict&wholeModule != 0 && n > 0 && picked[n-1].text == f.text {
 			g.frameStep(StepRepeated, first+i, f.text)
 			continue
 		}
-		picked.names[picked.n] = f
-		picked.n++
+		picked = append(picked, f)
 		if verdict&prefix == 0 {
 			g.frameStep(StepLast, first+i, f.text)
-			return
+			break
 		}
 		g.frameStep(StepPrefix, first+i, f.text)
 	}
+	return picked
 }
 
 func join(frames []*name) string {
