@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"aftershock/processor"
+	"aftershock/schema"
+	"aftershock/signature"
+)
+
+// signVerbs sign crashes without any server.
+type signVerbs struct {
+	Crash signVerb     `cmd:"" default:"withargs" help:"Sign dumps, or crash data on standard input, and say why."`
+	Diff  signDiffVerb `cmd:"" help:"Compare two rulesets over the crash data on standard input."`
+}
+
+// maxCrashDataBytes is the longest line of crash data.
+const maxCrashDataBytes = 64 << 20
+
+// signVerb signs crashes.
+type signVerb struct {
+	symbolFlags
+	Ruleset string   `help:"Directory of a ruleset, or the ruleset in one file (txtar). The one that ships with this release by default." placeholder:"DIR|FILE" type:"path"`
+	JSONL   bool     `help:"Read crash data from standard input, one JSON object a line, and print one result a line." name:"jsonl"`
+	JSON    bool     `help:"Print one JSON object a dump." name:"json"`
+	Why     bool     `help:"Add the steps to the results of --jsonl."`
+	Dumps   []string `arg:"" optional:"" name:"dump" help:"Minidump files." type:"existingfile"`
+}
+
+// signed is a result as it is printed.
+type signed struct {
+	Dump           string           `json:"dump,omitempty"`
+	Signature      string           `json:"signature"`
+	Notes          []string         `json:"notes"`
+	ProtoSignature string           `json:"proto_signature"`
+	Why            []signature.Step `json:"why,omitempty"`
+	// Error is what is wrong with a line that is no crash data.
+	Error string `json:"error,omitempty"`
+}
+
+func newSigned(r signature.Result) signed {
+	notes := r.Notes
+	if notes == nil {
+		notes = []string{} // always an array
+	}
+	return signed{Signature: r.Signature, Notes: notes, ProtoSignature: r.ProtoSignature, Why: r.Why}
+}
+
+// Run signs dumps or standard input.
+func (v *signVerb) Run(r *run) error {
+	if v.JSONL == (len(v.Dumps) > 0) {
+		return &usageError{"sign: want either dumps or --jsonl"}
+	}
+	ruleset, err := openRuleset(v.Ruleset)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(r.stdout)
+	if v.JSONL {
+		err = v.lines(os.Stdin, out, ruleset)
+	} else {
+		err = v.dumps(r, out, ruleset)
+	}
+	return errors.Join(err, out.Flush())
+}
+
+// openRuleset reads a ruleset from a directory or a file; none is the default.
+func openRuleset(path string) (*signature.Ruleset, error) {
+	if path == "" {
+		return signature.Default(), nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("--ruleset: %w", err)
+	}
+	if info.IsDir() {
+		ruleset, err := signature.FromFS(os.DirFS(path))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return ruleset, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--ruleset: %w", err)
+	}
+	ruleset, err := signature.FromArchive(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return ruleset, nil
+}
+
+// lines prints one result for each line. A line that is no crash data is a
+// result with an error, and fails the verb at the end.
+func (v *signVerb) lines(in io.Reader, out io.Writer, ruleset *signature.Ruleset) error {
+	sign := ruleset.Generate
+	if v.Why {
+		sign = ruleset.Explain
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	bad := 0
+	err := eachCrash(in, func(c *signature.Crash, err error) error {
+		if err != nil {
+			bad++
+			return encoder.Encode(signed{Notes: []string{}, Error: err.Error()})
+		}
+		return encoder.Encode(newSigned(sign(c)))
+	})
+	if err == nil && bad > 0 {
+		err = fmt.Errorf("sign: %d lines are no crash data", bad)
+	}
+	return err
+}
+
+// eachCrash calls do for every line of crash data, or with what is wrong with it.
+func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 1<<20), maxCrashDataBytes)
+	number := 0
+	for lines.Scan() {
+		number++
+		c, err := signature.ParseCrash(lines.Bytes())
+		if err != nil {
+			err = fmt.Errorf("line %d: %w", number, err)
+		}
+		if err := do(c, err); err != nil {
+			return err
+		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("line %d: more than %d bytes", number+1, maxCrashDataBytes)
+	}
+	return lines.Err()
+}
+
+// dumps signs as a processor does. What it cannot read is in the signature.
+func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) error {
+	cache, err := v.cache()
+	if err != nil {
+		return err
+	}
+	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: cache.Get}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	for _, path := range v.Dumps {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		processed, err := p.Process(r.ctx, processor.Input{Raw: &schema.RawCrash{}, Dump: data})
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		s := newSigned(ruleset.Explain(signature.FromProcessed(processed)))
+		s.Dump = filepath.Base(path)
+		if v.JSON {
+			err = encoder.Encode(s)
+		} else {
+			err = s.print(out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print writes the result for people.
+func (s *signed) print(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "%s\n  %s\n", s.Dump, s.Signature)
+	for _, step := range s.Why {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "    %v\n", step)
+		}
+	}
+	for _, note := range s.Notes {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "    note: %s\n", note)
+		}
+	}
+	return err
+}

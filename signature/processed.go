@@ -1,0 +1,41 @@
+package signature
+
+import "aftershock/schema"
+
+// FromProcessed is what the signature of a processed crash is made of. No
+// annotation goes into it yet: only such as are public may.
+func FromProcessed(p *schema.ProcessedCrash) *Crash {
+	c := &Crash{OS: p.System.OS, Reason: p.Crash.Reason}
+	if p.DumpStatus != schema.DumpOK {
+		c.DumpStatus = p.DumpStatus
+	}
+	if p.Crash.CrashingThread != nil {
+		c.CrashingThread = new(int(*p.Crash.CrashingThread))
+	}
+	for i := range p.Threads {
+		from := &p.Threads[i]
+		var t Thread
+		if from.LastError != nil {
+			t.LastError = *from.LastError
+		}
+		for j := range from.Frames {
+			t.Frames = append(t.Frames, fromFrame(&from.Frames[j]))
+		}
+		c.Threads = append(c.Threads, t)
+	}
+	return c
+}
+
+func fromFrame(from *schema.Frame) Frame {
+	f := Frame{
+		Module: from.Module, ModuleOffset: from.ModuleOffset, Offset: from.Offset,
+		Function: from.Function, File: from.File, Line: from.Line,
+	}
+	for _, in := range from.Inlines {
+		f.Inlines = append(f.Inlines, Inline{Function: in.Function, File: in.File, Line: in.Line})
+	}
+	if len(from.Unloaded) > 0 {
+		f.Unloaded = from.Unloaded[0].Module
+	}
+	return f
+}
