@@ -53,6 +53,7 @@ func (k Kafka) Options() []kgo.Opt {
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
 		kgo.FetchMaxBytes(fetchMaxBytes),
 		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
+		kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a topic made a moment ago is found soon
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.RetryTimeout(20 * time.Second),

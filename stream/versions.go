@@ -23,7 +23,8 @@ var ErrOtherOperator = errors.New("another operator changed the versions at the 
 // current (nil when the log is empty), and commits it. When decide returns nil,
 // nothing is written. It returns the state that holds afterwards.
 func Operate(ctx context.Context, k Kafka, decide func(current *schema.VersionEvent) (*schema.VersionEvent, error)) (*schema.VersionEvent, error) {
-	opts := append(k.Options(), kgo.TransactionalID(versionsTransactionalID), kgo.TransactionTimeout(transactionTimeout))
+	opts := append(k.Options(), kgo.TransactionalID(versionsTransactionalID), kgo.TransactionTimeout(transactionTimeout),
+		kgo.RecordPartitioner(kgo.ManualPartitioner())) // the log is partition 0
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("versions log: %w", err)

@@ -1,0 +1,346 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"aftershock/stream"
+)
+
+// broker is an in-process Kafka with the named topics of two partitions.
+func broker(t *testing.T, topics ...string) (stream.Kafka, *kfake.Cluster) {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topics...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}, c
+}
+
+// put appends records with the keys, and their own text as value.
+func put(t *testing.T, k stream.Kafka, topic string, keys ...string) {
+	t.Helper()
+	p, err := k.Producer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, key := range keys {
+		if err := p.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte("in " + key)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// committed waits until a topic has n committed records and returns all that
+// are there half a second later.
+func committed(t *testing.T, k stream.Kafka, topic string, n int) []*kgo.Record {
+	t.Helper()
+	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var out []*kgo.Record
+	wait := 20 * time.Second
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		fetches := cl.PollFetches(ctx)
+		timeout := ctx.Err() != nil
+		cancel()
+		out = append(out, fetches.Records()...)
+		if timeout {
+			if len(out) < n {
+				t.Fatalf("%s has %d records, want %d", topic, len(out), n)
+			}
+			return out
+		}
+		if len(out) >= n {
+			wait = 500 * time.Millisecond
+		}
+	}
+}
+
+func keys(records []*kgo.Record) []string {
+	var out []string
+	for _, r := range records {
+		out = append(out, string(r.Key))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// run starts a Transform from in to out and returns the function that stops it.
+func run(t *testing.T, tr *stream.Transform) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- tr.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Errorf("Run: %v", err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("Run does not return")
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func copying(k stream.Kafka) *stream.Transform {
+	return &stream.Transform{
+		Kafka: k, Group: "g", Topic: "in", Instance: "0", Outputs: []string{"out"}, Workers: 4, Log: zerolog.Nop(),
+		Work: func(_ context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+			out := &kgo.Record{Topic: "out", Key: in.Key, Value: append([]byte("out of "), in.Value...)}
+			return []*kgo.Record{stream.Identify(out, string(in.Key))}, nil
+		},
+	}
+}
+
+func numbered(from, to int) []string {
+	var out []string
+	for i := from; i < to; i++ {
+		out = append(out, fmt.Sprintf("%04d", i))
+	}
+	return out
+}
+
+func TestTransformProducesEachRecordOnceInOrder(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	all := numbered(0, 300)
+	put(t, k, "in", all...)
+	tr := copying(k)
+	tr.Work = func(_ context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+		time.Sleep(time.Duration(in.Offset%7) * time.Millisecond) // the first to finish is not the first to come
+		return []*kgo.Record{{Topic: "out", Key: in.Key}}, nil
+	}
+	run(t, tr)
+	got := committed(t, k, "out", len(all))
+	if !slices.Equal(keys(got), all) {
+		t.Fatalf("%d records", len(got))
+	}
+	last := map[int32]string{}
+	for _, r := range got {
+		if string(r.Key) < last[r.Partition] {
+			t.Fatalf("%s came after %s", r.Key, last[r.Partition])
+		}
+		last[r.Partition] = string(r.Key)
+	}
+}
+
+func TestTransformGoesOnWhereItStopped(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	var want []string
+	for round := range 3 {
+		more := numbered(round*50, round*50+50)
+		put(t, k, "in", more...)
+		want = append(want, more...)
+		stop := run(t, copying(k))
+		if got := keys(committed(t, k, "out", len(want))); !slices.Equal(got, want) {
+			t.Fatalf("round %d: %d records, want %d", round, len(got), len(want))
+		}
+		stop()
+	}
+}
+
+// A transaction that cannot be committed must move no offsets: its records come
+// again, and nothing of it is seen.
+func TestTransformSurvivesFaultsOfTheBroker(t *testing.T) {
+	for name, fault := range map[string]func(c *kfake.Cluster, times *atomic.Int64){
+		"the commit fails": func(c *kfake.Cluster, times *atomic.Int64) {
+			c.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
+				if times.Add(1) > 2 {
+					return nil, nil, false
+				}
+				c.KeepControl()
+				resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+				resp.ErrorCode = kerr.UnknownServerError.Code
+				return resp, nil, true
+			})
+		},
+		"the offsets are refused": func(c *kfake.Cluster, times *atomic.Int64) {
+			c.ControlKey(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+				if times.Add(1) > 2 {
+					return nil, nil, false
+				}
+				c.KeepControl()
+				resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
+				for _, rt := range req.(*kmsg.TxnOffsetCommitRequest).Topics {
+					st := kmsg.NewTxnOffsetCommitResponseTopic()
+					st.Topic = rt.Topic
+					for _, rp := range rt.Partitions {
+						sp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
+						sp.Partition, sp.ErrorCode = rp.Partition, kerr.IllegalGeneration.Code
+						st.Partitions = append(st.Partitions, sp)
+					}
+					resp.Topics = append(resp.Topics, st)
+				}
+				return resp, nil, true
+			})
+		},
+		"the broker hangs up": func(c *kfake.Cluster, times *atomic.Int64) {
+			c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				if times.Add(1) > 3 {
+					return nil, nil, false
+				}
+				c.KeepControl()
+				return nil, errors.New("gone"), true
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, c := broker(t, "in", "out")
+			all := numbered(0, 100)
+			put(t, k, "in", all...)
+			var times atomic.Int64
+			fault(c, &times)
+			run(t, copying(k))
+			if got := keys(committed(t, k, "out", len(all))); !slices.Equal(got, all) {
+				t.Errorf("%d records, want %d", len(got), len(all))
+			}
+			if times.Load() < 2 {
+				t.Errorf("the fault happened %d times: the test tests nothing", times.Load())
+			}
+		})
+	}
+}
+
+// A promise that fails must not let the offsets pass: the record would be lost.
+func TestTransformDoesNotPassWhatItCouldNotProduce(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	put(t, k, "in", "a", "b", "c")
+	tr := copying(k)
+	var tries atomic.Int64
+	good := tr.Work
+	tr.Work = func(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+		if string(in.Key) == "b" && tries.Add(1) < 3 {
+			return []*kgo.Record{{Topic: "out", Key: in.Key, Value: make([]byte, 20<<20)}}, nil // larger than any batch
+		}
+		return good(ctx, in)
+	}
+	run(t, tr)
+	if got := keys(committed(t, k, "out", 3)); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("have %q", got)
+	}
+}
+
+func TestTransformTriesAgainAfterAPassingError(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	put(t, k, "in", "a", "b")
+	tr := copying(k)
+	var tries atomic.Int64
+	good := tr.Work
+	tr.Work = func(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+		if tries.Add(1) == 1 {
+			return nil, errors.New("the blob store is away")
+		}
+		return good(ctx, in)
+	}
+	run(t, tr)
+	if got := keys(committed(t, k, "out", 2)); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("have %q", got)
+	}
+}
+
+// The first record of an identity counts: a second one, in the same batch, in a
+// later one, or after a restart, is left out.
+func TestTransformLeavesOutWhatWasProducedBefore(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	put(t, k, "in", "a", "b", "a", "c")
+	stop := run(t, copying(k))
+	committed(t, k, "out", 3)
+	put(t, k, "in", "b", "d")
+	committed(t, k, "out", 4)
+	stop()
+	put(t, k, "in", "a", "c", "d", "e")
+	run(t, copying(k))
+	if got := keys(committed(t, k, "out", 5)); !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
+		t.Errorf("have %q", got)
+	}
+}
+
+// Offsets that were lost although their outputs were committed, as the embedded
+// broker's can be, do not double anything.
+func TestTransformKnowsItsOutputsWhenOffsetsWereLost(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	all := numbered(0, 40)
+	put(t, k, "in", all...)
+	stop := run(t, copying(k))
+	committed(t, k, "out", len(all))
+	stop()
+	again := copying(k)
+	again.Group = "without-offsets"
+	run(t, again)
+	put(t, k, "in", "last")
+	if got := keys(committed(t, k, "out", len(all)+1)); !slices.Equal(got, append(all, "last")) {
+		t.Errorf("%d records, want %d", len(got), len(all)+1)
+	}
+}
+
+func TestTwoMembersShareTheWork(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	first, second := copying(k), copying(k)
+	second.Instance = "1"
+	run(t, first)
+	all := numbered(0, 100)
+	put(t, k, "in", all...)
+	committed(t, k, "out", 100)
+	stop := run(t, second) // a rebalance
+	more := numbered(100, 300)
+	put(t, k, "in", more...)
+	committed(t, k, "out", 300)
+	stop() // and another
+	put(t, k, "in", "last")
+	want := append(append(all, more...), "last")
+	if got := keys(committed(t, k, "out", len(want))); !slices.Equal(got, want) {
+		t.Errorf("%d records, want %d", len(got), len(want))
+	}
+}
+
+func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
+	k, _ := broker(t, "in", "out")
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	ended := make(chan error, 2)
+	for range 2 {
+		go func() { ended <- copying(k).Run(ctx) }()
+	}
+	go func() {
+		for i := 0; ctx.Err() == nil; i++ { // they meet when they commit
+			p, err := k.Producer()
+			if err != nil {
+				return
+			}
+			p.ProduceSync(ctx, &kgo.Record{Topic: "in", Key: fmt.Append(nil, i)})
+			p.Close()
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	err := <-ended
+	cancel()
+	<-ended
+	if err == nil || !strings.Contains(err.Error(), `instance id "0"`) {
+		t.Errorf("err = %v", err)
+	}
+}

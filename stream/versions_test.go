@@ -1,0 +1,134 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"aftershock/schema"
+	"aftershock/stream"
+)
+
+// announce is an operation that adds the next version.
+func announce(at time.Time) func(*schema.VersionEvent) (*schema.VersionEvent, error) {
+	return func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := &schema.VersionEvent{Operation: schema.OpAnnounce, At: at.UTC().Truncate(time.Millisecond)}
+		if current != nil {
+			next.Versions = slices.Clone(current.Versions)
+		}
+		next.Subject = int32(len(next.Versions) + 1)
+		next.Versions = append(next.Versions, schema.SignatureVersion{Number: next.Subject, State: schema.StateLive})
+		return next, nil
+	}
+}
+
+func TestOperationsFollowEachOther(t *testing.T) {
+	k, _ := broker(t, schema.TopicVersions)
+	if state, err := stream.NewestVersions(t.Context(), k); err != nil || state != nil {
+		t.Fatalf("an empty log: %v, %v", state, err)
+	}
+	for want := 1; want <= 3; want++ {
+		if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
+			t.Fatal(err)
+		}
+		state, err := stream.NewestVersions(t.Context(), k)
+		if err != nil || len(state.Versions) != want {
+			t.Fatalf("%+v, %v, want %d versions", state, err, want)
+		}
+	}
+	refused := errors.New("refused")
+	state, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) { return nil, refused })
+	if !errors.Is(err, refused) || len(state.Versions) != 3 {
+		t.Errorf("a decision against: %+v, %v", state, err)
+	}
+	if state, err := stream.NewestVersions(t.Context(), k); err != nil || len(state.Versions) != 3 {
+		t.Errorf("it was written all the same: %+v, %v", state, err)
+	}
+}
+
+// Two operators at once: one of them must learn that its decision was made on a
+// state that is no more.
+func TestTheSlowerOperatorLoses(t *testing.T) {
+	k, _ := broker(t, schema.TopicVersions)
+	_, err := stream.Operate(t.Context(), k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+		if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
+			t.Errorf("the faster one: %v", err)
+		}
+		return announce(time.Now())(current)
+	})
+	if !errors.Is(err, stream.ErrOtherOperator) {
+		t.Errorf("the slower one: %v", err)
+	}
+	if state, err := stream.NewestVersions(t.Context(), k); err != nil || len(state.Versions) != 1 {
+		t.Errorf("state %+v, %v", state, err)
+	}
+}
+
+func TestPerVersionFollowsTheLog(t *testing.T) {
+	k, _ := broker(t, schema.TopicVersions)
+	if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var events []string
+	told := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		events = append(events, text)
+	}
+	has := func(text string) func() bool {
+		return func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Contains(events, text)
+		}
+	}
+	name := func(what string, n int32) string { return what + " " + string(rune('0'+n)) }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stream.PerVersion(ctx, k, stream.VersionLoop{
+			Changed: func(_ context.Context, state *schema.VersionEvent) { told(name("changed", int32(len(state.Versions)))) },
+			Wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
+			Run: func(ctx context.Context, v schema.SignatureVersion) error {
+				told(name("run", v.Number))
+				<-ctx.Done()
+				told(name("stopped", v.Number))
+				return nil
+			},
+			Failed: func(v schema.SignatureVersion, err error) { t.Errorf("version %d: %v", v.Number, err) },
+		})
+	}()
+	wait := func(text string) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); !has(text)(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("not told %q: %q", text, events)
+			}
+		}
+	}
+	wait("run 1")
+	if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	wait("run 2")
+	if _, err := stream.Operate(t.Context(), k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := *current
+		next.Versions = slices.Clone(current.Versions)
+		next.Versions[0].State = schema.StateEnded
+		return &next, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	wait("stopped 1")
+	if has("stopped 2")() {
+		t.Error("version 2 was stopped as well")
+	}
+	cancel()
+	<-done
+	wait("stopped 2")
+}
