@@ -111,6 +111,7 @@ var refQualifiers = [...]string{"const", "const&", "const &", "&&", "&"}
 // normalizeFunction normalises the text of f's function. lined tells whether
 // its line is part of it; ok is false when nothing is left.
 func (r *Ruleset) normalizeFunction(language kind, function string, f *flatFrame) (text string, lined, ok bool) {
+	language, function = r.switches.rewrite(language, function)
 	if language == rust {
 		text, ok = collapseRust(function)
 	} else {
@@ -122,6 +123,9 @@ func (r *Ruleset) normalizeFunction(language kind, function string, f *flatFrame
 	text = fixSpaces(text)
 	if language == rust {
 		text = dropRustHash(text)
+	}
+	if r.switches.closures {
+		text = stableClosures(text)
 	}
 	return text, lined, ok
 }

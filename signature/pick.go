@@ -61,6 +61,13 @@ func (g *generation) signFrames(frames []flatFrame) (s stackSignature, ok bool) 
 	if len(names) > 0 {
 		s.proto = join(names)
 	}
+	if g.ruleset.switches.recursion {
+		if cycle := recursion(names); cycle != nil {
+			s.signature = join(cycle)
+			g.cycleStep(cycle)
+			return s, true
+		}
+	}
 	top := g.sentinel(names)
 	picked := g.pick(pickedBuf[:0], names[top:], top)
 	switch {

@@ -207,17 +207,6 @@ func (r *Ruleset) sentinelLine(frame string) ListLine {
 	return ListLine{}
 }
 
-// switches are behaviours beyond Socorro's.
-type switches struct {
-	coarseAddresses bool
-}
-
-func (s *switches) byName() map[string]*bool {
-	return map[string]*bool{
-		"coarse_addresses": &s.coarseAddresses,
-	}
-}
-
 func (s *switches) read(lines []line) error {
 	byName := s.byName()
 	for _, l := range lines {

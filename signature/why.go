@@ -15,6 +15,7 @@ const (
 	StepRepeated   StepKind = "repeated"   // the frame is the same module once more, and skipped
 	StepPrefix     StepKind = "prefix"     // the frame is taken, and the next one is looked at
 	StepLast       StepKind = "last"       // the frame is taken, and ends the signature
+	StepRecursion  StepKind = "recursion"  // all frames are this cycle of calls
 	StepRule       StepKind = "rule"       // a rule changed the signature
 )
 
@@ -55,6 +56,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("frame %d %q taken, and on (%v)", s.Frame, s.Text, s.Line)
 	case StepLast:
 		return fmt.Sprintf("frame %d %q taken, the last: no line calls it irrelevant or a prefix", s.Frame, s.Text)
+	case StepRecursion:
+		return fmt.Sprintf("the stack is %q again and again", s.Text)
 	}
 	if added, ok := strings.CutSuffix(s.After, s.Before); ok && s.Before != "" {
 		return fmt.Sprintf("%s put %q in front", s.Rule, added)
@@ -85,4 +88,10 @@ func (g *generation) frameStep(k StepKind, frame int, text string) {
 		s.Line = g.ruleset.prefix.line(text)
 	}
 	g.step(s)
+}
+
+func (g *generation) cycleStep(cycle []*name) {
+	if g.explain {
+		g.step(Step{Kind: StepRecursion, Text: join(cycle)})
+	}
 }

@@ -1,0 +1,104 @@
+package signature
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// with is a ruleset of some lists and switches.
+func with(t testing.TB, files map[string]string) *Ruleset {
+	t.Helper()
+	r, err := FromFiles(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func switchedOn(t testing.TB, names ...string) *Ruleset {
+	return with(t, map[string]string{switchesFile: strings.Join(names, "\n")})
+}
+
+// named is how a ruleset normalises a function.
+func named(r *Ruleset, function, file string) string {
+	return r.Generate(&Crash{Threads: []Thread{{Frames: []Frame{{Function: function, File: file}}}}}).ProtoSignature
+}
+
+func TestSwitchesMakeOneNameOfMany(t *testing.T) {
+	const rustFile = "/rustc/abc/library/core/src/x.rs"
+	for name, c := range map[string]struct{ on, function, file, off, want string }{
+		"mangled C++":           {"demangle", "_ZN3foo3BarIiE3bazEv", "", "_ZN3foo3BarIiE3bazEv", "foo::Bar<T>::baz"},
+		"mangled C++ on macOS":  {"demangle", "__ZN3foo3barEv", "", "__ZN3foo3barEv", "foo::bar"},
+		"mangled Rust, legacy":  {"demangle", "_ZN4core6option6expect17h0123456789abcdefE", "", "_ZN4core6option6expect17h0123456789abcdefE", "core::option::expect"},
+		"mangled Rust, v0":      {"demangle", "_RNvC6_123foo3bar", "", "_RNvC6_123foo3bar", "123foo::bar"},
+		"not mangled":           {"demangle", "_Zebra", "", "_Zebra", "_Zebra"},
+		"glibc's alias":         {"aliases", "__GI_abort", "", "__GI_abort", "abort"},
+		"glibc's allocator":     {"aliases", "__libc_malloc", "", "__libc_malloc", "malloc"},
+		"a processor's strlen":  {"aliases", "__strlen_evex", "", "__strlen_evex", "strlen"},
+		"a processor's memmove": {"aliases", "__memmove_avx_unaligned_erms", "", "__memmove_avx_unaligned_erms", "memmove"},
+		"an alias of nothing":   {"aliases", "__memory_pool_free", "", "__memory_pool_free", "__memory_pool_free"},
+		"part":                  {"clones", "parse.part.0", "", "parse.part.0", "parse"},
+		"isra and cold":         {"clones", "foo(int) [clone .isra.0] [clone .cold.1]", "", "foo  ", "foo"},
+		"constprop":             {"clones", "A::b(int) [clone .constprop.3]", "", "A::b [clone .constprop.3]", "A::b"},
+		"ThinLTO":               {"clones", "init.llvm.1234567890", "", "init.llvm.1234567890", "init"},
+		"a file's dot":          {"clones", "main.go", "", "main.go", "main.go"},
+		"lambda of gcc":         {"closures", "app::run(int)::{lambda(int)#3}::operator()(int) const", "", "app::run::{lambda#3}::operator()", "app::run::{closure}"},
+		"lambda of clang":       {"closures", "app::run()::$_4::operator()(int) const", "", "app::run::$::operator()", "app::run::{closure}"},
+		"lambda of clang, last": {"closures", "app::run()::$_4", "", "app::run::$_4", "app::run::{closure}"},
+		"lambda of MSVC":        {"closures", "app::run::<lambda_8a3f>::operator()", "", "app::run::<T>::operator()", "app::run::{closure}"},
+		"closure of Rust":       {"closures", "app::run::{{closure}}", rustFile, "app::run::{{closure}}", "app::run::{closure}"},
+		"closure of Rust, v0":   {"closures", "app::run::{closure#2}", rustFile, "app::run::{closure#2}", "app::run::{closure}"},
+		"closure of Rust, PDB":  {"closures", "app::run::closure$1", rustFile, "app::run::closure$1", "app::run::{closure}"},
+		"closure of Go":         {"closures", "main.run.func2.1", "", "main.run.func2.1", "main.run.func"},
+		"block":                 {"closures", "__31-[Reader open:]_block_invoke_2", "", "__31-[Reader open:]_block_invoke_2", "-[Reader open:]::{closure}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := named(with(t, map[string]string{switchesFile: ""}), c.function, c.file); got != c.off {
+				t.Errorf("off: got %q, want %q", got, c.off)
+			}
+			if got := named(switchedOn(t, c.on), c.function, c.file); got != c.want {
+				t.Errorf("%s: got %q, want %q", c.on, got, c.want)
+			}
+		})
+	}
+}
+
+func stackOf(names ...string) *Crash {
+	var t Thread
+	for _, n := range names {
+		t.Frames = append(t.Frames, Frame{Function: n})
+	}
+	return &Crash{Threads: []Thread{t}}
+}
+
+func TestRecursionIsOneCycleWhereverTheStackEnded(t *testing.T) {
+	on, off := switchedOn(t, "recursion"), switchedOn(t)
+	cycle := slices.Repeat([]string{"walk", "visit", "descend"}, 20)
+	for leaf := range 3 {
+		c := stackOf(cycle[leaf:]...)
+		if got := on.Generate(c).Signature; got != "descend | walk | visit" {
+			t.Errorf("ended in %s: got %q", cycle[leaf], got)
+		}
+		if got := off.Generate(c).Signature; got != cycle[leaf] {
+			t.Errorf("off: got %q", got)
+		}
+	}
+	if got := on.Generate(stackOf(append([]string{"malloc", "new_node"}, cycle...)...)).Signature; got != "descend | walk | visit" {
+		t.Errorf("with calls on top: got %q", got)
+	}
+	if got := on.Generate(stackOf(cycle[:30]...)).Signature; got != "walk" {
+		t.Errorf("a stack that has an end: got %q", got)
+	}
+	nine := make([]string, 0, 100)
+	for i := range 100 {
+		nine = append(nine, fmt.Sprintf("f%d", i%(maxCycle+1)))
+	}
+	if got := on.Generate(stackOf(nine...)).Signature; got != "f0" {
+		t.Errorf("a cycle of more than %d: got %q", maxCycle, got)
+	}
+	if got := on.Explain(stackOf(cycle...)).Why[0].String(); got != `the stack is "descend | walk | visit" again and again` {
+		t.Errorf("why: got %q", got)
+	}
+}
