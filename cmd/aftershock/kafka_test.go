@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"aftershock/schema"
+)
+
+// The same path on a real Apache Kafka, which dies once in between. The script
+// that starts it lies beside the project where it is developed.
+func TestRealKafka(t *testing.T) {
+	shared := os.Getenv("AFTERSHOCK_SHARED")
+	if shared == "" {
+		shared = "../../../shared"
+	}
+	script, err := filepath.Abs(filepath.Join(shared, "servers", "kafka.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(script); err != nil {
+		missing(t, "the script that starts a real Kafka")
+	}
+	for _, tool := range []string{"java", "mvn"} {
+		needTool(t, tool)
+	}
+	dir := t.TempDir()
+	port := freePortPair(t)
+	kafka := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), "bash", append([]string{script}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("kafka.sh %v: %v\n%s", args, err, out)
+		}
+	}
+	kafka("start", dir, strconv.Itoa(port))
+	t.Cleanup(func() {
+		if out, err := exec.Command("bash", script, "stop", dir).CombinedOutput(); err != nil {
+			t.Logf("kafka.sh stop: %v\n%s", err, out)
+		}
+	})
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	u := startUp(t, "--brokers", addr, "--replication", "1", "--symbols", sampleSymbols)
+	u.kafka = addr
+	dumps := samples(t)
+	ids := u.submit(dumps...)
+	u.rows(len(ids))
+	kafka("kill", dir)
+	eventually(t, time.Minute, func() error { // a killed JVM takes its time
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return nil
+		}
+		conn.Close()
+		return fmt.Errorf("something still listens on %s", addr)
+	})
+	kafka("start", dir, strconv.Itoa(port))
+	ids = append(ids, u.submit(append([]string{"--retry-for", "1m"}, dumps...)...)...)
+	eventually(t, 2*time.Minute, func() error {
+		published := u.telemetry()
+		for _, id := range ids {
+			if published[id] == nil {
+				return fmt.Errorf("%s is not published (%d are)", id, len(published))
+			}
+		}
+		return nil
+	})
+	got := u.rows(len(ids))
+	slices.Sort(ids)
+	if !slices.Equal(ids, got) {
+		t.Errorf("sent %d crashes, have %d rows", len(ids), len(got))
+	}
+	if dead := u.topic(schema.TopicDeadLetter); len(dead) != 0 {
+		t.Errorf("%d dead letters", len(dead))
+	}
+}
+
+// freePortPair is a port whose successor is free too.
+func freePortPair(t *testing.T) int {
+	t.Helper()
+	for range 50 {
+		_, text, err := net.SplitHostPort(freePort(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1)); err == nil {
+			ln.Close()
+			return port
+		}
+	}
+	t.Fatal("no two free ports in a row")
+	return 0
+}
