@@ -41,6 +41,7 @@ fuzz: ## every fuzz target for FUZZTIME
 
 generate: ## files made from others
 	$(GO) generate ./...
+	$(GO) test ./cmd/aftershock -run TestMetricsAreDocumented -update
 
 clean:
 	rm -rf bin

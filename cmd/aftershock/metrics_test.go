@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"aftershock/collector"
+	"aftershock/stream"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/metrics.md")
+
+// describing is a Registerer that only looks at what is registered.
+type describing struct{ descs []string }
+
+func (d *describing) Register(c prometheus.Collector) error {
+	ch := make(chan *prometheus.Desc, 16)
+	c.Describe(ch)
+	close(ch)
+	for desc := range ch {
+		d.descs = append(d.descs, desc.String())
+	}
+	return nil
+}
+
+func (d *describing) MustRegister(cs ...prometheus.Collector) {
+	for _, c := range cs {
+		d.Register(c) //nolint:errcheck // never fails
+	}
+}
+
+func (d *describing) Unregister(prometheus.Collector) bool { return false }
+
+var desc = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLabels: \{([^}]*)\}`)
+
+// Every metric has a name of ours and a sentence, and docs/metrics.md lists it.
+func TestMetricsAreDocumented(t *testing.T) {
+	d := &describing{}
+	newRoles(stream.Kafka{}, "", zerolog.Nop(), d)
+	collector.New(collector.Options{Metrics: d})
+	var lines []string
+	for _, text := range d.descs {
+		m := desc.FindStringSubmatch(text)
+		if m == nil || !regexp.MustCompile(`^aftershock_[a-z]+(_[a-z]+)*$`).MatchString(m[1]) {
+			t.Errorf("odd metric: %s", text)
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s |\n", m[1], m[3], m[2]))
+	}
+	slices.Sort(lines)
+	var doc bytes.Buffer
+	doc.WriteString("# Metrics\n\nOn `/metrics` of every role, beside those of Go and the process. Made by `make generate`; a test holds it to the code.\nLabels have values from closed sets in the code only: never a signature, a version or anything of a report.\n\n| metric | labels | |\n| --- | --- | --- |\n")
+	for _, l := range lines {
+		doc.WriteString(l)
+	}
+	const path = "../../docs/metrics.md"
+	if *update {
+		if err := os.WriteFile(path, doc.Bytes(), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(have), doc.String()); diff != "" {
+		t.Errorf("docs/metrics.md is not what the code says (make generate):\n%s", diff)
+	}
+}
