@@ -126,7 +126,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (c *Collector) answer(w http.ResponseWriter, status int, text string) {
 	w.WriteHeader(status)
-	if _, err := w.Write([]byte(text)); err != nil {
+	if _, err := w.Write([]byte(text)); err != nil { //nolint:gosec // plain text of our own making
 		c.o.Log.Debug().Err(err).Msg("answer not written")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,8 +72,8 @@ func form(t *testing.T, fields ...string) (body []byte, contentType string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	for i := 0; i < len(fields); i += 2 {
-		name, value := fields[i], fields[i+1]
+	for pair := range slices.Chunk(fields, 2) {
+		name, value := pair[0], pair[1]
 		var part io.Writer
 		var err error
 		switch {
@@ -426,7 +427,7 @@ func TestNoAnswerBeforeTheBrokerHasIt(t *testing.T) {
 
 func TestOtherMethodsAreRefused(t *testing.T) {
 	d := open(t, collector.Options{})
-	res, err := d.Client().Get(d.URL + "/submit") //nolint:noctx // one request of a test
+	res, err := d.Client().Get(d.URL + "/submit")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,7 +456,7 @@ func TestAcceptsRecordedCrashpadRequests(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			d := open(t, collector.Options{InlineMax: -1})
-			request, err := os.ReadFile(file)
+			request, err := os.ReadFile(file) //nolint:gosec // the developer names the folder
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -472,7 +473,7 @@ func TestAcceptsRecordedCrashpadRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
-			if res.StatusCode != 200 || len(d.raw) != 1 || len(d.raw[0].Dumps) != 1 {
+			if res.StatusCode != http.StatusOK || len(d.raw) != 1 || len(d.raw[0].Dumps) != 1 {
 				t.Fatalf("%s, %d events", res.Status, len(d.raw))
 			}
 			if dump := d.dumpBytes(t, d.raw[0].Dumps[0]); !bytes.HasPrefix(dump, []byte("MDMP")) {

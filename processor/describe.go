@@ -133,8 +133,9 @@ func limited(e stackwalk.End) bool {
 	switch e {
 	case stackwalk.EndThreadFrameLimit, stackwalk.EndTotalFrameLimit, stackwalk.EndScanLimit, stackwalk.EndInlineLimit:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func frame(d *minidump.Dump, w *stackwalk.Frame, n *notes) schema.Frame {

@@ -125,7 +125,7 @@ func TestFrozenExamplesDecode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(path, b, 0o644); err != nil {
+			if err := os.WriteFile(path, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return
@@ -277,7 +277,7 @@ func TestPublicFieldsAreTheGoldenOnes(t *testing.T) {
 	text := strings.Join(got, "\n") + "\n"
 	path := filepath.Join("testdata", "public_fields.golden")
 	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

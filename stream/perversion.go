@@ -25,7 +25,7 @@ func PerVersion(ctx context.Context, k Kafka, p VersionLoop) {
 			stop, runs := running[v.Number]
 			switch wanted := p.Wanted(state, v); {
 			case wanted && !runs:
-				vctx, cancel := context.WithCancel(ctx)
+				vctx, cancel := context.WithCancel(ctx) //nolint:gosec // called below, or when the version goes
 				running[v.Number] = cancel
 				all.Go(func() { p.keep(vctx, v) })
 			case !wanted && runs:

@@ -62,7 +62,7 @@ func (t *Transform) Run(ctx context.Context) error {
 		err := t.session(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the end was asked for: what broke off is done again
 		case errors.Is(err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("group %s: %w: %w", t.Group, ErrDataLoss, err)
 		case fenced(err):

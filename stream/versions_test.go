@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestPerVersionFollowsTheLog(t *testing.T) {
 			return slices.Contains(events, text)
 		}
 	}
-	name := func(what string, n int32) string { return what + " " + string(rune('0'+n)) }
+	name := func(what string, n int32) string { return what + " " + strconv.Itoa(int(n)) }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

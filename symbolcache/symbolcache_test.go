@@ -208,10 +208,10 @@ func TestBytesAreBounded(t *testing.T) {
 func TestDirAndHTTPServeTheSame(t *testing.T) {
 	root := t.TempDir()
 	file := filepath.Join(root, "app1", debugID, "app1.sym")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	status := 0

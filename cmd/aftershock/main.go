@@ -71,13 +71,13 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
+		say(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
 		return exitUsage
 	}
 	ctx, stop := signals(stderr)
 	defer stop()
 	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr}); err != nil {
-		fmt.Fprintf(stderr, "aftershock: %v\n", err)
+		say(stderr, "aftershock: %v\n", err)
 		var usage *usageError
 		if errors.As(err, &usage) {
 			return exitUsage
@@ -85,6 +85,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// say prints for people. Where that fails there is nobody to tell.
+func say(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(w, format, args...) //nolint:errcheck // see above
 }
 
 // usageError is wrong use that the flags' parser cannot see.
@@ -103,10 +108,10 @@ func signals(stderr io.Writer) (context.Context, func()) {
 		if !ok {
 			return
 		}
-		fmt.Fprintf(stderr, "aftershock: %v: finishing what has begun; once more ends at once\n", s)
+		say(stderr, "aftershock: %v: finishing what has begun; once more ends at once\n", s)
 		cancel()
 		if s, ok = <-ch; ok {
-			fmt.Fprintf(stderr, "aftershock: %v again: ending at once\n", s)
+			say(stderr, "aftershock: %v again: ending at once\n", s)
 			os.Exit(exitFailed)
 		}
 	}()

@@ -267,7 +267,7 @@ func TestUpRefusesASecondOneAndBadFlags(t *testing.T) {
 			}
 		})
 	}
-	if res, err := http.Get("http://" + u.observed + "/healthz"); err != nil || res.StatusCode != 200 {
+	if res, err := http.Get("http://" + u.observed + "/healthz"); err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("up no longer answers: %v", err)
 	} else {
 		res.Body.Close()

@@ -153,7 +153,8 @@ type servers struct {
 // start runs this binary's hidden verb as a child and waits until it answers.
 func (s *servers) start(ctx context.Context, name, listen string, ready func(context.Context) error, verb ...string) error {
 	// Else another server on that port would look like ours.
-	if conn, err := net.DialTimeout("tcp", listen, time.Second); err == nil {
+	dialer := net.Dialer{Timeout: time.Second}
+	if conn, err := dialer.DialContext(ctx, "tcp", listen); err == nil {
 		conn.Close() //nolint:errcheck,gosec // only its being there counts
 		return fmt.Errorf("%s: something listens on %s already (choose another address with its flag)", name, listen)
 	}

@@ -78,6 +78,7 @@ func symbolStatus(o symbolcache.Outcome) report.SymbolStatus {
 		return report.SymbolsCorrupt
 	case symbolcache.Unused:
 		return report.SymbolsUnused
+	default:
+		return report.SymbolsMissing
 	}
-	return report.SymbolsMissing
 }

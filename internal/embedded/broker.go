@@ -84,7 +84,7 @@ func ServeBroker(ctx context.Context, o BrokerOptions) error {
 		kfake.Ports(port),
 		kfake.DataDir(state),
 		kfake.ListenFn(func(network, address string) (net.Listener, error) {
-			public, err := net.Listen(network, address)
+			public, err := new(net.ListenConfig).Listen(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}

@@ -61,7 +61,7 @@ type gate struct {
 
 // newGate wraps the listener of the public address.
 func newGate(public net.Listener) (*gate, error) {
-	private, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding does not wait
+	private, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -33,9 +32,10 @@ func main() {
 	symbols := flag.String("symbols", "testdata/symbols", "folder of their symbol files")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	d := demo{bin: *bin, crashes: *crashes, symbols: *symbols}
-	if err := d.run(ctx, *once); err != nil {
+	err := d.run(ctx, *once)
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
 		os.Exit(1)
 	}
@@ -103,21 +103,26 @@ func (d *demo) run(ctx context.Context, once bool) (err error) {
 	}
 }
 
-// process is a running `aftershock up`.
+// process is a running `aftershock up`; what it prints goes to a file.
 type process struct {
-	cmd  *exec.Cmd
-	out  bytes.Buffer
-	done chan error
+	cmd     *exec.Cmd
+	logFile string
+	done    chan error
 }
 
 func (d *demo) up(dir string) (*process, error) {
-	p := &process{done: make(chan error, 1)}
-	p.cmd = exec.Command(d.bin, "--log-json", "up", "--data-dir", dir, "--symbols", d.symbols, //nolint:gosec,noctx // our own binary, ended by stop
-		"--collector-listen", d.collector, "--kafka-listen", d.kafka, "--clickhouse-listen", d.clickhouse,
-		"--registry-listen", d.registry, "--metrics-listen", d.observed)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	p := &process{done: make(chan error, 1), logFile: filepath.Join(dir, "up.log")}
+	out, err := os.Create(p.logFile)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()                                                                         //nolint:errcheck // up has it as its own
+	p.cmd = exec.Command(d.bin, "--log-json", "up", "--data-dir", filepath.Join(dir, "data"), //nolint:gosec,noctx // our own binary, ended by stop
+		"--symbols", d.symbols, "--collector-listen", d.collector, "--kafka-listen", d.kafka,
+		"--clickhouse-listen", d.clickhouse, "--registry-listen", d.registry, "--metrics-listen", d.observed)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
 	// Ctrl-C reaches this program alone, which then ends up in order.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", d.bin, err)
 	}
@@ -141,11 +146,14 @@ func (p *process) stop() error {
 	}
 }
 
-// log is the end of what up printed. It is whole only when up has ended.
+// log is the end of what up printed.
 func (p *process) log() string {
 	const tail = 4 << 10
-	text := p.out.String()
-	return text[max(0, len(text)-tail):]
+	text, err := os.ReadFile(p.logFile)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-tail):])
 }
 
 // wait calls done every quarter of a second until it returns nil.
@@ -200,24 +208,23 @@ func (d *demo) counted(ctx context.Context, ids []string) error {
 	return nil
 }
 
+// table prints each signature with the first source line that is the program's
+// own: not one of libc (whose paths are relative), a header or Rust's library.
 func (d *demo) table(ctx context.Context) error {
-	const top = "SELECT signature, count() AS crashes, " +
-		// the first frame of the program itself: with a source line that is no system library's
-		"any(arrayFirst(x -> x != '', arrayConcat(" +
-		"arrayMap((f, l) -> concat(f, ':', toString(l)), arrayFilter((f, l) -> f LIKE '/build/%' AND l > 0, `stack.file`, `stack.line`), arrayFilter((l, f) -> f LIKE '/build/%' AND l > 0, `stack.line`, `stack.file`))," +
-		"arrayMap((f, l) -> concat(f, ':', toString(l)), arrayFilter((f, l) -> f != '' AND l > 0, `stack.file`, `stack.line`), arrayFilter((l, f) -> f != '' AND l > 0, `stack.line`, `stack.file`)), ['-']))) AS line " +
-		"FROM crashes GROUP BY signature ORDER BY crashes DESC, signature"
+	const top = "SELECT signature, count() AS crashes, any(arrayFirst(x -> x != '', arrayMap((file, line) -> " +
+		"if(line > 0 AND startsWith(file, '/') AND NOT match(file, '^/(usr/include|rustc|usr/src)/'), concat(file, ':', toString(line)), ''), " +
+		"`stack.file`, `stack.line`))) AS line FROM crashes GROUP BY signature ORDER BY crashes DESC, signature"
 	text, err := d.query(ctx, top)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nSIGNATURE\tCRASHES\tFIRST FRAME'S SOURCE LINE")
+	fmt.Fprintf(w, "\nSIGNATURE\tCRASHES\tFIRST FRAME'S SOURCE LINE\n") //nolint:errcheck // Flush tells
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for lines.Scan() {
 		f := strings.Split(lines.Text(), "\t")
 		if len(f) == 3 {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", shorten(f[0], 90), f[1], f[2])
+			fmt.Fprintf(w, "%s\t%s\t%s\n", shorten(f[0], 90), f[1], f[2]) //nolint:errcheck // Flush tells
 		}
 	}
 	return w.Flush()
