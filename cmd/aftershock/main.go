@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -30,6 +31,7 @@ type cli struct {
 	Process  processVerb  `cmd:"" help:"Run a processor: raw crashes become processed ones."`
 	Sink     sinkVerbs    `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
 	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
+	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
 	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
@@ -74,7 +76,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		say(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
 		return exitUsage
 	}
-	ctx, stop := signals(stderr)
+	notice := stderr
+	if strings.HasPrefix(kctx.Command(), "embedded") {
+		notice = io.Discard // up has said it
+	}
+	ctx, stop := signals(notice)
 	defer stop()
 	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr}); err != nil {
 		say(stderr, "aftershock: %v\n", err)
