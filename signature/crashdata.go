@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"errors"
 	"fmt"
 )
 
@@ -14,7 +15,7 @@ func ParseCrash(data []byte) (*Crash, error) {
 	var err error
 	if e := d.document(func() {
 		if d.peek() != '{' {
-			err = fmt.Errorf("crash data: want an object")
+			err = errors.New("crash data: want an object")
 			d.skip()
 			return
 		}
@@ -56,7 +57,7 @@ func (d *decoder) printed() string {
 	return ""
 }
 
-// equal reads a value that is only compared: other types equal nothing.
+// compared reads a value that is only compared: other types equal nothing.
 func (d *decoder) compared() string {
 	s, _ := d.string()
 	return s
@@ -226,7 +227,7 @@ func (d *decoder) thread(t *Thread) {
 	d.object(func(key string) {
 		switch key {
 		case "frames":
-			t.Frames = nil
+			t.Frames = make([]Frame, 0, 8)
 			if t.unreadable = d.peek() != '['; t.unreadable {
 				o, isObject := d.value().(*jsonObject)
 				t.unreadable = !isObject || len(o.keys) > 0

@@ -133,4 +133,3 @@ func newChange(kind ChangeKind, signature string, moves []Move) Change {
 	}
 	return c
 }
-

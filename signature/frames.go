@@ -172,6 +172,7 @@ func (r *Ruleset) frameName(f *flatFrame, os string) *name {
 		text = "(unloaded " + text + ")"
 	case address:
 		text = r.address(text)
+	default: // modules: textName trims them
 	}
 	return r.textName(what, text)
 }

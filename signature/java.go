@@ -78,6 +78,7 @@ func (g *generation) javaException() (ok bool) {
 		return true
 	case javaValues:
 		return false
+	case javaFine:
 	}
 	class := e.Type
 	if e.Module != "" && e.Type != "" && e.Type != none {

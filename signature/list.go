@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -112,6 +113,10 @@ func compile(file string, lines []line) (list, error) {
 	l := list{file: file, lines: lines}
 	byText := map[string][]remainder{}
 	for i, in := range lines {
+		parsed, err := syntax.Parse(in.text, syntax.Perl) // by itself: "a)|(b" would leave the anchor
+		if err != nil {
+			return list{}, &lineError{in.number, err}
+		}
 		re, err := regexp.Compile(anchored(in.text))
 		if err != nil {
 			return list{}, &lineError{in.number, err}
@@ -119,8 +124,8 @@ func compile(file string, lines []line) (list, error) {
 		if re.MatchString("") {
 			return list{}, &lineError{in.number, fmt.Errorf("%q matches every frame", in.text)}
 		}
-		literals, holds := beginnings(in.text)
-		for _, b := range literals {
+		holds := longestLiteral(parsed)
+		for _, b := range beginnings(parsed) {
 			m := remainder{line: i, holds: holds, re: re, end: b.end}
 			switch {
 			case b.text == "" && !b.whole():

@@ -18,20 +18,11 @@ func (b beginning) whole() bool { return !b.more }
 // maxBeginnings bounds the literals of one line.
 const maxBeginnings = 64
 
-// beginnings returns literals such that every match of expr at the beginning of
-// a text begins with one of them, and a text that every match has somewhere
-// ("" when none is known). expr must compile.
-func beginnings(expr string) (literals []beginning, holds string) {
-	re, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil {
-		return []beginning{{more: true}}, ""
-	}
-	return begin(re), longestLiteral(re)
-}
-
 var anything = []beginning{{more: true}}
 
-func begin(re *syntax.Regexp) []beginning {
+// beginnings returns literals such that every match of re at the beginning of a
+// text begins with one of them.
+func beginnings(re *syntax.Regexp) []beginning {
 	switch re.Op {
 	case syntax.OpEmptyMatch:
 		return []beginning{{}}
@@ -42,30 +33,31 @@ func begin(re *syntax.Regexp) []beginning {
 			return []beginning{{text: string(re.Rune)}}
 		}
 	case syntax.OpCharClass:
-		return beginClass(re)
+		return classBeginnings(re)
 	case syntax.OpCapture:
-		return begin(re.Sub[0])
+		return beginnings(re.Sub[0])
 	case syntax.OpQuest:
-		return union([]beginning{{}}, begin(re.Sub[0]))
+		return union([]beginning{{}}, beginnings(re.Sub[0]))
 	case syntax.OpPlus:
-		return open(begin(re.Sub[0]))
+		return open(beginnings(re.Sub[0]))
 	case syntax.OpAlternate:
 		var out []beginning
 		for _, sub := range re.Sub {
-			out = union(out, begin(sub))
+			out = union(out, beginnings(sub))
 		}
 		return out
 	case syntax.OpConcat:
 		out := []beginning{{}}
 		for _, sub := range re.Sub {
-			out = follow(out, begin(sub))
+			out = follow(out, beginnings(sub))
 		}
 		return out
+	default:
 	}
 	return anything
 }
 
-func beginClass(re *syntax.Regexp) []beginning {
+func classBeginnings(re *syntax.Regexp) []beginning {
 	var out []beginning
 	for i := 0; i < len(re.Rune); i += 2 {
 		for c := re.Rune[i]; c <= re.Rune[i+1]; c++ {
@@ -136,6 +128,7 @@ func longestLiteral(re *syntax.Regexp) string {
 			}
 		}
 		return longest
+	default:
 	}
 	return ""
 }

@@ -93,6 +93,7 @@ func (r *Ruleset) textName(k kind, text string) *name {
 		text = strings.Trim(strings.ToLower(text), "[]")
 	case module:
 		text = strings.Trim(text, "[]")
+	default:
 	}
 	return r.cache.putName(key, name{text: text, sentinel: r.sentinels[text]})
 }

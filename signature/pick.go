@@ -63,7 +63,7 @@ func (g *generation) signFrames(frames []flatFrame) (s stackSignature, ok bool) 
 	}
 	if g.ruleset.switches.recursion {
 		if cycle := recursion(names); cycle != nil {
-			s.signature = join(cycle)
+			s.signature = "recursion" + separator + join(cycle)
 			g.cycleStep(cycle)
 			return s, true
 		}

@@ -29,7 +29,8 @@ type switches struct {
 	// the function above must not give a new name.
 	closures bool
 	// recursion takes a stack that is nothing but one cycle of calls for that
-	// cycle, beginning with the same function wherever the stack ended.
+	// cycle, beginning with the same function wherever the stack ended, and says
+	// so: the same function can crash for other reasons.
 	recursion bool
 }
 

@@ -78,14 +78,14 @@ func TestRecursionIsOneCycleWhereverTheStackEnded(t *testing.T) {
 	cycle := slices.Repeat([]string{"walk", "visit", "descend"}, 20)
 	for leaf := range 3 {
 		c := stackOf(cycle[leaf:]...)
-		if got := on.Generate(c).Signature; got != "descend | walk | visit" {
+		if got := on.Generate(c).Signature; got != "recursion | descend | walk | visit" {
 			t.Errorf("ended in %s: got %q", cycle[leaf], got)
 		}
 		if got := off.Generate(c).Signature; got != cycle[leaf] {
 			t.Errorf("off: got %q", got)
 		}
 	}
-	if got := on.Generate(stackOf(append([]string{"malloc", "new_node"}, cycle...)...)).Signature; got != "descend | walk | visit" {
+	if got := on.Generate(stackOf(append([]string{"malloc", "new_node"}, cycle...)...)).Signature; got != "recursion | descend | walk | visit" {
 		t.Errorf("with calls on top: got %q", got)
 	}
 	if got := on.Generate(stackOf(cycle[:30]...)).Signature; got != "walk" {

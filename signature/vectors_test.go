@@ -57,7 +57,7 @@ func vectors(t testing.TB, file string) []vector {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	zip, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

@@ -58,6 +58,7 @@ func (s Step) String() string {
 		return fmt.Sprintf("frame %d %q taken, the last: no line calls it irrelevant or a prefix", s.Frame, s.Text)
 	case StepRecursion:
 		return fmt.Sprintf("the stack is %q again and again", s.Text)
+	default: // a rule
 	}
 	if added, ok := strings.CutSuffix(s.After, s.Before); ok && s.Before != "" {
 		return fmt.Sprintf("%s put %q in front", s.Rule, added)
@@ -86,6 +87,7 @@ func (g *generation) frameStep(k StepKind, frame int, text string) {
 		s.Line = g.ruleset.irrelevant.line(text)
 	case StepPrefix:
 		s.Line = g.ruleset.prefix.line(text)
+	default: // no line decided
 	}
 	g.step(s)
 }

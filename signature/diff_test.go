@@ -1,0 +1,41 @@
+package signature
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestComparisonTellsMovedSplitAndMerged(t *testing.T) {
+	from := with(t, map[string]string{irrelevantFile: "raise\nskip", prefixFile: "abort\nold"})
+	to := with(t, map[string]string{irrelevantFile: "raise\nwrapper", prefixFile: "abort\nhelper"})
+	c := NewComparison(from, to)
+	for range 3 {
+		c.Add(stackOf("abort", "helper", "a")) // abort | helper → abort | helper | a
+	}
+	c.Add(stackOf("abort", "helper", "b"))   // abort | helper → abort | helper | b
+	c.Add(stackOf("abort", "wrapper", "f"))  // abort | wrapper → abort | f
+	c.Add(stackOf("abort", "wrapper2", "f")) // abort | wrapper2 → abort | f
+	c.Add(stackOf("abort", "f"))             // as before
+	c.Add(stackOf("old", "g"))               // old | g → old
+	c.Add(stackOf("h"))                      // as before
+	helper, wrapper := ListLine{prefixFile, 2, "helper"}, ListLine{irrelevantFile, 2, "wrapper"}
+	want := []Change{
+		{Split, "abort | helper", 4, []Move{
+			{"abort | helper", "abort | helper | a", 3, helper, true},
+			{"abort | helper", "abort | helper | b", 1, helper, true},
+		}},
+		{Merged, "abort | f", 3, []Move{
+			{"abort | f", "abort | f", 1, ListLine{}, false},
+			{"abort | wrapper", "abort | f", 1, wrapper, true},
+			{"abort | wrapper2", "abort | f", 1, wrapper, true},
+		}},
+		{Moved, "old | g", 1, []Move{{"old | g", "old", 1, ListLine{prefixFile, 2, "old"}, false}}},
+	}
+	if diff := cmp.Diff(want, c.Changes()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if all, changed := c.Crashes(); all != 9 || changed != 7 {
+		t.Errorf("%d of %d changed, want 7 of 9", changed, all)
+	}
+}
