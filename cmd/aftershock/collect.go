@@ -5,7 +5,7 @@ type collectVerb struct {
 	kafkaFlags
 	doorFlags
 	metricsFlag
-	Blob string `help:"Directory of the blob store, the same for the door and the processors." required:"" env:"AFTERSHOCK_BLOB"`
+	Blob string `help:"Directory of the blob store, the same for the door and the processors." required:""`
 }
 
 // Run takes reports until SIGTERM.

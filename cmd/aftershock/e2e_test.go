@@ -349,10 +349,15 @@ func canaryDump(t *testing.T, canary func(place string) string) string {
 		Exception(7, 11, 1, 0x10).
 		Bytes()
 	path := filepath.Join(t.TempDir(), "canary.dmp")
-	if err := os.WriteFile(path, dump, 0o600); err != nil {
+	writeFile(t, path, dump)
+	return path
+}
+
+func writeFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 // telemetry decodes the telemetry topic by key; a key that is there twice fails the test.

@@ -164,9 +164,7 @@ func writeLargeDump(t *testing.T, path string, size int) {
 		Memory(0x10000000, noise).
 		Exception(7, 11, 1, 0x10).
 		Bytes()
-	if err := os.WriteFile(path, dump, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, path, dump)
 }
 
 // Whatever is sent becomes a processed crash with a note or a dead letter with a

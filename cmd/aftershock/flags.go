@@ -13,7 +13,7 @@ import (
 
 // kafkaFlags say how to reach Kafka.
 type kafkaFlags struct {
-	Brokers []string `help:"Kafka brokers, host:port." required:"" env:"AFTERSHOCK_BROKERS"`
+	Brokers []string `help:"Kafka brokers, host:port." required:""`
 }
 
 func (f kafkaFlags) kafka(log zerolog.Logger) stream.Kafka {
@@ -22,17 +22,17 @@ func (f kafkaFlags) kafka(log zerolog.Logger) stream.Kafka {
 
 // instanceFlag tells members of a consumer group apart.
 type instanceFlag struct {
-	Instance string `help:"Name of this instance: unique in its role, and the same after a restart." default:"0" env:"AFTERSHOCK_INSTANCE"`
+	Instance string `help:"Name of this instance: unique in its role, and the same after a restart." default:"0"`
 }
 
 // metricsFlag is where health and metrics are served.
 type metricsFlag struct {
-	MetricsListen string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464" env:"AFTERSHOCK_METRICS_LISTEN"`
+	MetricsListen string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
 }
 
 // symbolFlags name the symbol sources.
 type symbolFlags struct {
-	Symbols []string `help:"Directory or http(s) URL with symbol files in the layout <debug file>/<debug id>/<name>.sym. Repeat it; they are asked in order." placeholder:"DIR|URL" sep:"none" env:"AFTERSHOCK_SYMBOLS"`
+	Symbols []string `help:"Directory or http(s) URL with symbol files in the layout <debug file>/<debug id>/<name>.sym. Repeat it; they are asked in order." placeholder:"DIR|URL" sep:"none"`
 }
 
 func (f symbolFlags) cache() (*symbolcache.Cache, error) {
@@ -49,9 +49,9 @@ func (f symbolFlags) cache() (*symbolcache.Cache, error) {
 
 // doorFlags are the collector's.
 type doorFlags struct {
-	CollectorListen string `help:"Address of the door: POST /submit." default:"127.0.0.1:8000" env:"AFTERSHOCK_COLLECTOR_LISTEN"`
-	InlineMax       int    `help:"Largest compressed dump, in bytes, that travels inside its event; 0 sends every dump to the blob store." default:"65536" env:"AFTERSHOCK_INLINE_MAX"`
-	MaxBody         int64  `help:"Largest body of a report on the wire, in bytes." default:"52428800" env:"AFTERSHOCK_MAX_BODY"`
+	CollectorListen string `help:"Address of the door: POST /submit." default:"127.0.0.1:8000"`
+	InlineMax       int    `help:"Largest compressed dump, in bytes, that travels inside its event; 0 sends every dump to the blob store." default:"65536"`
+	MaxBody         int64  `help:"Largest body of a report on the wire, in bytes." default:"52428800"`
 }
 
 // openBlobs opens the blob store that a flag names.

@@ -35,8 +35,8 @@ type cli struct {
 	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
-	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"AFTERSHOCK_LOG_LEVEL"`
-	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json" env:"AFTERSHOCK_LOG_JSON"`
+	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
+	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
 }
 
 // run is what every verb's Run gets.
@@ -63,6 +63,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 				code = n
 			}
 		}),
+		kong.DefaultEnvars("AFTERSHOCK"), // --data-dir is AFTERSHOCK_DATA_DIR
 		kong.UsageOnError(),
 	)
 	if err != nil {

@@ -12,7 +12,7 @@ type processVerb struct {
 	symbolFlags
 	instanceFlag
 	metricsFlag
-	Blob string `help:"Directory of the blob store, the same for the door and the processors." required:"" env:"AFTERSHOCK_BLOB"`
+	Blob string `help:"Directory of the blob store, the same for the door and the processors." required:""`
 }
 
 // Run processes until SIGTERM.

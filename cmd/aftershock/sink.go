@@ -18,7 +18,7 @@ type sinkClickHouseVerb struct {
 	kafkaFlags
 	instanceFlag
 	metricsFlag
-	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." required:"" name:"clickhouse-url" env:"AFTERSHOCK_CLICKHOUSE_URL"`
+	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." required:"" name:"clickhouse-url"`
 }
 
 // Run stores rows until SIGTERM.

@@ -19,7 +19,7 @@ import (
 
 // submitVerb sends dumps as a crash client does.
 type submitVerb struct {
-	URL        string            `help:"Where to send: the collector's /submit." default:"http://127.0.0.1:8000/submit" env:"AFTERSHOCK_SUBMIT_URL"`
+	URL        string            `help:"Where to send: the collector's /submit." default:"http://127.0.0.1:8000/submit"`
 	Annotation map[string]string `help:"Annotation of every report. Repeat it." placeholder:"K=V" mapsep:"none"`
 	Gzip       bool              `help:"Compress the body."`
 	RetryFor   time.Duration     `help:"Send again for so long what got no answer. The collector may have taken it already: then it counts twice, under two ids." default:"0s"`

@@ -26,8 +26,8 @@ type topicsCreateVerb struct {
 
 // topicFlags say what new topics are like.
 type topicFlags struct {
-	Partitions  int32 `help:"Partitions of a new topic. They never change afterwards." default:"8" env:"AFTERSHOCK_PARTITIONS"`
-	Replication int16 `help:"Replicas of a new topic." default:"3" env:"AFTERSHOCK_REPLICATION"`
+	Partitions  int32 `help:"Partitions of a new topic. They never change afterwards." default:"8"`
+	Replication int16 `help:"Replicas of a new topic." default:"3"`
 }
 
 // Run creates topics and announces the first version.

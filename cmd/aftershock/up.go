@@ -21,18 +21,18 @@ import (
 // upVerb runs every role in one process, with embedded servers in processes of
 // their own unless real ones are named.
 type upVerb struct {
-	DataDir          string   `help:"Where everything is kept." default:"aftershock-data" env:"AFTERSHOCK_DATA_DIR"`
-	Brokers          []string `help:"Kafka brokers, host:port, instead of the embedded one." env:"AFTERSHOCK_BROKERS"`
-	KafkaListen      string   `help:"Address of the embedded broker." default:"127.0.0.1:9092" env:"AFTERSHOCK_KAFKA_LISTEN"`
-	ClickhouseURL    string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port, instead of the embedded one." name:"clickhouse-url" env:"AFTERSHOCK_CLICKHOUSE_URL"`
-	ClickhouseListen string   `help:"Address of the embedded ClickHouse." default:"127.0.0.1:8123" env:"AFTERSHOCK_CLICKHOUSE_LISTEN"`
-	RegistryListen   string   `help:"Address of the read-only schema registry." default:"127.0.0.1:8081" env:"AFTERSHOCK_REGISTRY_LISTEN"`
-	Libchdb          string   `help:"The embedded ClickHouse's library; make libchdb fetches it." env:"AFTERSHOCK_LIBCHDB"`
-	Blob             string   `help:"Directory of the blob store; the default lies in the data directory." env:"AFTERSHOCK_BLOB"`
-	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912" env:"AFTERSHOCK_BROKER_MEMORY"`
-	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648" env:"AFTERSHOCK_CLICKHOUSE_MEMORY"`
-	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4" env:"AFTERSHOCK_PARTITIONS"`
-	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3" env:"AFTERSHOCK_REPLICATION"`
+	DataDir          string   `help:"Where everything is kept." default:"aftershock-data"`
+	Brokers          []string `help:"Kafka brokers, host:port, instead of the embedded one."`
+	KafkaListen      string   `help:"Address of the embedded broker." default:"127.0.0.1:9092"`
+	ClickhouseURL    string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port, instead of the embedded one." name:"clickhouse-url"`
+	ClickhouseListen string   `help:"Address of the embedded ClickHouse." default:"127.0.0.1:8123"`
+	RegistryListen   string   `help:"Address of the read-only schema registry." default:"127.0.0.1:8081"`
+	Libchdb          string   `help:"The embedded ClickHouse's library; make libchdb fetches it."`
+	Blob             string   `help:"Directory of the blob store; the default lies in the data directory."`
+	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912"`
+	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648"`
+	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
+	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
 	doorFlags
 	symbolFlags
 	instanceFlag
