@@ -1,7 +1,9 @@
 package signature
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,6 +191,23 @@ func TestCachesDoNotChangeResults(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestGenerateIsSafeForConcurrentUse(t *testing.T) {
+	r, plain := plainLists(t), plainLists(t)
+	plain.cache = nil
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				c := stackOf("raise", fmt.Sprintf("ns::f%d(int)", (i*7+worker)%300), "main")
+				if got, want := r.Generate(c).Signature, plain.Generate(c).Signature; got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestGenerateAllocatesOnlyItsResult(t *testing.T) {
