@@ -19,10 +19,10 @@ demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops after
 	$(GO) run ./script/demo $(if $(ONCE),-once)
 
 # The race detector needs cgo, and so a C compiler; without one the tests run
-# without it. End-to-end tests run the real binary.
+# without it. In the end-to-end tests the test binary acts as the program.
 RACE := $(if $(shell command -v cc),-race)
 test: build libchdb ## everything; tests of what is not here skip with a message
-	CGO_ENABLED=$(if $(RACE),1,0) AFTERSHOCK_BIN=$(CURDIR)/bin/aftershock $(GO) test $(RACE) -timeout 10m ./...
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 10m ./...
 
 lint: ## the rules of .golangci.yml, and what go itself checks
 	$(GO) run $(GOLANGCI) run ./...
