@@ -5,7 +5,6 @@ import (
 
 	"aftershock/minidump"
 	"aftershock/schema"
-	"aftershock/signature"
 	"aftershock/stackwalk"
 	"aftershock/symbolcache"
 )
@@ -171,41 +170,4 @@ func frame(d *minidump.Dump, w *stackwalk.Frame, n *notes) schema.Frame {
 		f.Unloaded = append(f.Unloaded, schema.UnloadedHit{Module: name, Offsets: []string{offset}})
 	}
 	return f
-}
-
-// signatureCrash is what the signature is made of. No annotation goes into it:
-// a signature is public.
-func signatureCrash(p *schema.ProcessedCrash) *signature.Crash {
-	c := &signature.Crash{OS: p.System.OS, Reason: p.Crash.Reason}
-	if p.DumpStatus != schema.DumpOK {
-		c.DumpStatus = p.DumpStatus
-	}
-	if p.Crash.CrashingThread != nil {
-		c.CrashingThread = new(int(*p.Crash.CrashingThread))
-	}
-	for i := range p.Threads {
-		t := &p.Threads[i]
-		st := signature.Thread{}
-		if t.LastError != nil {
-			st.LastError = *t.LastError
-		}
-		for j := range t.Frames {
-			st.Frames = append(st.Frames, signatureFrame(&t.Frames[j]))
-		}
-		c.Threads = append(c.Threads, st)
-	}
-	return c
-}
-
-func signatureFrame(f *schema.Frame) signature.Frame {
-	sf := signature.Frame{
-		Module: f.Module, ModuleOffset: f.ModuleOffset, Offset: f.Offset, Function: f.Function, File: f.File, Line: f.Line,
-	}
-	for _, in := range f.Inlines {
-		sf.Inlines = append(sf.Inlines, signature.Inline{Function: in.Function, File: in.File, Line: in.Line})
-	}
-	if len(f.Unloaded) > 0 {
-		sf.Unloaded = f.Unloaded[0].Module
-	}
-	return sf
 }

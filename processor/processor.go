@@ -151,9 +151,10 @@ func dumpStatus(err error) string {
 	return statusUnreadable
 }
 
-// sign makes the signature of what has been found so far.
+// sign makes the signature of what has been found so far. No annotation goes
+// into it: a signature is public.
 func (p *Processor) sign(out *schema.ProcessedCrash) {
-	r := p.Ruleset.Generate(signatureCrash(out))
+	r := p.Ruleset.Generate(signature.FromProcessed(out))
 	out.Signature, out.ProtoSignature, out.SignatureNotes = r.Signature, r.ProtoSignature, r.Notes
 }
 

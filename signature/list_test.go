@@ -51,10 +51,10 @@ func parse(expr string) *syntax.Regexp {
 }
 
 func TestListIsItsLinesJoined(t *testing.T) {
-	rulesets := map[string]func() *Ruleset{"v1": Default, "socorro": func() *Ruleset { return socorro(t) }}
+	rulesets := map[string]func(testing.TB) *Ruleset{"v1": func(testing.TB) *Ruleset { return Default() }, "socorro": socorro}
 	for name, ruleset := range rulesets {
 		t.Run(name, func(t *testing.T) {
-			r := ruleset()
+			r := ruleset(t)
 			for _, l := range []*list{&r.irrelevant, &r.prefix, &r.lineNumbers} {
 				all, re := probes(l), joined(l)
 				for _, frame := range all {
