@@ -14,8 +14,11 @@ func windowsReason(e *Exception) string {
 	case e.Code == exceptionAccessViolation && len(e.Parameters) >= 1:
 		return name + windowsAccess[e.Parameters[0]]
 	case e.Code == exceptionInPageError && len(e.Parameters) >= 3:
-		name += windowsAccess[e.Parameters[0]]
-		return withDetail(name, uint32(e.Parameters[2]), ntStatus)
+		access, ok := windowsAccess[e.Parameters[0]]
+		if !ok {
+			return name
+		}
+		return withDetail(name+access, uint32(e.Parameters[2]), ntStatus)
 	case e.Code == statusStackBufferOverrun && len(e.Parameters) >= 1:
 		return withDetail("EXCEPTION_STACK_BUFFER_OVERRUN", uint32(e.Parameters[0]), fastFails)
 	case ok:

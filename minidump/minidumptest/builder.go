@@ -170,8 +170,8 @@ func (b *Builder) Exception(threadID, code, flags uint32, address uint64, params
 }
 
 // ExceptionWithContext is Exception with registers at the crash.
-func (b *Builder) ExceptionWithContext(threadID, code, flags uint32, address uint64, regs Regs) *Builder {
-	return b.exception(threadID, code, flags, address, regs, nil)
+func (b *Builder) ExceptionWithContext(threadID, code, flags uint32, address uint64, regs Regs, params ...uint64) *Builder {
+	return b.exception(threadID, code, flags, address, regs, params)
 }
 
 func (b *Builder) exception(threadID, code, flags uint32, address uint64, regs Regs, params []uint64) *Builder {
@@ -206,6 +206,21 @@ func (b *Builder) Process(pid, created uint32) *Builder {
 	w := b.writer()
 	w.u32(24, 3, pid, created, 0, 0)
 	return b.Stream(minidump.StreamMiscInfo, w.out)
+}
+
+// MemoryInfo adds the list of the process's ranges as Windows tells them; of
+// each Base, Size, State, Protection and Type count.
+func (b *Builder) MemoryInfo(ranges ...minidump.MemoryInfo) *Builder {
+	w := b.writer()
+	w.u32(16, 48)
+	w.u64(uint64(len(ranges)))
+	for _, r := range ranges {
+		w.u64(r.Base, r.Base)
+		w.u32(r.Protection, 0)
+		w.u64(r.Size)
+		w.u32(r.State, r.Protection, r.Type, 0)
+	}
+	return b.Stream(minidump.StreamMemoryInfoList, w.out)
 }
 
 // LinuxMaps adds the text of /proc/PID/maps.

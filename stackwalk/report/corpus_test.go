@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -123,12 +124,6 @@ func load(m *minidump.Module, symbols []string) *breakpad.File {
 	return nil
 }
 
-// notYet are the fields that instruction analysis will fill.
-var notYet = []string{
-	"crash_info.instruction", "crash_info.memory_accesses", "crash_info.possible_bit_flips", "crash_info.adjusted_address",
-	"crash_info.instruction_pointer_update", "crash_info.crash_inconsistencies",
-}
-
 // TestJSONEqualsTheReference compares the whole document of every dump with
 // minidump-stackwalk's.
 func TestJSONEqualsTheReference(t *testing.T) {
@@ -188,7 +183,7 @@ func differences(t *testing.T, expected string, in report.Input) []string {
 // diff lists where two documents differ; absent, null and the empty list are
 // equal.
 func diff(out []string, path string, want, got any) []string {
-	if slices.Contains(notYet, path) || len(out) > 20 {
+	if len(out) > 20 {
 		return out
 	}
 	switch w := want.(type) {
@@ -217,6 +212,11 @@ func diff(out []string, path string, want, got any) []string {
 	}
 	if list, ok := got.([]any); ok && len(list) == 0 {
 		got = nil
+	}
+	if w, ok := want.(float64); ok {
+		if g, ok := got.(float64); ok && math.Abs(w-g) < 1e-6 {
+			return out // the reference computes in 32 bits
+		}
 	}
 	if !reflect.DeepEqual(want, got) {
 		out = append(out, fmt.Sprintf("%s: want %v, got %v", path, want, got))

@@ -12,6 +12,7 @@ import (
 	"aftershock/breakpad"
 	"aftershock/minidump"
 	"aftershock/stackwalk"
+	"aftershock/stackwalk/analysis"
 )
 
 // Human writes the report that a person debugging the crash wants to read:
@@ -60,6 +61,7 @@ func (h *humanWriter) summary() {
 	if addr, ok := d.CrashAddress(); ok {
 		h.printf("Crash    %s\n", d.CrashReason())
 		h.printf("Address  %s\n", h.hex(addr))
+		h.analysis()
 	} else {
 		h.printf("Crash    none: the process was running\n")
 	}
@@ -83,6 +85,45 @@ func (h *humanWriter) summary() {
 		h.printf("Process  %d\n", pid)
 	case hasUptime:
 		h.printf("Process  up %s\n", duration(seconds))
+	}
+}
+
+// analysis prints what the crashing instruction tells.
+func (h *humanWriter) analysis() {
+	a := h.Input.analysis()
+	if a == nil {
+		return
+	}
+	if adjusted := a.Adjusted; adjusted != nil && adjusted.Kind == analysis.NullPointer {
+		h.printf("Likely   null pointer + %#x\n", adjusted.Address)
+	} else if adjusted != nil {
+		h.printf("Likely   %s, no canonical address\n", h.hex(adjusted.Address))
+	}
+	if a.Instruction != "" {
+		h.printf("Code     %s\n", a.Instruction)
+	}
+	for i := range a.Accesses {
+		access := &a.Accesses[i]
+		text := cmp.Or(access.Type.String(), "access")
+		if access.Size > 0 {
+			text += fmt.Sprintf(" of %d bytes", access.Size)
+		}
+		text += " at " + h.hex(access.Address)
+		if access.GuardPage {
+			text += ", likely a guard page"
+		}
+		h.printf("Access   %s\n", text)
+	}
+	for i := range a.BitFlips {
+		b := &a.BitFlips[i]
+		text := ""
+		if b.Register != "" {
+			text = " in " + b.Register
+		}
+		h.printf("Bit flip %s%s, %.0f %%\n", h.hex(b.Address), text, 100*b.Confidence)
+	}
+	for _, i := range a.Inconsistencies {
+		h.printf("Odd      %s\n", strings.ReplaceAll(string(i), "_", " "))
 	}
 }
 

@@ -107,3 +107,37 @@ func TestWriteErrorsAreReported(t *testing.T) {
 		t.Error("nil")
 	}
 }
+
+func TestAnalysisIsPrintedUnlessNotWanted(t *testing.T) {
+	regs := minidumptest.Regs{"rip": 0x400100, "rax": 0x10000100 ^ 1<<40}
+	d, err := minidump.Parse(minidumptest.New(minidump.CPUAMD64, minidump.Windows).
+		Memory(0x400100, []byte("\x48\x8b\x00")).
+		MemoryInfo(minidump.MemoryInfo{Base: 0x10000000, Size: 0x1000, Protection: 4}).
+		Thread(1, regs, minidumptest.StackAt(0x1000)).
+		ExceptionWithContext(1, 0xc0000005, 0, 0x400100, regs, 1, 0x10000100^1<<40).Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := report.Input{Dump: d, Walk: stackwalk.Walk(d, nil, stackwalk.Options{})}
+	var human, document strings.Builder
+	if err := report.Human(&human, in); err != nil {
+		t.Fatal(err)
+	}
+	const want = `Address  0x0000010010000100
+Code     mov rax, qword [rax]
+Access   read of 8 bytes at 0x0000010010000100
+Bit flip 0x0000000010000100, 25 %
+Bit flip 0x0000000010000100 in rax, 25 %
+Odd      crashing access not found in memory accesses
+`
+	if !strings.Contains(human.String(), want) {
+		t.Error(human.String())
+	}
+	in.NoAnalysis = true
+	if err := report.JSON(&document, in); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(document.String(), `"instruction": null`) || !strings.Contains(document.String(), `"possible_bit_flips": null`) {
+		t.Error(document.String())
+	}
+}

@@ -11,11 +11,11 @@ import (
 	"aftershock/breakpad"
 	"aftershock/minidump"
 	"aftershock/stackwalk"
+	"aftershock/stackwalk/analysis"
 )
 
 // JSON writes one document in the schema of minidump-stackwalk 0.27's --json,
-// indented by two spaces. What its instruction analysis says (memory_accesses,
-// adjusted_address, possible_bit_flips, instruction) is null.
+// indented by two spaces. With Input.NoAnalysis what the analysis says is null.
 func JSON(w io.Writer, in Input) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -49,9 +49,42 @@ type (
 		UnloadedModules     []jsonUnloadedModule `json:"unloaded_modules"`
 	}
 	jsonCrashInfo struct {
-		Address        *string `json:"address"`
-		CrashingThread *int    `json:"crashing_thread"`
-		Type           *string `json:"type"`
+		Address                  *string       `json:"address"`
+		AdjustedAddress          *jsonAdjusted `json:"adjusted_address"`
+		CrashInconsistencies     []string      `json:"crash_inconsistencies"`
+		CrashingThread           *int          `json:"crashing_thread"`
+		Instruction              *string       `json:"instruction"`
+		InstructionPointerUpdate *jsonTarget   `json:"instruction_pointer_update"`
+		MemoryAccesses           []jsonAccess  `json:"memory_accesses"`
+		PossibleBitFlips         []jsonBitFlip `json:"possible_bit_flips"`
+		Type                     *string       `json:"type"`
+	}
+	jsonAdjusted struct {
+		Address string `json:"address,omitempty"`
+		Kind    string `json:"kind"`
+		Offset  string `json:"offset,omitempty"`
+	}
+	jsonTarget struct {
+		Address string `json:"address"`
+	}
+	jsonAccess struct {
+		AccessType string `json:"access_type,omitempty"`
+		Address    string `json:"address"`
+		GuardPage  bool   `json:"is_likely_guard_page,omitempty"`
+		Size       *int   `json:"size"`
+	}
+	jsonBitFlip struct {
+		Address        string             `json:"address"`
+		Confidence     float64            `json:"confidence"`
+		Details        jsonBitFlipDetails `json:"details"`
+		SourceRegister *string            `json:"source_register"`
+	}
+	jsonBitFlipDetails struct {
+		IsNull          bool `json:"is_null"`
+		NearbyRegisters int  `json:"nearby_registers"`
+		PoisonRegisters bool `json:"poison_registers"`
+		WasLow          bool `json:"was_low"`
+		WasNonCanonical bool `json:"was_non_canonical"`
 	}
 	jsonHandle struct {
 		Handle     uint64  `json:"handle"`
@@ -75,7 +108,7 @@ type (
 	}
 	jsonModule struct {
 		BaseAddr       string  `json:"base_addr"`
-		CodeID         *string `json:"code_id"`
+		CodeID         string  `json:"code_id"`
 		CorruptSymbols bool    `json:"corrupt_symbols"`
 		DebugFile      string  `json:"debug_file"`
 		DebugID        string  `json:"debug_id"`
@@ -211,7 +244,48 @@ func (j *jsonWriter) crashInfo() jsonCrashInfo {
 	if i := j.Walk.CrashingThread; i >= 0 {
 		out.CrashingThread = &i
 	}
+	if a := j.analysis(); a != nil {
+		j.analyzed(&out, a)
+	}
 	return out
+}
+
+// analyzed fills what the analysis found.
+func (j *jsonWriter) analyzed(out *jsonCrashInfo, a *analysis.Analysis) {
+	out.Instruction = optional(a.Instruction)
+	if a.HasTarget {
+		out.InstructionPointerUpdate = &jsonTarget{j.hex(a.Target)}
+	}
+	if adjusted := a.Adjusted; adjusted != nil {
+		out.AdjustedAddress = &jsonAdjusted{Kind: string(adjusted.Kind)}
+		if adjusted.Kind == analysis.NullPointer {
+			out.AdjustedAddress.Offset = j.hex(adjusted.Address)
+		} else {
+			out.AdjustedAddress.Address = j.hex(adjusted.Address)
+		}
+	}
+	if a.Accesses != nil {
+		out.MemoryAccesses = []jsonAccess{}
+	}
+	for i := range a.Accesses {
+		in := &a.Accesses[i]
+		access := jsonAccess{AccessType: in.Type.String(), Address: j.hex(in.Address), GuardPage: in.GuardPage}
+		if in.Size > 0 {
+			access.Size = &in.Size
+		}
+		out.MemoryAccesses = append(out.MemoryAccesses, access)
+	}
+	for i := range a.BitFlips {
+		b := &a.BitFlips[i]
+		out.PossibleBitFlips = append(out.PossibleBitFlips, jsonBitFlip{
+			Address: j.hex(b.Address), Confidence: float64(b.Confidence), SourceRegister: optional(b.Register),
+			Details: jsonBitFlipDetails{b.IsNull, b.NearbyRegisters, b.PoisonRegisters, b.WasLow, b.WasNonCanonical},
+		})
+	}
+	out.CrashInconsistencies = []string{}
+	for _, i := range a.Inconsistencies {
+		out.CrashInconsistencies = append(out.CrashInconsistencies, string(i))
+	}
 }
 
 func (j *jsonWriter) systemInfo() jsonSystemInfo {
@@ -237,7 +311,7 @@ func (j *jsonWriter) module(i int) jsonModule {
 	status := j.status(i)
 	return jsonModule{
 		BaseAddr: j.hex(m.Base), EndAddr: j.hex(m.End()), Filename: m.CodeName(),
-		CodeID: optional(m.CodeID), DebugFile: m.DebugName(), DebugID: cmp.Or(m.DebugID, nilDebugID), Version: optional(m.Version),
+		CodeID: m.CodeID, DebugFile: m.DebugName(), DebugID: cmp.Or(m.DebugID, nilDebugID), Version: optional(m.Version),
 		LoadedSymbols: status == SymbolsLoaded, MissingSymbols: status == SymbolsMissing, CorruptSymbols: status == SymbolsCorrupt,
 	}
 }

@@ -5,6 +5,7 @@ package report
 import (
 	"aftershock/minidump"
 	"aftershock/stackwalk"
+	"aftershock/stackwalk/analysis"
 )
 
 // SymbolStatus is what became of a module's symbols.
@@ -30,6 +31,17 @@ type Input struct {
 	// Symbols has the status of each of Dump.Modules; modules beyond its end
 	// are SymbolsUnused.
 	Symbols []SymbolStatus
+	// NoAnalysis leaves out what package analysis concludes from the crashing
+	// instruction.
+	NoAnalysis bool
+}
+
+// analysis is nil for a process that did not crash, and when it is not wanted.
+func (in *Input) analysis() *analysis.Analysis {
+	if in.NoAnalysis {
+		return nil
+	}
+	return analysis.Analyze(in.Dump)
 }
 
 // status is the status of a module.

@@ -1,0 +1,188 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aftershock/breakpad"
+	"aftershock/minidump"
+	"aftershock/minidump/minidumptest"
+	"aftershock/stackwalk"
+	"aftershock/stackwalk/report"
+)
+
+// TestLiveParity compares with the minidump-stackwalk that
+// $AFTERSHOCK_MINIDUMP_STACKWALK names, on dumps made up at random.
+func TestLiveParity(t *testing.T) {
+	reference := os.Getenv("AFTERSHOCK_MINIDUMP_STACKWALK")
+	if reference == "" {
+		t.Skip("set AFTERSHOCK_MINIDUMP_STACKWALK to the program to compare with")
+	}
+	const rounds = 300
+	for name, build := range map[string]func(*rand.Rand) (dump []byte, symbols map[int]string){"walk": randomStacks, "analysis": randomCrash} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(rounds) {
+				data, symbols := build(rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // seeds that fail must fail again
+				for _, d := range compareLive(t, reference, data, symbols) {
+					t.Errorf("seed %d: %s", seed, d)
+				}
+			}
+		})
+	}
+}
+
+// compareLive lists where the reference differs on a dump whose modules have
+// these symbols by their index.
+func compareLive(t *testing.T, reference string, data []byte, symbols map[int]string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "dump")
+	write(t, path, data)
+	d, err := minidump.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[int]*breakpad.File{}
+	for module, body := range symbols {
+		m := &d.Modules[module]
+		text := fmt.Sprintf("MODULE Linux %s %s %s\n%s", archName(d.System.CPU), m.DebugID, m.DebugName(), body)
+		if files[module], err = breakpad.Parse(strings.NewReader(text), breakpad.ParseOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "symbols", m.DebugName(), m.DebugID, m.DebugName()+".sym"), []byte(text))
+	}
+	status := make([]report.SymbolStatus, len(d.Modules))
+	walk := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
+		if f, ok := files[module]; ok {
+			status[module] = report.SymbolsLoaded
+			return f
+		}
+		status[module] = report.SymbolsMissing
+		return nil
+	}, stackwalk.Options{Version: 1})
+	var out bytes.Buffer
+	if err := report.JSON(&out, report.Input{Dump: d, Walk: walk, Symbols: status}); err != nil {
+		t.Fatal(err)
+	}
+	var want, got any
+	text, err := exec.CommandContext(t.Context(), reference, "--json", "--symbols-path", filepath.Join(dir, "symbols"), path).Output() //nolint:gosec // the developer names it
+	if err != nil {
+		return []string{"the reference fails: " + err.Error()}
+	}
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	return diff(nil, "", want, got)
+}
+
+func write(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func archName(cpu minidump.CPU) string {
+	return map[minidump.CPU]string{
+		minidump.CPUARM: "arm", minidump.CPUARM64: "arm64", minidump.CPUMIPS: "mips", minidump.CPUAMD64: "x86_64", minidump.CPUX86: "x86",
+	}[cpu]
+}
+
+func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
+
+// randomCrash is a dump whose analysis has something to say: the registers point
+// near what is mapped, a bit away from it, to null or nowhere.
+func randomCrash(r *rand.Rand) ([]byte, map[int]string) {
+	const app = 0x400000
+	system := pick(r, minidump.Windows, minidump.Linux, minidump.MacOS)
+	mapped := []uint64{0x1000000, 0x1001000, 0x1002000, 0x1010000, 0x7f0000400000, 0x7fff00010000}
+	address := func() uint64 {
+		a := mapped[r.IntN(len(mapped))] + uint64(r.IntN(0x1000))
+		switch r.IntN(8) {
+		case 0:
+			return 0
+		case 1:
+			return uint64(r.IntN(0x4000))
+		case 2, 3:
+			return a ^ 1<<r.IntN(64)
+		case 4:
+			return a | 1<<50
+		case 5:
+			return a&^0xfff + 0x1000 + uint64(r.IntN(10))
+		case 6:
+			return 0x0101010101010101 * pick[uint64](r, 0xe5, 0x2b, 0x41, 0xff)
+		default:
+			return a
+		}
+	}
+	codes := []string{
+		"\x48\x8b\x00", "\x48\x89\x03", "\x48\x8b\x04\xcb", "\x48\x8b\x43\x10", "\x88\x4b\xf0", "\xff\xd0", "\xff\x50\x08", "\xff\x20",
+		"\xc3", "\x50", "\x5b", "\x8f\x03", "\xf7\xfb", "\xf7\x3b", "\xf3\xa4", "\x01\x08", "\x0f\x11\x03", "\x90", "\xfa", "\x48\x8d\x03",
+		"\x48\x8b\x05\x10\x00\x00\x00", "\x64\x48\x8b\x04\x25\x28\x00\x00\x00", "\x06", "\xeb\x10", "\x74\x02", "\xe8\x02\x00\x00\x00", "\x67\x8b\x00",
+		"\x0f\xb6\x04\x08", "\xac", "\xaa", "\x66\x0f\x6f\x06",
+	}
+	code := make([]byte, 16)
+	r.Uint64() // so that seeds do not share their first choices
+	copy(code, pick(r, codes...))
+	regs := minidumptest.Regs{}
+	for _, name := range minidump.CPUAMD64.RegisterNames() {
+		regs[name] = address()
+	}
+	regs["rip"] = app + 0x100
+	if r.IntN(2) == 0 {
+		regs["rsp"] = 0x7fff00010000
+	}
+	b := minidumptest.New(minidump.CPUAMD64, system).
+		Module(minidumptest.Module{Base: app, Size: 0x1000, CodeFile: "app"}).
+		Memory(app+0x100, code).
+		Thread(1, regs, minidumptest.StackAt(0x7fff00010000).Words(address(), address(), app+0x10))
+	switch r.IntN(3) {
+	case 0:
+		var ranges []minidump.MemoryInfo
+		for _, base := range mapped {
+			ranges = append(ranges, minidump.MemoryInfo{
+				Base: base, Size: pick[uint64](r, 0x1000, 0x1000, 0x8000, 0x9000), State: pick[uint32](r, 0x1000, 0x2000, 0x10000),
+				Protection: pick[uint32](r, 0, 1, 1, 2, 4, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x104), Type: 0x20000,
+			})
+		}
+		b.MemoryInfo(ranges...)
+	case 1:
+		text := ""
+		for _, base := range mapped {
+			text += fmt.Sprintf("%x-%x %s 0 0:0 0 /x\n", base, base+0x1000, pick(r, "rw-p", "r-xp", "---p", "r--p", "--xp"))
+		}
+		b.LinuxMaps(text)
+	}
+	crashAddress := pick(r, address(), regs["rax"], regs["rbx"], regs["rbx"]+0x10, 0, ^uint64(0), regs["rip"])
+	var params []uint64
+	var exception, flags uint32
+	switch system {
+	case minidump.Windows:
+		exception, flags = pick[uint32](r, 0xc0000005, 0xc0000005, 0xc0000005, 0xc0000006, 0xc0000094, 0xc0000096, 0xc00000fd), 0
+		params = []uint64{pick[uint64](r, 0, 0, 1, 8, 5), crashAddress, 0xc0000005}[:pick(r, 0, 1, 2, 3, 3, 3, 3)]
+		crashAddress = regs["rip"]
+	case minidump.MacOS:
+		exception, flags = pick[uint32](r, 1, 1, 3), pick[uint32](r, 1, 2, 13)
+	default:
+		exception, flags = pick[uint32](r, 11, 11, 7, 8), pick[uint32](r, 0, 1, 2, 0x80)
+	}
+	if r.IntN(12) == 0 {
+		b.Exception(1, exception, flags, crashAddress, params...)
+	} else {
+		b.ExceptionWithContext(1, exception, flags, crashAddress, regs, params...)
+	}
+	return b.Bytes(), nil
+}
