@@ -17,14 +17,14 @@ import (
 // Errors of Read are refusals, or say that the client went away.
 type body struct {
 	ctx    context.Context
-	src    io.Reader // of what is counted: the wire, or gzip over it
+	src    io.Reader // the wire, or gzip over it
 	inner  *wire
 	gzip   bool
 	wire   int64 // bytes read off the wire so far
 	limits Limits
-	read   int64 // bytes handed out
-	grow   func(context.Context) error
-	free   func()
+	read   int64                       // bytes handed out
+	grow   func(context.Context) error // waits for a large report's place; nil when it has one
+	free   func()                      // gives it back
 }
 
 // wire bounds and counts the bytes on the wire.
@@ -69,11 +69,15 @@ func (c *Collector) open(r *http.Request) (*body, error) {
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip", "x-gzip":
+		b.gzip = true
 		z, err := gzip.NewReader(b.inner)
+		if errors.Is(err, io.EOF) { // not a byte
+			return nil, refuse(schema.RejectEmptyBody, nil)
+		}
 		if err != nil {
 			return nil, b.cause(err)
 		}
-		b.src, b.gzip = z, true
+		b.src = z
 	default:
 		return nil, refuse(schema.RejectBadGzip, fmt.Errorf("content encoding %q", clip(encoding, 20)))
 	}
@@ -114,17 +118,11 @@ func (b *body) cause(err error) error {
 		return refuse(schema.RejectTooLarge, err)
 	case b.ctx.Err() != nil:
 		return fmt.Errorf("client went away: %w", b.ctx.Err())
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return refuse(schema.RejectTruncated, err)
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.EOF):
-		return refuse(schema.RejectBadGzip, err)
-	case b.gzip || isCorrupt(err):
+	case b.gzip && !errors.Is(err, io.ErrUnexpectedEOF):
 		return refuse(schema.RejectBadGzip, err)
 	}
 	return refuse(schema.RejectTruncated, err)
 }
-
-func isCorrupt(err error) bool { return strings.Contains(err.Error(), "flate") }
 
 // drain reads to the end, so that gzip's checksum is looked at and a cut body is noticed.
 func (b *body) drain() error {
