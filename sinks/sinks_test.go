@@ -1,0 +1,257 @@
+package sinks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
+	"aftershock/sinks"
+	"aftershock/sinks/telemetry"
+	"aftershock/stream"
+)
+
+func broker(t *testing.T) stream.Kafka {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicTelemetry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}
+}
+
+func crashID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-000000261122", n) }
+
+// put appends processed crashes; a negative number is a record that is none.
+func put(t *testing.T, k stream.Kafka, at time.Time, numbers ...int) {
+	t.Helper()
+	p, err := k.Producer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, n := range numbers {
+		r := &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(crashID(n)), Value: []byte("no crash")}
+		if n >= 0 {
+			r.Value, err = schema.Encode(&schema.ProcessedCrash{CrashID: crashID(n), ReceivedAt: at, SignatureVersion: 1, Signature: "f"})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// table is a Sink in memory that can be made to fail.
+type table struct {
+	mu     sync.Mutex
+	rows   map[string]int // how often a crash was written
+	fails  int
+	writes int
+}
+
+func (s *table) Write(_ context.Context, rows []sinks.Row) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	if s.fails > 0 {
+		s.fails--
+		return errors.New("the table is away")
+	}
+	for _, r := range rows {
+		s.rows[r.Processed.CrashID]++
+	}
+	return nil
+}
+
+func (s *table) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rows)
+}
+
+// run starts the sink and returns what stops it.
+func run(t *testing.T, k stream.Kafka, s sinks.Sink) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- sinks.Run(ctx, sinks.Options{Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Log: zerolog.Nop()})
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// lag is how many records of the processed topic the group has not committed.
+func lag(t *testing.T, k stream.Kafka) int64 {
+	t.Helper()
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	lags, err := kadm.NewClient(cl).Lag(t.Context(), schema.SinkGroup("test", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := lags[schema.SinkGroup("test", 1)]
+	return group.Lag.Total()
+}
+
+func records(t *testing.T, k stream.Kafka, topic string, n int) []*kgo.Record {
+	t.Helper()
+	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var out []*kgo.Record
+	for wait := 20 * time.Second; ; {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		fetches := cl.PollFetches(ctx)
+		late := ctx.Err() != nil
+		cancel()
+		out = append(out, fetches.Records()...)
+		if late {
+			if len(out) < n {
+				t.Fatalf("%s has %d records, want %d", topic, len(out), n)
+			}
+			return out
+		}
+		if len(out) >= n {
+			wait = 300 * time.Millisecond
+		}
+	}
+}
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func TestOffsetsAreCommittedAfterTheWrite(t *testing.T) {
+	k := broker(t)
+	put(t, k, noon, 1, 2, 3)
+	s := &table{rows: map[string]int{}, fails: 1 << 30}
+	stop := run(t, k, s)
+	eventually(t, "a second try", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.writes >= 2 })
+	stop()
+	if s.count() != 0 || committedAny(t, k) {
+		t.Error("offsets were committed although nothing was written")
+	}
+	s.fails = 0
+	run(t, k, s)
+	eventually(t, "three rows", func() bool { return s.count() == 3 })
+	eventually(t, "offsets committed", func() bool { return committedAny(t, k) && lag(t, k) == 0 })
+}
+
+// committedAny tells whether the group has committed an offset at all.
+func committedAny(t *testing.T, k stream.Kafka) bool {
+	t.Helper()
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	offsets, err := kadm.NewClient(cl).FetchOffsets(t.Context(), schema.SinkGroup("test", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	offsets.Each(func(o kadm.OffsetResponse) { found = found || o.At > 0 })
+	return found
+}
+
+func TestSinkOutlastsATableThatIsAway(t *testing.T) {
+	k := broker(t)
+	s := &table{rows: map[string]int{}, fails: 3}
+	run(t, k, s)
+	put(t, k, noon, 1, 2)
+	eventually(t, "two rows", func() bool { return s.count() == 2 })
+	put(t, k, noon, 3)
+	eventually(t, "three rows", func() bool { return s.count() == 3 })
+}
+
+func TestRecordsThatAreNoCrashesAreDeadLettered(t *testing.T) {
+	k := broker(t)
+	s := &table{rows: map[string]int{}}
+	run(t, k, s)
+	put(t, k, noon, 1, -1, 2)
+	eventually(t, "two rows", func() bool { return s.count() == 2 })
+	dead := records(t, k, schema.TopicDeadLetter, 1)
+	if len(dead) != 1 || string(dead[0].Value) != "no crash" {
+		t.Errorf("%d dead letters", len(dead))
+	}
+}
+
+// Telemetry publishes what the activation shows in its version, once.
+func TestTelemetryPublishesWhatIsActive(t *testing.T) {
+	k := broker(t)
+	put(t, k, noon, 1, 2)
+	put(t, k, noon.Add(time.Hour), 3)
+	put(t, k, noon, 1, -4) // a second result of the same revision, and no crash at all
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- telemetry.Run(ctx, telemetry.Options{
+			Kafka: k, Version: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
+			Active: func() schema.Activation {
+				return schema.Activation{Epoch: 2, Ranges: []schema.ActiveRange{
+					{From: schema.TimeBegin, To: noon.Add(time.Minute), SignatureVersion: 1},
+					{From: noon.Add(time.Minute), To: schema.TimeEnd, SignatureVersion: 2},
+				}}
+			},
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	var keys []string
+	for _, r := range records(t, k, schema.TopicTelemetry, 2) {
+		c, err := schema.Decode[schema.TelemetryCrash](r.Value)
+		if err != nil || c.CrashID != string(r.Key) || c.ContentHash == "" {
+			t.Errorf("%s: %+v, %v", r.Key, c, err)
+		}
+		if !r.Timestamp.Equal(noon) {
+			t.Errorf("%s: timestamp %v, want the time received", r.Key, r.Timestamp)
+		}
+		keys = append(keys, string(r.Key))
+	}
+	slices.Sort(keys)
+	if !slices.Equal(keys, []string{crashID(1), crashID(2)}) {
+		t.Errorf("published %q", keys)
+	}
+	if dead := records(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 {
+		t.Errorf("%d dead letters", len(dead))
+	}
+}
