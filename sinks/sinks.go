@@ -79,13 +79,10 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, err)
 		}
-		if !o.write(ctx, b.rows) {
+		if !o.write(ctx, cl, b) {
 			return nil
 		}
-		if err := deliver(ctx, cl, b); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		if err := cl.CommitRecords(ctx, b.records...); err != nil && ctx.Err() == nil {
 			// A rebalance took the partitions: whoever has them now writes the
 			// same rows again.
 			o.Log.Info().Err(err).Str("group", group).Msg("offsets not committed")
@@ -153,16 +150,12 @@ func (b *batch) add(r *kgo.Record, version int32) {
 	b.rows = append(b.rows, Row{p, schema.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}})
 }
 
-// write tries until the rows are stored; false means that ctx is done.
-func (o *Options) write(ctx context.Context, rows []Row) bool {
-	if len(rows) == 0 {
-		return true
-	}
+// write tries until the rows are stored and the dead letters appended; false
+// means that ctx is done.
+func (o *Options) write(ctx context.Context, cl *kgo.Client, b batch) bool {
 	for backoff := 200 * time.Millisecond; ; backoff = min(backoff*2, maxBackoff) {
 		start := time.Now()
-		wctx, cancel := context.WithTimeout(ctx, writeDeadline)
-		err := o.Sink.Write(wctx, rows)
-		cancel()
+		err := o.writeOnce(ctx, cl, b)
 		o.ready(err)
 		if err == nil {
 			o.Metrics.took(o.Name, time.Since(start))
@@ -172,7 +165,7 @@ func (o *Options) write(ctx context.Context, rows []Row) bool {
 			return false
 		}
 		o.Metrics.failed(o.Name)
-		o.Log.Warn().Err(err).Str("sink", o.Name).Int("rows", len(rows)).Msg("rows not stored, trying again")
+		o.Log.Warn().Err(err).Str("sink", o.Name).Int("rows", len(b.rows)).Msg("rows not stored, trying again")
 		select {
 		case <-ctx.Done():
 			return false
@@ -181,14 +174,25 @@ func (o *Options) write(ctx context.Context, rows []Row) bool {
 	}
 }
 
-// deliver appends the dead letters and then commits the offsets.
-func deliver(ctx context.Context, cl *kgo.Client, b batch) error {
+func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b batch) error {
+	ctx, cancel := context.WithTimeout(ctx, writeDeadline)
+	defer cancel()
+	if len(b.rows) > 0 {
+		if err := o.Sink.Write(ctx, b.rows); err != nil {
+			return err
+		}
+	}
 	if len(b.dead) > 0 {
-		if err := cl.ProduceSync(ctx, b.dead...).FirstErr(); err != nil {
+		again := make([]*kgo.Record, len(b.dead))
+		for i, r := range b.dead {
+			// A record keeps the context of its first try, which is over by the second.
+			again[i] = &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers}
+		}
+		if err := cl.ProduceSync(ctx, again...).FirstErr(); err != nil {
 			return fmt.Errorf("dead letters: %w", err)
 		}
 	}
-	return cl.CommitRecords(ctx, b.records...)
+	return nil
 }
 
 // Metrics of every sink in a process. A nil *Metrics counts nothing.

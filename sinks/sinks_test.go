@@ -11,8 +11,10 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"aftershock/schema"
 	"aftershock/sinks"
@@ -88,7 +90,7 @@ func run(t *testing.T, k stream.Kafka, s sinks.Sink) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- sinks.Run(ctx, sinks.Options{Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Log: zerolog.Nop()})
+		ended <- sinks.Run(ctx, sinks.Options{Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Log: zerolog.New(zerolog.NewTestWriter(t))})
 	}()
 	var once sync.Once
 	stop = func() {
@@ -208,6 +210,41 @@ func TestRecordsThatAreNoCrashesAreDeadLettered(t *testing.T) {
 	dead := records(t, k, schema.TopicDeadLetter, 1)
 	if len(dead) != 1 || string(dead[0].Value) != "no crash" {
 		t.Errorf("%d dead letters", len(dead))
+	}
+}
+
+// A dead letter that could not be appended at first is not passed over.
+func TestDeadLettersAreTriedAgain(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, schema.ProcessedTopic(1), schema.TopicDeadLetter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	k := stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}
+	put(t, k, noon, -1)
+	refused := 0
+	c.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		if refused == 2 {
+			return nil, nil, false
+		}
+		refused++
+		c.KeepControl()
+		resp := req.ResponseKind().(*kmsg.ProduceResponse)
+		for _, rt := range req.(*kmsg.ProduceRequest).Topics {
+			st := kmsg.NewProduceResponseTopic()
+			st.Topic, st.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				sp := kmsg.NewProduceResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = rp.Partition, kerr.TopicAuthorizationFailed.Code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil, true
+	})
+	run(t, k, &table{rows: map[string]int{}})
+	if dead := records(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 || refused != 2 {
+		t.Errorf("%d dead letters after %d refusals", len(dead), refused)
 	}
 }
 
