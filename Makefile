@@ -16,7 +16,8 @@ libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 	@bash script/fetch-libchdb.sh
 
 demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards
-	$(GO) run ./script/demo $(if $(ONCE),-once)
+	@$(GO) build -o bin/demo ./script/demo
+	@bin/demo $(if $(ONCE),-once)
 
 # The race detector needs cgo, and so a C compiler; without one the tests run
 # without it. In the end-to-end tests the test binary acts as the program.
