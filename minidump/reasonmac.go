@@ -7,6 +7,14 @@ func machReason(e *Exception, cpu CPU) string {
 	if !ok {
 		return unknownReason(e)
 	}
+	switch e.Code {
+	case excSimulated:
+		return name
+	case excResource, excGuard:
+		if text, ok := machPacked(name, e); ok {
+			return text
+		}
+	}
 	var codes map[uint32]string
 	switch cpu {
 	case CPUX86, CPUAMD64:
@@ -28,23 +36,26 @@ const (
 	excArithmetic     = 3
 	excSoftware       = 5
 	excBreakpoint     = 6
+
+	excSimulated = 0x43507378 // Crashpad's kMachExceptionSimulated: 'CPsx'
 )
 
 var machExceptions = map[uint32]string{
 	excBadAccess: "EXC_BAD_ACCESS", excBadInstruction: "EXC_BAD_INSTRUCTION", excArithmetic: "EXC_ARITHMETIC", 4: "EXC_EMULATION",
 	excSoftware: "EXC_SOFTWARE", excBreakpoint: "EXC_BREAKPOINT", 7: "EXC_SYSCALL", 8: "EXC_MACH_SYSCALL", 9: "EXC_RPC_ALERT",
-	10: "EXC_CRASH", 11: "EXC_RESOURCE", 12: "EXC_GUARD",
-	0x43507378: "Simulated Exception", // Crashpad's kMachExceptionSimulated
+	10: "EXC_CRASH", excResource: "EXC_RESOURCE", excGuard: "EXC_GUARD",
+	excSimulated: "Simulated Exception",
 }
 
 // machCodes are codes of every CPU: kern_return_t of a failed access, and the
 // signals that EXC_SOFTWARE stands for.
 var machCodes = map[uint32]map[uint32]string{
 	excBadAccess: {
-		1: "KERN_INVALID_ADDRESS", 2: "KERN_PROTECTION_FAILURE", 8: "KERN_NO_ACCESS", 9: "KERN_MEMORY_FAILURE",
+		1: "KERN_INVALID_ADDRESS", 2: "KERN_PROTECTION_FAILURE", 5: "KERN_FAILURE", 8: "KERN_NO_ACCESS", 9: "KERN_MEMORY_FAILURE",
 		10: "KERN_MEMORY_ERROR", 50: "KERN_CODESIGN_ERROR",
 	},
 	excSoftware: {
+		0x00000001: "EXC_PPC_TRAP", // parity: on every CPU
 		0x00010000: "SIGSYS", 0x00010001: "SIGPIPE", 0x00010002: "SIGABRT", 0x00010003: "SIGNAL",
 		0xdeadc0de: "UNCAUGHT_NS_EXCEPTION",
 	},
@@ -66,7 +77,10 @@ var machX86Codes = map[uint32]map[uint32]string{
 
 // machARMCodes are EXC_ARM_* (osfmk/mach/arm/exception.h).
 var machARMCodes = map[uint32]map[uint32]string{
-	excBadAccess:      {0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG"},
+	excBadAccess:      {0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG", 0x103: "EXC_ARM_SP_ALIGN"},
 	excBadInstruction: {1: "EXC_ARM_UNDEFINED"},
-	excBreakpoint:     {1: "EXC_ARM_BREAKPOINT", 0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG"},
+	excArithmetic: {
+		1: "EXC_ARM_FP_IO", 2: "EXC_ARM_FP_DZ", 3: "EXC_ARM_FP_OF", 4: "EXC_ARM_FP_UF", 5: "EXC_ARM_FP_IX", 6: "EXC_ARM_FP_ID",
+	},
+	excBreakpoint: {1: "EXC_ARM_BREAKPOINT", 0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG"},
 }

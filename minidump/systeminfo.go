@@ -1,6 +1,7 @@
 package minidump
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -156,9 +157,12 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 	major, minor, build := c.U32(), c.U32(), c.U32()
 	s.Platform = c.U32()
 	csdRVA := c.U32()
-	c.Skip(4) // suite mask, reserved
-	vendor := c.Bytes(12)
-	c.Skip(12) // version information, features, AMD features
+	c.Skip(4)             // suite mask, reserved
+	var variant [3]uint32 // x86: the vendor's name; arm: CPUID and hardware capabilities
+	for i := range variant {
+		variant[i] = c.U32()
+	}
+	c.Skip(12) // x86: version information, features, AMD features
 	if c.Err() != nil {
 		return false
 	}
@@ -173,11 +177,15 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 	family := fmt.Sprintf("family %d model %d stepping %d", level, revision>>8, revision&0xff)
 	switch s.CPU {
 	case CPUX86:
+		var vendor []byte
+		for _, v := range variant {
+			vendor = binary.LittleEndian.AppendUint32(vendor, v)
+		}
 		s.CPUInfo = strings.ToValidUTF8(string(vendor), "\ufffd") + " " + family
 	case CPUAMD64:
 		s.CPUInfo = family
 	case CPUARM:
-		s.CPUInfo = "ARMv" + strconv.Itoa(int(level))
+		s.CPUInfo = armInfo(level, variant[0], variant[1])
 	default:
 	}
 	if !d.contextSupported(s.CPU) {

@@ -26,7 +26,9 @@ func TestLiveParity(t *testing.T) {
 		t.Skip("set AFTERSHOCK_MINIDUMP_STACKWALK to the program to compare with")
 	}
 	const rounds = 300
-	for name, build := range map[string]func(*rand.Rand) (dump []byte, symbols map[int]string){"walk": randomStacks, "analysis": randomCrash} {
+	for name, build := range map[string]func(*rand.Rand) (dump []byte, symbols map[int]string){
+		"walk": randomStacks, "analysis": randomCrash, "reason": randomReason,
+	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(rounds) {
 				data, symbols := build(rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // seeds that fail must fail again
@@ -185,4 +187,34 @@ func randomCrash(r *rand.Rand) ([]byte, map[int]string) {
 		b.ExceptionWithContext(1, exception, flags, crashAddress, regs, params...)
 	}
 	return b.Bytes(), nil
+}
+
+// randomReason is a dump with nothing but an exception, of the codes that systems
+// have.
+func randomReason(r *rand.Rand) ([]byte, map[int]string) {
+	cpu := pick(r, minidump.CPUX86, minidump.CPUAMD64, minidump.CPUARM64)
+	small := func() uint32 { return uint32(r.IntN(20)) }
+	var code uint32
+	flags, params := small(), []uint64{uint64(small()), r.Uint64(), r.Uint64()}
+	var system minidump.OS
+	switch system = pick(r, minidump.Windows, minidump.Linux, minidump.Android, minidump.MacOS, minidump.IOS); system {
+	case minidump.Windows:
+		code = pick(r, uint32(r.IntN(9000)), 0xc0000000|uint32(r.IntN(0x500)), 0x80000000|uint32(r.IntN(0x30)), 0xc0000409, 0xc0000006,
+			0xc0000005, 0xe06d7363, 0xc06d0000|uint32(r.IntN(200)), 0x40000000|uint32(r.IntN(0x40)), 0xe0000008, 0x0517a7ed)
+		params[0] = uint64(r.IntN(90))
+		params[2] = 0xc0000000 | uint64(r.IntN(0x200))
+	case minidump.Linux, minidump.Android:
+		code, flags = uint32(r.IntN(34)), pick(r, small(), 0x80, uint32(-1-int32(small())))
+	default:
+		code = pick[uint32](r, 1, 1, 2, 3, 5, 6, 11, 12, 12, 0x43507378)
+		flags = pick(r, small(), 0x10002, 0xdeadc0de)
+		if code == 11 || code == 12 {
+			flags = uint32(2+r.IntN(6))<<29 | pick[uint32](r, 1<<26, 1<<r.IntN(27), 0)
+			if code == 12 {
+				flags = uint32(r.IntN(8))<<29 | pick[uint32](r, 1<<r.IntN(27), 0)
+			}
+			params[1] = uint64(flags)<<32 | uint64(r.Uint32()>>4)
+		}
+	}
+	return minidumptest.New(cpu, system).Exception(1, code, flags, 0x10, params[:pick(r, 0, 1, 2, 3, 3, 3)]...).Bytes(), nil
 }
