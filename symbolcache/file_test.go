@@ -1,0 +1,307 @@
+package symbolcache_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"aftershock/breakpad"
+	"aftershock/minidump"
+	"aftershock/stackwalk"
+	"aftershock/symbolcache"
+)
+
+var _ stackwalk.Symbols = (*symbolcache.File)(nil)
+
+func compile(t testing.TB, text string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := symbolcache.Compile(&out, strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func openBytes(t testing.TB, b []byte) *symbolcache.File {
+	t.Helper()
+	f, err := symbolcache.OpenBytes(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func parse(t testing.TB, text string) *breakpad.File {
+	t.Helper()
+	f, err := breakpad.Parse(strings.NewReader(text), breakpad.ParseOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// symbolFiles finds the .sym files of the repository and, where it is, of the
+// corpus of reference dumps. The latter lies outside the repository: below
+// $AFTERSHOCK_SHARED, or in a folder "shared" beside it.
+func symbolFiles(t testing.TB) []string {
+	t.Helper()
+	roots := []string{filepath.Join("..", "testdata", "symbols")}
+	if corpus := corpus(); corpus != "" {
+		roots = append(roots, filepath.Join(corpus, "symbols"), filepath.Join(corpus, "crasher", "symbols"), filepath.Join(corpus, "synthetic", "symbols"))
+	} else {
+		const message = "no corpus of reference dumps: set AFTERSHOCK_SHARED to the folder that has corpus/ in it"
+		if os.Getenv("CI") != "" {
+			t.Fatal(message)
+		}
+		t.Log("only the repository's own symbols: " + message)
+	}
+	var files []string
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && filepath.Ext(path) == ".sym" {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+func corpus() string {
+	shared := os.Getenv("AFTERSHOCK_SHARED")
+	for dir, up := ".", 0; shared == "" && up < 6; up++ {
+		dir = filepath.Join(dir, "..")
+		if _, err := os.Stat(filepath.Join(dir, "shared", "corpus")); err == nil {
+			shared = filepath.Join(dir, "shared")
+		}
+	}
+	if shared == "" {
+		return ""
+	}
+	return filepath.Join(shared, "corpus")
+}
+
+// oracle compares what a compiled file answers with what its text does.
+type oracle struct {
+	text      *breakpad.File
+	compiled  *symbolcache.File
+	want, got []breakpad.Location
+}
+
+func (o *oracle) agrees(t testing.TB, rva uint64) bool {
+	t.Helper()
+	o.want, o.got = o.text.AppendLocations(o.want[:0], rva), o.compiled.AppendLocations(o.got[:0], rva)
+	if !sameLocations(o.want, o.got) {
+		t.Errorf("%#x: AppendLocations\ngot  %s\nwant %s", rva, describe(o.got), describe(o.want))
+		return false
+	}
+	if o.text.HasFunction(rva) != o.compiled.HasFunction(rva) {
+		t.Errorf("%#x: HasFunction is %v", rva, o.compiled.HasFunction(rva))
+		return false
+	}
+	want, wantOK := o.text.CFI(rva)
+	got, gotOK := o.compiled.CFI(rva)
+	if wantOK != gotOK || want.InitRVA != got.InitRVA || !bytes.Equal(want.Rules.Entries, got.Rules.Entries) || !bytes.Equal(want.Rules.Code, got.Rules.Code) {
+		t.Errorf("%#x: CFI\ngot  %v %#x %x\nwant %v %#x %x", rva, gotOK, got.InitRVA, got.Rules.Entries, wantOK, want.InitRVA, want.Rules.Entries)
+		return false
+	}
+	for _, kind := range []breakpad.WinKind{breakpad.WinFPO, breakpad.WinFrameData} {
+		want, wantOK := o.text.Win(rva, kind)
+		got, gotOK := o.compiled.Win(rva, kind)
+		if wantOK != gotOK || !bytes.Equal(want.Program, got.Program) {
+			t.Errorf("%#x: Win %d: got %v %+v, want %v %+v", rva, kind, gotOK, got, wantOK, want)
+			return false
+		}
+		want.Program, got.Program = nil, nil
+		if !reflect.DeepEqual(want, got) {
+			t.Errorf("%#x: Win %d: got %+v, want %+v", rva, kind, got, want)
+			return false
+		}
+	}
+	return true
+}
+
+func sameLocations(a, b []breakpad.Location) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := a[i], b[i]
+		if !bytes.Equal(x.Function, y.Function) || !bytes.Equal(x.File, y.File) || x.FunctionRVA != y.FunctionRVA || x.Line != y.Line ||
+			x.LineRVA != y.LineRVA || x.ParameterSize != y.ParameterSize || x.Inline != y.Inline {
+			return false
+		}
+	}
+	return true
+}
+
+func describe(locations []breakpad.Location) string {
+	var out []string
+	for _, l := range locations {
+		out = append(out, string(l.Function)+"@"+strconv.FormatUint(l.FunctionRVA, 16)+" "+string(l.File)+":"+strconv.Itoa(int(l.Line))+
+			"@"+strconv.FormatUint(l.LineRVA, 16)+" params "+strconv.Itoa(int(l.ParameterSize)))
+	}
+	return strings.Join(out, " < ")
+}
+
+// addresses are all hexadecimal numbers of a text, their sums with the number
+// before, and what is one off: all places where an answer may change.
+func addresses(text string) map[uint64]bool {
+	out := map[uint64]bool{0: true, 1<<32 - 1: true, 1 << 32: true, 1<<64 - 1: true}
+	for line := range strings.Lines(text) {
+		before := uint64(0)
+		for _, word := range strings.Fields(line) {
+			v, err := strconv.ParseUint(word, 16, 64)
+			if err != nil {
+				continue
+			}
+			for d := range uint64(3) {
+				out[v+d-1], out[v+before+d-1] = true, true
+			}
+			before = v
+		}
+	}
+	return out
+}
+
+func TestCompiledFilesAnswerAsTheirText(t *testing.T) {
+	const random = 100_000
+	for _, path := range symbolFiles(t) {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(b)
+			compiled := compile(t, text)
+			if !bytes.Equal(compiled, compile(t, text)) {
+				t.Error("compiled twice, the bytes differ")
+			}
+			o := oracle{text: parse(t, text), compiled: openBytes(t, compiled)}
+			if err := o.compiled.Verify(); err != nil {
+				t.Error(err)
+			}
+			last := uint64(0)
+			at := addresses(text)
+			for rva := range at {
+				if !o.agrees(t, rva) {
+					return
+				}
+				if rva < 1<<32 && o.text.HasFunction(rva) && len(o.want) > 0 && len(o.want[0].File) > 0 {
+					last = max(last, rva)
+				}
+			}
+			source := rand.New(rand.NewPCG(1, uint64(len(text))))
+			for range random {
+				if !o.agrees(t, source.Uint64N(last+0x10000)) {
+					return
+				}
+			}
+			t.Logf("%d addresses; %d bytes of text, %d compiled: %.2f", len(at)+random, len(text), len(compiled), float64(len(compiled))/float64(len(text)))
+		})
+	}
+}
+
+// TestWalksAreEqual walks the repository's crashes with both forms of symbols.
+func TestWalksAreEqual(t *testing.T) {
+	type both struct {
+		text     *breakpad.File
+		compiled *symbolcache.File
+	}
+	symbols := map[string]both{} // by debug id
+	for _, path := range symbolFiles(t) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		symbols[filepath.Base(filepath.Dir(path))] = both{parse(t, string(b)), openBytes(t, compile(t, string(b)))}
+	}
+	dumps, err := filepath.Glob(filepath.Join("..", "testdata", "crashes", "*.dmp"))
+	if err != nil || len(dumps) == 0 {
+		t.Fatal("no dumps: ", err)
+	}
+	if corpus := corpus(); corpus != "" {
+		more, err := filepath.Glob(filepath.Join(corpus, "dumps", "*.dmp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dumps = append(dumps, more...)
+	}
+	symbolicated := 0
+	for _, path := range dumps {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := minidump.Parse(b)
+		if err != nil || d.Walkable() != nil {
+			continue
+		}
+		walk := func(pick func(both) stackwalk.Symbols) *stackwalk.Result {
+			return stackwalk.Walk(d, func(module int) stackwalk.Symbols {
+				found, ok := symbols[d.Modules[module].DebugID]
+				if !ok {
+					return nil
+				}
+				return pick(found)
+			}, stackwalk.Options{})
+		}
+		want := walk(func(s both) stackwalk.Symbols { return s.text })
+		got := walk(func(s both) stackwalk.Symbols { return s.compiled })
+		for i := range want.Threads {
+			for j := range want.Threads[i].Frames {
+				if f := &want.Threads[i].Frames[j]; f.HasFunction {
+					symbolicated++
+				}
+			}
+		}
+		if !reflect.DeepEqual(emptied(want), emptied(got)) {
+			t.Errorf("%s: walks differ", filepath.Base(path))
+		}
+	}
+	if symbolicated < 100 {
+		t.Errorf("%d frames with a function: too few to tell", symbolicated)
+	}
+	t.Logf("%d dumps, %d frames with a function", len(dumps), symbolicated)
+}
+
+// emptied makes empty names nil: both mean unknown.
+func emptied(r *stackwalk.Result) *stackwalk.Result {
+	empty := func(b *[]byte) {
+		if len(*b) == 0 {
+			*b = nil
+		}
+	}
+	for i := range r.Threads {
+		for j := range r.Threads[i].Frames {
+			f := &r.Threads[i].Frames[j]
+			empty(&f.Function)
+			empty(&f.File)
+			for k := range f.Inlines {
+				empty(&f.Inlines[k].Function)
+				empty(&f.Inlines[k].File)
+			}
+		}
+	}
+	return r
+}
+
+func TestCompileRefusesWhatIsNoSymbolFile(t *testing.T) {
+	for _, text := range []string{"", "<html>", "FUNC 1 1 0 f\n"} {
+		var out bytes.Buffer
+		if err := symbolcache.Compile(&out, strings.NewReader(text)); !errors.Is(err, breakpad.ErrNoModule) || out.Len() != 0 {
+			t.Errorf("%q: %v, %d bytes", text, err, out.Len())
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package symbolcache
+
+import (
+	"encoding/binary"
+
+	"aftershock/breakpad"
+)
+
+// AppendLocations appends the inlined calls at rva, innermost first, and then
+// the function itself. It appends nothing when no symbol covers rva. It does
+// not allocate when dst has room; names alias the file.
+func (f *File) AppendLocations(dst []breakpad.Location, rva uint64) []breakpad.Location {
+	if rva > maxRVA {
+		return dst
+	}
+	i := f.runAt(uint32(rva))
+	if i < 0 {
+		return dst
+	}
+	r := f.run(i)
+	s, ok := f.segmentAt(i, uint32(rva))
+	if !ok {
+		return dst
+	}
+	start := len(dst)
+	// The place of a call is where the function around it is.
+	for s.node != 0 {
+		n, ok := f.node(s.node, r.base)
+		if !ok || len(dst)-start == maxInlines {
+			return dst[:start]
+		}
+		l := breakpad.Location{Function: f.text(n.name), FunctionRVA: uint64(n.rva), Inline: true}
+		f.setPlace(&l, s.place)
+		dst = append(dst, l)
+		s.place, s.node = n.call, n.parent
+	}
+	l := breakpad.Location{Function: f.text(r.name), FunctionRVA: uint64(r.base), ParameterSize: r.parameterSize}
+	f.setPlace(&l, s.place)
+	return append(dst, l)
+}
+
+// maxInlines bounds the inlined calls at one address: breakpad takes no
+// deeper nest.
+const maxInlines = 512
+
+// HasFunction tells whether rva lies in a function with a name. Scans ask it
+// for every word that might be a return address.
+func (f *File) HasFunction(rva uint64) bool {
+	if rva > maxRVA {
+		return false
+	}
+	i := f.runAt(uint32(rva))
+	if i < 0 || f.run(i).name == 0 {
+		return false
+	}
+	_, ok := f.segmentAt(i, uint32(rva))
+	return ok
+}
+
+// runAt is the index of the last run that starts at or before address, -1
+// without one.
+func (f *File) runAt(address uint32) int {
+	return lastAtOrBefore(f.sections[sectionRunAddresses], address)
+}
+
+func (f *File) run(i int) run {
+	b := f.sections[sectionRuns][i*runSize:][:runSize]
+	return run{
+		base:          binary.LittleEndian.Uint32(b),
+		name:          binary.LittleEndian.Uint32(b[4:]),
+		parameterSize: binary.LittleEndian.Uint32(b[8:]),
+	}
+}
+
+// segmentAt decodes the segments of run i up to the one that covers address. It
+// is false in a hole.
+func (f *File) segmentAt(i int, address uint32) (segment, bool) {
+	at := binary.LittleEndian.Uint32(f.sections[sectionRunAddresses][4*i:])
+	r := reader{b: part(f.sections[sectionSegments], f.sections[sectionRuns], runSize, i, runSize-4)}
+	var (
+		s                segment
+		file, line, node uint32
+	)
+	for range runSegments + 1 { // a hole may follow the last
+		if len(r.b) == 0 {
+			break
+		}
+		first := r.uvarint()
+		at += uint32(first >> segmentCodeBits)
+		if at > address {
+			break
+		}
+		code := first & (1<<segmentCodeBits - 1)
+		switch {
+		case code == segmentHole:
+			return segment{}, false
+		case code == segmentNoLine:
+			s.place = place{}
+		case code == segmentAnyLine:
+			s.place = place{known: true, rva: at - r.uint32()}
+		case code != segmentSameLine:
+			s.place = place{known: true, rva: at}
+		}
+		if hasFile(code) {
+			file = r.uint32()
+		}
+		if hasLine(code) {
+			line += r.difference()
+			s.place.file, s.place.line = file, line
+		}
+		if hasNode(code) {
+			if s.node = r.uint32(); s.node != 0 {
+				s.node--
+				node += s.node>>1 ^ -(s.node & 1)
+				s.node = node
+			}
+		}
+	}
+	return s, !r.bad
+}
+
+// node decodes the node at an offset. Its parent stands before it, so that
+// chains end.
+func (f *File) node(at, base uint32) (node, bool) {
+	b := f.sections[sectionNodes]
+	if uint64(at) >= uint64(len(b)) {
+		return node{}, false
+	}
+	r := reader{b: b[at:]}
+	first := r.uvarint()
+	back, code := first>>callCodeBits, first&(1<<callCodeBits-1)
+	if back > uint64(at) {
+		return node{}, false
+	}
+	n := node{}
+	if back > 0 {
+		n.parent = at - uint32(back)
+	}
+	n.name = r.uint32()
+	n.rva = base + r.difference()
+	if code == callUnknown {
+		return n, !r.bad
+	}
+	n.call = place{known: true, rva: n.rva}
+	if code == callAnywhere {
+		n.call.rva = base + r.difference()
+	}
+	n.call.file, n.call.line = r.uint32(), r.uint32()
+	return n, !r.bad
+}
+
+func (f *File) setPlace(l *breakpad.Location, p place) {
+	if !p.known {
+		return
+	}
+	l.Line, l.LineRVA = p.line, uint64(p.rva)
+	if files := f.sections[sectionFiles]; uint64(p.file) < uint64(len(files)/4) {
+		l.File = f.text(binary.LittleEndian.Uint32(files[4*p.file:]))
+	}
+}
+
+func (f *File) text(at uint32) []byte { return textAt(f.sections[sectionStrings], at) }
+
+// lastAtOrBefore is the index of the last of the sorted numbers that is not
+// greater than v, -1 without one.
+func lastAtOrBefore(numbers []byte, v uint32) int {
+	lo, hi := 0, len(numbers)/4
+	for lo < hi { // the number of those not greater
+		mid := int(uint(lo+hi) >> 1)
+		if binary.LittleEndian.Uint32(numbers[4*mid:]) <= v {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo - 1
+}
+
+// part is what entry i of a table owns of bytes: from the offset that the
+// table has there to the one of the next entry, or the end of bytes. It is nil
+// where they do not fit. field is where the offset stands in an entry.
+func part(bytes, table []byte, entrySize, i, field int) []byte {
+	start, end := uint64(binary.LittleEndian.Uint32(table[i*entrySize+field:])), uint64(len(bytes))
+	if next := (i+1)*entrySize + field; next < len(table) {
+		end = uint64(binary.LittleEndian.Uint32(table[next:]))
+	}
+	if start > end || end > uint64(len(bytes)) {
+		return nil
+	}
+	return bytes[start:end:end]
+}

@@ -1,0 +1,75 @@
+package symbolcache
+
+import (
+	"encoding/binary"
+
+	"aftershock/breakpad"
+)
+
+// CFI is the STACK CFI row in force at rva. It does not allocate; the row
+// aliases the file.
+func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
+	if rva > maxRVA {
+		return breakpad.CFIRow{}, false
+	}
+	i := lastAtOrBefore(f.sections[sectionCFIAddresses], uint32(rva))
+	if i < 0 {
+		return breakpad.CFIRow{}, false
+	}
+	at := uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIAddresses][4*i:]))
+	r := reader{b: part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 4)}
+	set := uint64(0)
+	for range cfiRunRows + 1 { // a hole may follow the last
+		if len(r.b) == 0 {
+			break
+		}
+		if at += r.uvarint(); at > rva {
+			break
+		}
+		set = r.uvarint()
+	}
+	sets := f.sections[sectionRuleSets]
+	if r.bad || set == 0 || set >= uint64(len(sets)/4) {
+		return breakpad.CFIRow{}, false
+	}
+	return breakpad.CFIRow{
+		InitRVA: uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIRuns][i*cfiRunSize:])),
+		Rules: breakpad.Rules{
+			Entries: part(f.sections[sectionRules], sets, 4, int(set-1), 0),
+			Code:    f.sections[sectionRuleCode],
+		},
+	}, true
+}
+
+// Win is the STACK WIN record of the kind that covers rva. It does not
+// allocate; the program aliases the file.
+func (f *File) Win(rva uint64, kind breakpad.WinKind) (breakpad.WinRecord, bool) {
+	le := binary.LittleEndian
+	records := f.sections[winSection(kind)]
+	lo, hi := 0, len(records)/winSize
+	for lo < hi { // the number of records at or before rva
+		mid := int(uint(lo+hi) >> 1)
+		if uint64(le.Uint32(records[mid*winSize:])) <= rva {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 {
+		return breakpad.WinRecord{}, false
+	}
+	b := records[(lo-1)*winSize:][:winSize]
+	w := breakpad.WinRecord{
+		Kind: kind, RVA: uint64(le.Uint32(b)), Size: uint64(le.Uint32(b[4:])),
+		ParameterSize: le.Uint32(b[8:]), SavedRegisterSize: le.Uint32(b[12:]), LocalSize: le.Uint32(b[16:]),
+	}
+	if rva-w.RVA >= w.Size {
+		return breakpad.WinRecord{}, false
+	}
+	if last := le.Uint32(b[20:]); kind == breakpad.WinFPO {
+		w.AllocatesBasePointer = last != 0
+	} else {
+		w.Program = breakpad.WinProgram(textAt(f.sections[sectionWinPrograms], last))
+	}
+	return w, true
+}
