@@ -50,11 +50,23 @@ type Dump struct {
 	Crashpad  *CrashpadInfo
 	Handles   []Handle
 
+	ThreadInfo []ThreadInfo
+	// Assertion is nil without the stream.
+	Assertion *Assertion
+	// MacCrashRecords is nil without the stream; MacBootArgs is "" then.
+	MacCrashRecords []MacCrashRecord
+	MacBootArgs     string
+	// StabilityReport is a protocol buffer of Chromium's stability reports, not
+	// decoded; nil without the stream.
+	StabilityReport []byte
+
 	LinuxMaps       []LinuxMap
 	LinuxRelease    *LinuxRelease
 	LinuxProcStatus []KeyValue // /proc/PID/status
 	LinuxCPUInfo    []KeyValue // /proc/cpuinfo
 	LinuxLimits     []LinuxLimit
+	// LinuxEnvironment is /proc/PID/environ. It holds secrets.
+	LinuxEnvironment []KeyValue
 	// SoftErrors is the JSON that Mozilla's writer leaves, not validated.
 	// It is nil without the stream.
 	SoftErrors []byte

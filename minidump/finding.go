@@ -35,6 +35,11 @@ const (
 	FindingCrashpadInfo         FindingCode = "crashpad_info_unreadable"
 	FindingCrashpadAnnotation   FindingCode = "crashpad_annotation_unreadable" // module link
 	FindingHandles              FindingCode = "handles_unreadable"
+	FindingThreadInfo           FindingCode = "thread_info_unreadable"
+	FindingAssertion            FindingCode = "assertion_unreadable"
+	FindingMacCrashInfo         FindingCode = "mac_crash_info_unreadable"
+	FindingMacCrashRecord       FindingCode = "mac_crash_record_unreadable" // record
+	FindingMacBootArgs          FindingCode = "mac_boot_args_unreadable"
 	FindingLinuxMaps            FindingCode = "linux_maps_unreadable" // line
 	FindingLimitStreams         FindingCode = "limit_streams"
 	FindingLimitThreads         FindingCode = "limit_threads"

@@ -54,6 +54,10 @@ func TestListsAreCutAtTheirLimit(t *testing.T) {
 			StreamThreadList, maxThreads, func(n int) []byte { return counted(n, threadSize) },
 			func(d *Dump) int { return len(d.Threads) }, FindingLimitThreads,
 		},
+		"thread infos": {
+			StreamThreadInfoList, maxThreads, func(n int) []byte { return sized(12, 64, n) },
+			func(d *Dump) int { return len(d.ThreadInfo) }, FindingLimitThreads,
+		},
 		"modules": {
 			StreamModuleList, maxModules, func(n int) []byte { return counted(n, moduleSize) },
 			func(d *Dump) int { return len(d.moduleOfRecord) }, FindingLimitModules,
@@ -209,6 +213,15 @@ func TestExceptionParametersAreBounded(t *testing.T) {
 		binary.LittleEndian.PutUint32(body[32:], n)
 		if got := len(limited(t, StreamException, body).Exception.Parameters); got != want {
 			t.Errorf("%d parameters: kept %d", n, got)
+		}
+	}
+}
+
+func TestEnvironmentIsBounded(t *testing.T) {
+	for _, n := range []int{maxKeyValueLines, maxKeyValueLines + 1} {
+		d := limited(t, StreamLinuxEnviron, []byte(strings.Repeat("a=b\x00", n)))
+		if len(d.LinuxEnvironment) != maxKeyValueLines {
+			t.Errorf("%d of %d", len(d.LinuxEnvironment), n)
 		}
 	}
 }

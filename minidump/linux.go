@@ -45,6 +45,9 @@ func (d *Dump) readLinuxStreams() {
 		d.hasLinuxMaps = true
 		d.readLinuxMaps(text)
 	}
+	if text, ok := d.linuxText(StreamLinuxEnviron); ok {
+		d.LinuxEnvironment = environment(text)
+	}
 	if data, ok := d.stream(StreamMozSoftErrors); ok {
 		d.SoftErrors = data
 	}

@@ -421,6 +421,11 @@ func FuzzParse(f *testing.F) {
 		Memory(0x1000, make([]byte, 64)).ThreadName(1, "x").Exception(1, 11, 1, 0x10).Process(1, 2).
 		LinuxMaps("1-2 r-xp 0 0:0 0 /x\n").UnloadedModule(minidumptest.Module{Base: 5, Size: 5, CodeFile: "u"}).
 		Crashpad([]minidumptest.Annotation{{Name: "a", Value: "b"}}, 0, nil, []string{"l"}, []minidumptest.Annotation{{Name: "o", Value: "v"}}).Bytes())
+	f.Add(mac().MacBootArgs("-v").MacCrashInfo(minidumptest.MacCrashRecord{Version: 5, Numbers: []uint64{1, 2, 3}, Texts: []string{"a", "b", "c", "d", "e"}}).
+		Exception(1, 12, 0x40000001, 0, 12, 0x4000000100000003, 7).Bytes())
+	f.Add(minidumptest.New(minidump.CPUARM64, minidump.IOS).OldARM64().Thread(1, minidumptest.Regs{"pc": 1}, minidumptest.StackAt(0x1000)).
+		Stream(minidump.StreamAssertionInfo, make([]byte, 776)).Stream(minidump.StreamLinuxEnviron, []byte("a=b")).
+		Stream(minidump.StreamThreadInfoList, []byte{12, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0}).Bytes())
 	f.Add(windows().BigEndian().Memory64().Memory(0x10, []byte{1}).Exception(1, 0xc0000005, 0, 0, 1, 2).Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := minidump.Parse(data)

@@ -17,17 +17,24 @@ const (
 	StreamUnloadedModuleList StreamType = 14
 	StreamMiscInfo           StreamType = 15
 	StreamMemoryInfoList     StreamType = 16
+	StreamThreadInfoList     StreamType = 17
 	StreamThreadNames        StreamType = 24
 
 	StreamCrashpadInfo StreamType = 0x43500001
 
 	StreamBreakpadInfo    StreamType = 0x47670001
+	StreamAssertionInfo   StreamType = 0x47670002
 	StreamLinuxCPUInfo    StreamType = 0x47670003
 	StreamLinuxProcStatus StreamType = 0x47670004
 	StreamLinuxLSBRelease StreamType = 0x47670005
+	StreamLinuxEnviron    StreamType = 0x47670007
 	StreamLinuxMaps       StreamType = 0x47670009
-	StreamMozLinuxLimits  StreamType = 0x4d7a0003
-	StreamMozSoftErrors   StreamType = 0x4d7a0004
+	StreamStabilityReport StreamType = 0x4b6b0002
+
+	StreamMozMacosCrashInfo StreamType = 0x4d7a0001
+	StreamMozMacosBootArgs  StreamType = 0x4d7a0002
+	StreamMozLinuxLimits    StreamType = 0x4d7a0003
+	StreamMozSoftErrors     StreamType = 0x4d7a0004
 )
 
 // Stream is one entry of the directory.
@@ -116,6 +123,11 @@ func (d *Dump) readStreams() {
 	d.read(StreamBreakpadInfo, FindingBreakpadInfo, d.readBreakpadInfo)
 	d.read(StreamCrashpadInfo, FindingCrashpadInfo, d.readCrashpadInfo)
 	d.read(StreamHandleData, FindingHandles, d.readHandles)
+	d.read(StreamThreadInfoList, FindingThreadInfo, d.readThreadInfo)
+	d.read(StreamAssertionInfo, FindingAssertion, d.readAssertion)
+	d.read(StreamMozMacosCrashInfo, FindingMacCrashInfo, d.readMacCrashInfo)
+	d.read(StreamMozMacosBootArgs, FindingMacBootArgs, d.readMacBootArgs)
+	d.StabilityReport, _ = d.stream(StreamStabilityReport)
 	d.readLinuxStreams()
 	d.finishSystemInfo()
 }

@@ -20,11 +20,16 @@ func (d *Dump) utf16At(rva uint64) (string, bool) {
 	if c.Err() != nil || !d.payString(n) {
 		return "", false
 	}
+	return d.utf16Text(b), true
+}
+
+// utf16Text decodes UTF-16 of the dump's byte order.
+func (d *Dump) utf16Text(b []byte) string {
 	units := make([]uint16, len(b)/2)
 	for i := range units {
 		units[i] = d.order.Uint16(b[2*i:])
 	}
-	return string(utf16.Decode(units)), true
+	return string(utf16.Decode(units))
 }
 
 // utf8At reads Crashpad's MinidumpUTF8String: its length in bytes and UTF-8

@@ -223,6 +223,53 @@ func (b *Builder) MemoryInfo(ranges ...minidump.MemoryInfo) *Builder {
 	return b.Stream(minidump.StreamMemoryInfoList, w.out)
 }
 
+// MacCrashRecord is a record of macOS' crash info: its numbers after the version
+// and its texts, in the order of the record.
+type MacCrashRecord struct {
+	Version uint64
+	Numbers []uint64
+	Texts   []string
+}
+
+// MacCrashInfo adds the crash info of macOS' system libraries.
+func (b *Builder) MacCrashInfo(records ...MacCrashRecord) *Builder {
+	const streamType, most = uint32(minidump.StreamMozMacosCrashInfo), 20
+	b.streams = append(b.streams, stream{minidump.StreamMozMacosCrashInfo, func(b *Builder) []byte {
+		w := b.writer()
+		start := 0
+		if len(records) > 0 {
+			start = 16 + 8*len(records[0].Numbers)
+		}
+		w.u32(streamType, uint32(len(records)), uint32(start))
+		for i := range most {
+			if i >= len(records) {
+				w.u32(0, 0)
+				continue
+			}
+			r := b.writer()
+			r.u64(uint64(streamType), records[i].Version)
+			r.u64(records[i].Numbers...)
+			for _, text := range records[i].Texts {
+				r.out = append(append(r.out, text...), 0)
+			}
+			w.blob(b, r.out)
+		}
+		return w.out
+	}})
+	return b
+}
+
+// MacBootArgs adds the arguments that macOS' kernel was started with.
+func (b *Builder) MacBootArgs(text string) *Builder {
+	b.streams = append(b.streams, stream{minidump.StreamMozMacosBootArgs, func(b *Builder) []byte {
+		w := b.writer()
+		w.u32(uint32(minidump.StreamMozMacosBootArgs))
+		w.u64(uint64(b.utf16(text)))
+		return w.out
+	}})
+	return b
+}
+
 // LinuxMaps adds the text of /proc/PID/maps.
 func (b *Builder) LinuxMaps(text string) *Builder {
 	return b.Stream(minidump.StreamLinuxMaps, []byte(text))

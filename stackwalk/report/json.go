@@ -35,6 +35,8 @@ type (
 		Handles             []jsonHandle         `json:"handles"`
 		LinuxMemoryMapCount *int                 `json:"linux_memory_map_count"`
 		LSBRelease          *jsonRelease         `json:"lsb_release"`
+		MacBootArgs         *string              `json:"mac_boot_args"`
+		MacCrashInfo        *jsonMacCrashInfo    `json:"mac_crash_info"`
 		MainModule          int                  `json:"main_module"`
 		Modules             []jsonModule         `json:"modules"`
 		ModulesHaveCerts    bool                 `json:"modules_contains_cert_info"`
@@ -105,6 +107,20 @@ type (
 		Name string `json:"name"`
 		Soft string `json:"soft"`
 		Unit string `json:"unit"`
+	}
+	jsonMacCrashInfo struct {
+		NumRecords int                  `json:"num_records"`
+		Records    []jsonMacCrashRecord `json:"records"`
+	}
+	jsonMacCrashRecord struct {
+		AbortCause      *string `json:"abort_cause"`
+		Backtrace       *string `json:"backtrace"`
+		DialogMode      *string `json:"dialog_mode"`
+		Message         *string `json:"message"`
+		Message2        *string `json:"message2"`
+		Module          *string `json:"module"`
+		SignatureString *string `json:"signature_string"`
+		Thread          *string `json:"thread"`
 	}
 	jsonModule struct {
 		BaseAddr       string  `json:"base_addr"`
@@ -229,9 +245,33 @@ func (j *jsonWriter) process(doc *jsonDocument) {
 			doc.ProcLimits.Limits = append(doc.ProcLimits.Limits, jsonLimit{l.Hard, l.Name, l.Soft, l.Unit})
 		}
 	}
+	doc.MacBootArgs = optional(d.MacBootArgs)
+	if d.MacCrashRecords != nil {
+		doc.MacCrashInfo = j.macCrashInfo()
+	}
 	if json.Valid(d.SoftErrors) {
 		doc.SoftErrors = d.SoftErrors
 	}
+}
+
+func (j *jsonWriter) macCrashInfo() *jsonMacCrashInfo {
+	records := j.Dump.MacCrashRecords
+	out := &jsonMacCrashInfo{NumRecords: len(records), Records: []jsonMacCrashRecord{}}
+	number := func(v uint64) *string {
+		if v == 0 {
+			return nil
+		}
+		text := j.hex(v)
+		return &text
+	}
+	for i := range records {
+		r := &records[i]
+		out.Records = append(out.Records, jsonMacCrashRecord{
+			number(r.AbortCause), optional(r.Backtrace), number(r.DialogMode), optional(r.Message), optional(r.Message2),
+			optional(r.Module), optional(r.Signature), number(r.Thread),
+		})
+	}
+	return out
 }
 
 func (j *jsonWriter) crashInfo() jsonCrashInfo {
