@@ -63,7 +63,10 @@ const (
 	contextARM      = 0x40000000
 	contextARM64Old = 0x80000000
 
-	contextCPUMask = 0xffffff00
+	// contextCPUMask has the bits of every CPU, also of those that are not
+	// decoded. Windows sets others for its own use, such as
+	// CONTEXT_EXCEPTION_ACTIVE.
+	contextCPUMask = 0xf15f0000
 )
 
 // contextSupported tells whether readContext knows the CPU.

@@ -125,6 +125,10 @@ func TestContextsOfAnotherCPUOrSizeAreUnreadable(t *testing.T) {
 		if name == "amd64" {
 			at += 48
 		}
+		data[at+3] |= 0x08 // CONTEXT_EXCEPTION_ACTIVE of winnt.h
+		if d, _ = minidump.Parse(data); d.Threads[0].Context == nil {
+			t.Errorf("%s: flags that do not name a CPU are refused", name)
+		}
 		data[at+2] ^= 0x02 // a CPU bit that none of them has
 		if d, _ = minidump.Parse(data); !has(d, minidump.FindingThreadContext) || d.Threads[0].Context != nil {
 			t.Errorf("%s: flags of another CPU are read", name)
