@@ -17,12 +17,12 @@ const (
 	stack = 0x7fff0000
 	av    = 0xc0000005
 
-	load  = "\x48\x8b\x00"     // mov rax, [rax]
-	store = "\x48\x89\x03"     // mov [rbx], rax
-	index = "\x48\x8b\x04\xcb" // mov rax, [rbx+rcx*8]
-	call  = "\xff\xd0"         // call rax
-	avx   = "\xc5\xfe\x6f\x0e"
-	wild  = 0x6172747320746f6e // not canonical
+	load  = "\x48\x8b\x00"             // mov rax, [rax]
+	store = "\x48\x89\x03"             // mov [rbx], rax
+	index = "\x48\x8b\x04\xcb"         // mov rax, [rbx+rcx*8]
+	call  = "\xff\xd0"                 // call rax
+	avx   = "\x62\xf1\xfe\x48\x6f\x06" // AVX-512, not decoded
+	wild  = 0x6172747320746f6e         // not canonical
 )
 
 type regs = minidumptest.Regs
@@ -85,6 +85,7 @@ func TestAccesses(t *testing.T) {
 		"relative to rip": {"\x48\x8b\x05\x10\x00\x00\x00", []analysis.Access{{Address: app + 0x10, Size: 8, Type: analysis.Read}}},
 		// Parity: of 32-bit addresses nothing is told.
 		"32-bit address": {"\x67\x8b\x00", nil},
+		"AVX":            {"\xc5\xfe\x6f\x0e", []analysis.Access{{Address: 0x3000, Size: 32}}},
 		"not decoded":    {avx, nil},
 	} {
 		a := linux(t, c.code, r, 11, 1, 0x123456, "")

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"slices"
+	"strings"
 
 	"golang.org/x/arch/x86/x86asm"
 
@@ -18,15 +19,34 @@ type instruction struct {
 const maxInstruction = 15
 
 // decode answers false for bytes that are no instruction or one that the
-// decoder does not know, such as AVX's.
+// decoder does not know, such as those of AVX-512.
 func decode(code []byte) (in instruction, ok bool) {
 	code = code[:min(len(code), maxInstruction)]
 	inst, err := x86asm.Decode(code, 64)
-	if err != nil || inst.Op == 0 || vectorPrefixed(code) {
+	if err != nil || inst.Op == 0 || evexPrefixed(code) {
 		return instruction{}, false
 	}
 	in = instruction{inst, code[:inst.Len]}
+	if vexPrefixed(code) && !in.vexOK() {
+		return instruction{}, false
+	}
 	return in, !in.locked() || in.lockable()
+}
+
+// vexOK tells whether the decoder is right about an instruction of AVX. It loses
+// rip as the base of an operand, takes some fused operations for others, and
+// knows no gathering loads.
+func (in *instruction) vexOK() bool {
+	name := in.Op.String()
+	if !strings.HasPrefix(name, "V") || strings.HasPrefix(name, "VFM") || strings.HasPrefix(name, "VFN") || strings.Contains(name, "GATHER") {
+		return false
+	}
+	for _, a := range in.Args {
+		if m, ok := a.(x86asm.Mem); ok && m.Base == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (in *instruction) locked() bool {
@@ -60,15 +80,23 @@ func isLegacyPrefix(b byte) bool {
 	return false
 }
 
-// vectorPrefixed tells whether an instruction starts with a VEX or EVEX prefix.
-// The decoder knows few of them and takes others for 32-bit instructions.
-func vectorPrefixed(code []byte) bool {
+// vexPrefixed and evexPrefixed tell whether an instruction has a prefix of AVX or
+// AVX-512.
+func vexPrefixed(code []byte) bool {
+	b := firstByte(code)
+	return b == 0xc4 || b == 0xc5
+}
+
+func evexPrefixed(code []byte) bool { return firstByte(code) == 0x62 }
+
+// firstByte is the first that is no legacy prefix.
+func firstByte(code []byte) byte {
 	for _, b := range code {
 		if !isLegacyPrefix(b) {
-			return b == 0xc4 || b == 0xc5 || b == 0x62
+			return b
 		}
 	}
-	return false
+	return 0
 }
 
 const (

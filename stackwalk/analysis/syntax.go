@@ -199,6 +199,9 @@ func (in *instruction) operand(i int, a x86asm.Arg) string {
 // themselves.
 func (in *instruction) immediate(i int, v int64) int64 {
 	bytes := 1
+	if vexPrefixed(in.code) {
+		return int64(uint8(v)) // parity: unlike those of SSE
+	}
 	switch in.Op {
 	case x86asm.ENTER, x86asm.INT, x86asm.IN, x86asm.OUT, x86asm.RET, x86asm.LRET:
 		return v
@@ -293,6 +296,8 @@ func registerName(r x86asm.Reg) string {
 		return "st(" + strconv.Itoa(int(r-x86asm.F0)) + ")"
 	case r >= x86asm.X0 && r <= x86asm.X15:
 		return "xmm" + strconv.Itoa(int(r-x86asm.X0))
+	case r >= x86asm.Y0 && r <= x86asm.Y15:
+		return "ymm" + strconv.Itoa(int(r-x86asm.Y0))
 	case r >= x86asm.M0 && r <= x86asm.M7:
 		return "mm" + strconv.Itoa(int(r-x86asm.M0))
 	case r >= x86asm.SPB && r <= x86asm.DIB:

@@ -45,6 +45,9 @@ func TestText(t *testing.T) {
 		"\xdd\x54\x24\xe8":                             "fst qword [rsp - 0x18], st(0)",
 		"\xd9\x21":                                     "fldenv ptr [rcx]",
 		"\x0f\x18\x0e":                                 "prefetcht0 zmmword [rsi]",
+		"\xc5\xfe\x6f\x0e":                             "vmovdqu ymm1, ymmword [rsi]",
+		"\xc5\xfd\x7f\x4f\x20":                         "vmovdqa ymmword [rdi + 0x20], ymm1",
+		"\xc4\xe3\x6d\x02\xca\xf0":                     "vpblendd ymm1, ymm2, ymm2, 0xf0",
 		"\x0f\x2c\xc8":                                 "cvttps2pi mm1, xmm0",
 	} {
 		in, ok := decode([]byte(code + strings.Repeat("\x90", 4)))
@@ -59,8 +62,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"nothing":                 "",
 		"half an instruction":     "\x48\x8b",
 		"no instruction":          "\x06",
-		"AVX":                     "\xc5\xfe\x6f\x0e",
-		"AVX with a prefix":       "\x67\xc5\xfe\x6f\x0e",
+		"AVX relative to rip":     "\xc5\xfe\x6f\x05\x10\x00\x00\x00",
+		"fused AVX":               "\xc4\xe2\xf1\x99\xc2",
 		"AVX-512":                 "\x62\xf1\xfe\x48\x6f\x06",
 		"a lock on what has none": "\xf0\xc3",
 		"a lock on a register":    "\xf0\xff\xc7",
