@@ -74,6 +74,7 @@ type compiler struct {
 }
 
 // run is an entry of the runs section: up to runSegments segments of one symbol.
+// The last address that it covers is not known before the next one starts.
 type run struct {
 	base          uint32 // where the function starts; the run may start later
 	name          uint32 // text
@@ -117,7 +118,7 @@ func (c *compiler) locations(addresses []uint32) {
 	for _, address := range addresses {
 		c.answer = c.file.AppendLocations(c.answer[:0], uint64(address))
 		if len(c.answer) == 0 {
-			c.hole(address)
+			c.end(address)
 			continue
 		}
 		real := &c.answer[len(c.answer)-1]
@@ -135,9 +136,11 @@ func (c *compiler) locations(addresses []uint32) {
 
 // start begins a run.
 func (c *compiler) start(address uint32, r run) {
+	c.end(address)
 	le := binary.LittleEndian
 	c.sections[sectionRunAddresses] = le.AppendUint32(c.sections[sectionRunAddresses], address)
 	b := c.sections[sectionRuns]
+	b = le.AppendUint32(b, maxRVA)
 	b = le.AppendUint32(b, r.base)
 	b = le.AppendUint32(b, r.name)
 	b = le.AppendUint32(b, r.parameterSize)
@@ -146,13 +149,11 @@ func (c *compiler) start(address uint32, r run) {
 	c.lastFile, c.lastLine, c.lastNode = 0, 0, 0
 }
 
-// hole ends the run before address, if there is one. It does not count as one
-// of the run's segments.
-func (c *compiler) hole(address uint32) {
-	if !c.open {
-		return
+// end ends the run before address, if there is one.
+func (c *compiler) end(address uint32) {
+	if b := c.sections[sectionRuns]; c.open {
+		binary.LittleEndian.PutUint32(b[len(b)-runSize:], address-1)
 	}
-	c.append(sectionSegments, uint64(address-c.at)<<segmentCodeBits|segmentHole)
 	c.open = false
 }
 
@@ -207,10 +208,6 @@ func (c *compiler) appendNode(node uint32) {
 
 func (c *compiler) append(s section, v uint64) {
 	c.sections[s] = binary.AppendUvarint(c.sections[s], v)
-}
-
-func zigzag(difference uint32) uint64 {
-	return uint64(difference<<1 ^ uint32(int32(difference)>>31))
 }
 
 // place is where l is. A place without file, line and start is unknown: an

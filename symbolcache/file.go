@@ -74,11 +74,12 @@ func OpenBytes(b []byte) (*File, error) {
 	}
 	meta := reader{b: f.sections[sectionMeta]}
 	for _, field := range [...]*string{&f.OS, &f.DebugID, &f.Name, &f.CodeID, &f.URL} {
-		text := textAt(meta.b, 0)
-		if meta.uvarint(); meta.bad || len(text) > len(meta.b) {
+		size := meta.uvarint()
+		if meta.bad || size > uint64(len(meta.b)-meta.at) {
 			return nil, fmt.Errorf("%w: section %q", ErrCorrupt, sections[sectionMeta].name)
 		}
-		*field, meta.b = string(text), meta.b[len(text):]
+		end := meta.at + int(size)
+		*field, meta.at = string(meta.b[meta.at:end]), end
 	}
 	return f, nil
 }

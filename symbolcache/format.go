@@ -89,10 +89,10 @@ var sections = [sectionCount]struct {
 // Sizes of elements, and how many segments or rows a run has at most: the
 // bound of what a lookup decodes.
 const (
-	runSize     = 16
+	runSize     = 20
 	cfiRunSize  = 8
 	winSize     = 24
-	runSegments = 32
+	runSegments = 16
 	cfiRunRows  = 32
 )
 
@@ -105,8 +105,7 @@ const (
 	segmentNodeBit  = 2
 	segmentSameLine = 4 // another node in the same line record
 	segmentNoLine   = 5
-	segmentAnyLine  = 6 // a line record that started earlier
-	segmentHole     = 7 // no symbol
+	segmentAnyLine  = 6 // a line record that started earlier; 7 is not used
 	segmentCodeBits = 3
 )
 

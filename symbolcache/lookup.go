@@ -10,11 +10,8 @@ import (
 // the function itself. It appends nothing when no symbol covers rva. It does
 // not allocate when dst has room; names alias the file.
 func (f *File) AppendLocations(dst []breakpad.Location, rva uint64) []breakpad.Location {
-	if rva > maxRVA {
-		return dst
-	}
-	i := f.runAt(uint32(rva))
-	if i < 0 {
+	i, ok := f.runAt(rva)
+	if !ok {
 		return dst
 	}
 	r := f.run(i)
@@ -46,34 +43,33 @@ const maxInlines = 512
 // HasFunction tells whether rva lies in a function with a name. Scans ask it
 // for every word that might be a return address.
 func (f *File) HasFunction(rva uint64) bool {
-	if rva > maxRVA {
-		return false
-	}
-	i := f.runAt(uint32(rva))
-	if i < 0 || f.run(i).name == 0 {
-		return false
-	}
-	_, ok := f.segmentAt(i, uint32(rva))
-	return ok
+	i, ok := f.runAt(rva)
+	return ok && f.run(i).name != 0
 }
 
-// runAt is the index of the last run that starts at or before address, -1
-// without one.
-func (f *File) runAt(address uint32) int {
-	return lastAtOrBefore(f.sections[sectionRunAddresses], address)
+// runAt is the index of the run that covers rva.
+func (f *File) runAt(rva uint64) (int, bool) {
+	if rva > maxRVA {
+		return 0, false
+	}
+	i := lastAtOrBefore(f.sections[sectionRunAddresses], uint32(rva))
+	if i < 0 || uint32(rva) > binary.LittleEndian.Uint32(f.sections[sectionRuns][i*runSize:]) {
+		return 0, false
+	}
+	return i, true
 }
 
 func (f *File) run(i int) run {
 	b := f.sections[sectionRuns][i*runSize:][:runSize]
 	return run{
-		base:          binary.LittleEndian.Uint32(b),
-		name:          binary.LittleEndian.Uint32(b[4:]),
-		parameterSize: binary.LittleEndian.Uint32(b[8:]),
+		base:          binary.LittleEndian.Uint32(b[4:]),
+		name:          binary.LittleEndian.Uint32(b[8:]),
+		parameterSize: binary.LittleEndian.Uint32(b[12:]),
 	}
 }
 
-// segmentAt decodes the segments of run i up to the one that covers address. It
-// is false in a hole.
+// segmentAt decodes the segments of run i up to the one that covers address.
+// It is false for a damaged one.
 func (f *File) segmentAt(i int, address uint32) (segment, bool) {
 	at := binary.LittleEndian.Uint32(f.sections[sectionRunAddresses][4*i:])
 	r := reader{b: part(f.sections[sectionSegments], f.sections[sectionRuns], runSize, i, runSize-4)}
@@ -81,24 +77,19 @@ func (f *File) segmentAt(i int, address uint32) (segment, bool) {
 		s                segment
 		file, line, node uint32
 	)
-	for range runSegments + 1 { // a hole may follow the last
-		if len(r.b) == 0 {
-			break
-		}
+	for n := 0; n < runSegments && r.more(); n++ {
 		first := r.uvarint()
-		at += uint32(first >> segmentCodeBits)
-		if at > address {
+		if at += uint32(first >> segmentCodeBits); at > address {
 			break
 		}
 		code := first & (1<<segmentCodeBits - 1)
-		switch {
-		case code == segmentHole:
-			return segment{}, false
-		case code == segmentNoLine:
+		switch code {
+		case segmentSameLine:
+		case segmentNoLine:
 			s.place = place{}
-		case code == segmentAnyLine:
+		case segmentAnyLine:
 			s.place = place{known: true, rva: at - r.uint32()}
-		case code != segmentSameLine:
+		default:
 			s.place = place{known: true, rva: at}
 		}
 		if hasFile(code) {
@@ -110,8 +101,7 @@ func (f *File) segmentAt(i int, address uint32) (segment, bool) {
 		}
 		if hasNode(code) {
 			if s.node = r.uint32(); s.node != 0 {
-				s.node--
-				node += s.node>>1 ^ -(s.node & 1)
+				node += unzigzag(s.node - 1)
 				s.node = node
 			}
 		}
@@ -122,11 +112,7 @@ func (f *File) segmentAt(i int, address uint32) (segment, bool) {
 // node decodes the node at an offset. Its parent stands before it, so that
 // chains end.
 func (f *File) node(at, base uint32) (node, bool) {
-	b := f.sections[sectionNodes]
-	if uint64(at) >= uint64(len(b)) {
-		return node{}, false
-	}
-	r := reader{b: b[at:]}
+	r := reader{b: f.sections[sectionNodes], at: int(at)}
 	first := r.uvarint()
 	back, code := first>>callCodeBits, first&(1<<callCodeBits-1)
 	if back > uint64(at) {

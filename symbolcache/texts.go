@@ -55,49 +55,52 @@ func appendText(b, text []byte) []byte {
 
 // textAt is the text at an offset; nil if it does not lie inside b.
 func textAt(b []byte, at uint32) []byte {
-	if uint64(at) >= uint64(len(b)) {
+	r := reader{b: b, at: int(at)}
+	size := r.uvarint()
+	if size > uint64(len(b)-r.at) {
 		return nil
 	}
-	rest := reader{b: b[at:]}
-	size := rest.uvarint()
-	if size > uint64(len(rest.b)) {
-		return nil
-	}
-	return rest.b[:size:size]
+	end := r.at + int(size)
+	return b[r.at:end:end]
 }
 
 // reader reads numbers. Where they end it answers zero and sets bad.
 type reader struct {
 	b   []byte
+	at  int // at most len(b) after a read
 	bad bool
 }
 
+// uvarint is small enough to be inlined: most numbers are one byte.
 func (r *reader) uvarint() uint64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 {
-		v := r.b[0]
-		r.b = r.b[1:]
-		return uint64(v)
+	if at := uint(r.at); at < uint(len(r.b)) && r.b[at] < 0x80 {
+		r.at++
+		return uint64(r.b[at])
 	}
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
+	return r.long()
 }
 
-// uint32 reads a number; one that does not fit is bad.
-func (r *reader) uint32() uint32 {
-	v := r.uvarint()
-	if v > 1<<32-1 {
-		r.bad = true
+func (r *reader) long() uint64 {
+	if uint(r.at) < uint(len(r.b)) {
+		if v, n := binary.Uvarint(r.b[r.at:]); n > 0 {
+			r.at += n
+			return v
+		}
 	}
-	return uint32(v)
+	r.at, r.bad = len(r.b), true
+	return 0
 }
+
+func (r *reader) more() bool { return r.at < len(r.b) }
+
+// uint32 reads a number modulo 2³²: only a damaged file has a larger one.
+func (r *reader) uint32() uint32 { return uint32(r.uvarint()) }
 
 // difference reads what zigzag wrote.
-func (r *reader) difference() uint32 {
-	v := r.uint32()
-	return v>>1 ^ -(v & 1)
+func (r *reader) difference() uint32 { return unzigzag(r.uint32()) }
+
+func zigzag(difference uint32) uint64 {
+	return uint64(difference<<1 ^ uint32(int32(difference)>>31))
 }
+
+func unzigzag(v uint32) uint32 { return v>>1 ^ -(v & 1) }

@@ -19,10 +19,7 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	at := uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIAddresses][4*i:]))
 	r := reader{b: part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 4)}
 	set := uint64(0)
-	for range cfiRunRows + 1 { // a hole may follow the last
-		if len(r.b) == 0 {
-			break
-		}
+	for n := 0; n <= cfiRunRows && r.more(); n++ { // a hole may follow the last
 		if at += r.uvarint(); at > rva {
 			break
 		}
