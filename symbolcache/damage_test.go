@@ -224,7 +224,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		askAll(t, file, rva)
-		file.Verify() //nolint:errcheck // either is fine
+		file.Verify() //nolint:errcheck,gosec // either is fine
 	})
 }
 

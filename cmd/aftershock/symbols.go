@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"aftershock/breakpad"
+	"aftershock/symbolcache"
+)
+
+// symbolsVerbs work on compiled symbol files.
+type symbolsVerbs struct {
+	Compile symbolsCompileVerb `cmd:"" help:"Compile a Breakpad symbol file."`
+	Inspect symbolsInspectVerb `cmd:"" help:"Say what a compiled symbol file holds."`
+	Lookup  symbolsLookupVerb  `cmd:"" help:"Say what is at addresses of a module."`
+	Scrub   symbolsScrubVerb   `cmd:"" help:"Compare compiled symbol files with their checksums."`
+}
+
+// symbolsCompileVerb compiles one file.
+type symbolsCompileVerb struct {
+	Sym string `arg:"" help:"Symbol file." type:"existingfile"`
+	Out string `arg:"" help:"Compiled file to write or replace." type:"path"`
+}
+
+// Run compiles the file. Out is whole or as it was.
+func (v *symbolsCompileVerb) Run(*run) error {
+	text, err := os.Open(v.Sym)
+	if err != nil {
+		return err
+	}
+	defer text.Close() //nolint:errcheck // opened for reading
+	if err := symbolcache.Publish(v.Out, text); err != nil {
+		return fmt.Errorf("%s: %w", v.Sym, err)
+	}
+	return nil
+}
+
+// symbolsInspectVerb describes one file.
+type symbolsInspectVerb struct {
+	File string `arg:"" help:"Compiled symbol file." type:"existingfile"`
+}
+
+// Run prints the header and the table of sections.
+func (v *symbolsInspectVerb) Run(r *run) error {
+	f, err := symbolcache.Open(v.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	out := tabwriter.NewWriter(r.stdout, 0, 0, 2, ' ', 0)
+	say(out, "module\t%s\ndebug id\t%s\ncode id\t%s\nos\t%s\narchitecture\t%s\n", f.Name, f.DebugID, f.CodeID, f.OS, f.Arch())
+	say(out, "version\t%d\ntext\t%d bytes, sha256 %x\nlines\t%d understood, %d not\n",
+		symbolcache.Version, f.TextBytes(), f.TextSHA256(), f.Records(), f.BadLines())
+	for _, s := range f.Sections() {
+		say(out, "%s\t%d bytes at %#x, crc32c %08x\n", s.Name, s.Size, s.Offset, s.Checksum)
+	}
+	return out.Flush()
+}
+
+// symbolsLookupVerb looks addresses up.
+type symbolsLookupVerb struct {
+	File      string   `arg:"" help:"Compiled symbol file." type:"existingfile"`
+	Addresses []string `arg:"" name:"addr" help:"Addresses relative to the module, hexadecimal."`
+}
+
+// Run prints the function at each address and the calls inlined there,
+// innermost first.
+func (v *symbolsLookupVerb) Run(r *run) error {
+	addresses := make([]uint64, len(v.Addresses))
+	for i, text := range v.Addresses {
+		var err error
+		if addresses[i], err = strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64); err != nil {
+			return &usageError{fmt.Sprintf("symbols lookup: want a hexadecimal address, have %q", text)}
+		}
+	}
+	f, err := symbolcache.Open(v.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	out := bufio.NewWriter(r.stdout)
+	var locations []breakpad.Location
+	for _, rva := range addresses {
+		say(out, "%#x\n", rva)
+		locations = f.AppendLocations(locations[:0], rva)
+		if len(locations) == 0 {
+			say(out, "  no symbol\n")
+		}
+		for i := range locations {
+			say(out, "  %s\n", describeLocation(&locations[i], rva))
+		}
+		if row, ok := f.CFI(rva); ok {
+			say(out, "  STACK CFI INIT %x\n", row.InitRVA)
+		}
+		for _, kind := range []breakpad.WinKind{breakpad.WinFrameData, breakpad.WinFPO} {
+			if w, ok := f.Win(rva, kind); ok {
+				say(out, "  STACK WIN %d %x %x\n", kind, w.RVA, w.Size)
+			}
+		}
+	}
+	return out.Flush()
+}
+
+func describeLocation(l *breakpad.Location, rva uint64) string {
+	text := string(l.Function)
+	if l.Inline {
+		text += " (inlined)"
+	} else {
+		text += fmt.Sprintf(" + %#x", rva-l.FunctionRVA)
+	}
+	if len(l.File) > 0 {
+		text += fmt.Sprintf(", %s:%d", l.File, l.Line)
+	}
+	return text
+}
+
+// symbolsScrubVerb looks for damage.
+type symbolsScrubVerb struct {
+	Path string `arg:"" help:"Compiled symbol file, or a directory of such." type:"existing"`
+}
+
+var errDamaged = errors.New("damaged or foreign symbol files: compile them again")
+
+// Run reads every compiled file at or below Path and names those that are
+// damaged or of another version. It fails if there are any.
+func (v *symbolsScrubVerb) Run(r *run) error {
+	files, bad := 0, 0
+	err := filepath.WalkDir(v.Path, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path != v.Path && filepath.Ext(path) != symbolcache.Extension {
+			return err
+		}
+		files++
+		if err := symbolcache.VerifyFile(path); err != nil {
+			bad++
+			say(r.stdout, "%v\n", err)
+		}
+		return r.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	say(r.stdout, "%d files, %d bad\n", files, bad)
+	if bad > 0 {
+		return fmt.Errorf("%d %w", bad, errDamaged)
+	}
+	return nil
+}
