@@ -71,15 +71,20 @@ func (f *File) run(i int) run {
 // segmentAt decodes the segments of run i up to the one that covers address.
 // It is false for a damaged one.
 func (f *File) segmentAt(i int, address uint32) (segment, bool) {
-	at := binary.LittleEndian.Uint32(f.sections[sectionRunAddresses][4*i:])
-	r := reader{b: part(f.sections[sectionSegments], f.sections[sectionRuns], runSize, i, runSize-4)}
+	start := binary.LittleEndian.Uint32(f.sections[sectionRunAddresses][4*i:])
+	b := part(f.sections[sectionSegments], f.sections[sectionRuns], runSize, i, runSize-4)
 	var (
 		s                segment
 		file, line, node uint32
+		v                uint64
+		at               int
 	)
-	for n := 0; n < runSegments && r.more(); n++ {
-		first := r.uvarint()
-		if at += uint32(first >> segmentCodeBits); at > address {
+	for n := 0; n < runSegments && at < len(b); n++ {
+		first := uint64(b[at])
+		if at++; first >= 0x80 {
+			first, at = number(b, at-1)
+		}
+		if start += uint32(first >> segmentCodeBits); start > address {
 			break
 		}
 		code := first & (1<<segmentCodeBits - 1)
@@ -88,25 +93,29 @@ func (f *File) segmentAt(i int, address uint32) (segment, bool) {
 		case segmentNoLine:
 			s.place = place{}
 		case segmentAnyLine:
-			s.place = place{known: true, rva: at - r.uint32()}
+			v, at = number(b, at)
+			s.place = place{known: true, rva: start - uint32(v)}
 		default:
-			s.place = place{known: true, rva: at}
+			s.place = place{known: true, rva: start}
 		}
 		if hasFile(code) {
-			file = r.uint32()
+			v, at = number(b, at)
+			file = uint32(v)
 		}
 		if hasLine(code) {
-			line += r.difference()
+			v, at = number(b, at)
+			line += unzigzag(uint32(v))
 			s.place.file, s.place.line = file, line
 		}
 		if hasNode(code) {
-			if s.node = r.uint32(); s.node != 0 {
-				node += unzigzag(s.node - 1)
+			v, at = number(b, at)
+			if s.node = 0; v != 0 {
+				node += unzigzag(uint32(v - 1))
 				s.node = node
 			}
 		}
 	}
-	return s, !r.bad
+	return s, at <= len(b)
 }
 
 // node decodes the node at an offset. Its parent stands before it, so that

@@ -64,6 +64,20 @@ func textAt(b []byte, at uint32) []byte {
 	return b[r.at:end:end]
 }
 
+// number reads a varint at i and answers where the next one is: behind the end
+// of b if there is none at i.
+func number(b []byte, i int) (v uint64, next int) {
+	if uint(i) < uint(len(b)) {
+		if b[i] < 0x80 {
+			return uint64(b[i]), i + 1
+		}
+		if v, n := binary.Uvarint(b[i:]); n > 0 {
+			return v, i + n
+		}
+	}
+	return 0, len(b) + 1
+}
+
 // reader reads numbers. Where they end it answers zero and sets bad.
 type reader struct {
 	b   []byte
@@ -71,27 +85,15 @@ type reader struct {
 	bad bool
 }
 
-// uvarint is small enough to be inlined: most numbers are one byte.
 func (r *reader) uvarint() uint64 {
-	if at := uint(r.at); at < uint(len(r.b)) && r.b[at] < 0x80 {
-		r.at++
-		return uint64(r.b[at])
+	v, next := number(r.b, r.at)
+	if next > len(r.b) {
+		r.at, r.bad = len(r.b), true
+		return 0
 	}
-	return r.long()
+	r.at = next
+	return v
 }
-
-func (r *reader) long() uint64 {
-	if uint(r.at) < uint(len(r.b)) {
-		if v, n := binary.Uvarint(r.b[r.at:]); n > 0 {
-			r.at += n
-			return v
-		}
-	}
-	r.at, r.bad = len(r.b), true
-	return 0
-}
-
-func (r *reader) more() bool { return r.at < len(r.b) }
 
 // uint32 reads a number modulo 2³²: only a damaged file has a larger one.
 func (r *reader) uint32() uint32 { return uint32(r.uvarint()) }

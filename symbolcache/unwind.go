@@ -16,17 +16,25 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	if i < 0 {
 		return breakpad.CFIRow{}, false
 	}
-	at := uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIAddresses][4*i:]))
-	r := reader{b: part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 4)}
-	set := uint64(0)
-	for n := 0; n <= cfiRunRows && r.more(); n++ { // a hole may follow the last
-		if at += r.uvarint(); at > rva {
+	start := uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIAddresses][4*i:]))
+	b := part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 4)
+	var set, distance, next uint64
+	at := 0
+	for n := 0; n <= cfiRunRows && at < len(b); n++ { // a hole may follow the last
+		if at+1 < len(b) && b[at]|b[at+1] < 0x80 { // most rows
+			distance, next = uint64(b[at]), uint64(b[at+1])
+			at += 2
+		} else {
+			distance, at = number(b, at)
+			next, at = number(b, at)
+		}
+		if start += distance; start > rva {
 			break
 		}
-		set = r.uvarint()
+		set = next
 	}
 	sets := f.sections[sectionRuleSets]
-	if r.bad || set == 0 || set >= uint64(len(sets)/4) {
+	if at > len(b) || set == 0 || set >= uint64(len(sets)/4) {
 		return breakpad.CFIRow{}, false
 	}
 	return breakpad.CFIRow{
