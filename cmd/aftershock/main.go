@@ -32,6 +32,7 @@ type cli struct {
 	Sink     sinkVerbs    `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
 	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
 	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
+	Symbols  symbolsVerbs `cmd:"" help:"Compile, inspect, ask and scrub compiled symbol files."`
 	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
