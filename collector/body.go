@@ -18,7 +18,6 @@ import (
 type body struct {
 	ctx    context.Context
 	src    io.Reader // the wire, or gzip over it
-	inner  *wire
 	gzip   bool
 	wire   int64 // bytes read off the wire so far
 	limits Limits
@@ -57,8 +56,8 @@ func (c *Collector) open(r *http.Request) (*body, error) {
 		return nil, refuse(schema.RejectTooLarge, fmt.Errorf("content length %d", r.ContentLength))
 	}
 	b := &body{ctx: r.Context(), limits: c.o.Limits, free: func() {}}
-	b.inner = &wire{src: r.Body, left: c.o.Limits.BodyBytes, n: &b.wire}
-	b.src = b.inner
+	onWire := &wire{src: r.Body, left: c.o.Limits.BodyBytes, n: &b.wire}
+	b.src = onWire
 	b.grow = func(ctx context.Context) error {
 		if err := c.large.Acquire(ctx, 1); err != nil {
 			return fmt.Errorf("wait for a large report's place: %w", err)
@@ -70,7 +69,7 @@ func (c *Collector) open(r *http.Request) (*body, error) {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		b.gzip = true
-		z, err := gzip.NewReader(b.inner)
+		z, err := gzip.NewReader(onWire)
 		if errors.Is(err, io.EOF) { // not a byte
 			return nil, refuse(schema.RejectEmptyBody, nil)
 		}

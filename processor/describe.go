@@ -76,8 +76,6 @@ func modules(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Process
 		m := &d.Modules[i]
 		outcome := symbols[i].Outcome
 		switch {
-		case outcome == "":
-			outcome = symbolcache.Unused
 		case outcome == symbolcache.FoundLossy:
 			n.add(schema.StageSymbols, schema.NoteSymbolsLossy, i)
 		case outcome == symbolcache.Malformed:

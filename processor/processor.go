@@ -40,9 +40,29 @@ type Processor struct {
 	SignatureVersion int32
 	Ruleset          *signature.Ruleset
 	Annotations      *schema.Registry
-	// Symbols finds the symbols of a module. It is called once for each module
-	// that the walk asks for.
-	Symbols func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup
+	Symbols          FindSymbols
+}
+
+// FindSymbols finds the symbols of a module. It is called once for each module
+// that a walk asks for.
+type FindSymbols func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup
+
+// Walk walks the dump with the symbols found, and tells for each of its modules
+// what became of looking for them; Unused for those that the walk had no use for.
+func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwalk.Options) (*stackwalk.Result, []symbolcache.Lookup) {
+	symbols := make([]symbolcache.Lookup, len(dump.Modules))
+	for i := range symbols {
+		symbols[i].Outcome = symbolcache.Unused
+	}
+	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
+		m := &dump.Modules[module]
+		symbols[module] = find(ctx, symbolcache.Key{DebugFile: m.DebugFile, DebugID: m.DebugID})
+		if symbols[module].File == nil {
+			return nil // not a nil *breakpad.File
+		}
+		return symbols[module].File
+	}, o)
+	return walk, symbols
 }
 
 // Input is one raw crash with its main dump in memory.
@@ -110,15 +130,7 @@ func (p *Processor) stacks(ctx context.Context, data []byte, out *schema.Process
 	if dump == nil {
 		return
 	}
-	symbols := make([]symbolcache.Lookup, len(dump.Modules))
-	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
-		m := &dump.Modules[module]
-		symbols[module] = p.Symbols(ctx, symbolcache.Key{DebugFile: m.DebugFile, DebugID: m.DebugID})
-		if symbols[module].File == nil {
-			return nil
-		}
-		return symbols[module].File
-	}, walkOptions)
+	walk, symbols := Walk(ctx, dump, p.Symbols, walkOptions)
 	describe(dump, out, n)
 	modules(dump, symbols, out, n)
 	threads(dump, walk, out, n)

@@ -13,12 +13,11 @@ const NoIndex = -1
 
 // Stages that write notes.
 const (
-	StageDoor      = "door"
-	StageDump      = "dump"
-	StageWalk      = "walk"
-	StageSymbols   = "symbols"
-	StageSignature = "signature"
-	StageEvent     = "event"
+	StageDoor    = "door"
+	StageDump    = "dump"
+	StageWalk    = "walk"
+	StageSymbols = "symbols"
+	StageEvent   = "event"
 )
 
 // Notes of the door.
@@ -38,8 +37,6 @@ const (
 const (
 	NoteDumpMissing            = "dump_missing"
 	NoteDumpUnreadable         = "dump_unreadable"
-	NoteDumpTooLarge           = "dump_too_large"
-	NoteDumpDigest             = "dump_digest_differs"
 	NoteSymbolsTransient       = "symbols_transient_failure"
 	NoteSymbolsLossy           = "symbols_lossy"
 	NoteSymbolsMalformed       = "symbols_malformed"
@@ -105,8 +102,6 @@ var Catalogue = []Code{
 	{NotePartUnnamed, "a part without a name was ignored"},
 	{NoteDumpMissing, "the report has no main dump"},
 	{NoteDumpUnreadable, "the main dump is no minidump that can be read; dump_status says why"},
-	{NoteDumpTooLarge, "a dump is larger than it said or than is read"},
-	{NoteDumpDigest, "a dump's bytes do not have the SHA-256 of the raw crash"},
 	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
 	{NoteSymbolsLossy, "lines of the module's symbol file could not be read and were skipped"},
 	{NoteSymbolsMalformed, "the module's symbol file could not be read"},

@@ -21,8 +21,6 @@ type Input struct {
 	Revision int64
 	// Dump is the main minidump's original bytes; nil when the report has none.
 	Dump []byte
-	// Notes are what fetching found.
-	Notes []schema.Note
 }
 
 // Processor is the Transform from crash.raw to one signature version's

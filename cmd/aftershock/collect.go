@@ -1,5 +1,7 @@
 package main
 
+import "context"
+
 // collectVerb runs the door alone.
 type collectVerb struct {
 	kafkaFlags
@@ -14,10 +16,7 @@ func (v *collectVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	registry := newRegistry()
-	roles := newRoles(v.kafka(r.log), "", r.log, registry)
-	g, ctx := newGroup(r.ctx)
-	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
-	g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs) })
-	return g.Wait()
+	return runRole(r, v.kafkaFlags, "", v.metricsFlag, func(ctx context.Context, roles *roles) error {
+		return roles.collect(ctx, v.doorFlags, blobs)
+	})
 }

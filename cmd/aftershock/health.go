@@ -102,8 +102,8 @@ func observe(r *prometheus.Registry, h *health) http.Handler {
 }
 
 // serve answers HTTP on an address until ctx is done, then lets requests finish.
-// listening is called with the bound address before the first request.
-func serve(ctx context.Context, addr string, handler http.Handler, log zerolog.Logger, listening func(net.Addr)) error {
+// listening, if not nil, is called when the address is bound.
+func serve(ctx context.Context, addr string, handler http.Handler, log zerolog.Logger, listening func()) error {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with its flag, or end what listens there)", err)
@@ -119,7 +119,7 @@ func serve(ctx context.Context, addr string, handler http.Handler, log zerolog.L
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	if listening != nil {
-		listening(ln.Addr())
+		listening()
 	}
 	select {
 	case err := <-failed:

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"context"
-
-	"golang.org/x/sync/errgroup"
-)
+import "context"
 
 // processVerb runs a processor alone.
 type processVerb struct {
@@ -25,15 +21,8 @@ func (v *processVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	registry := newRegistry()
-	roles := newRoles(v.kafka(r.log), v.Instance, r.log, registry)
-	g, ctx := newGroup(r.ctx)
-	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
-	g.Go(func() error { roles.process(ctx, blobs, symbols); return nil })
-	return g.Wait()
-}
-
-// newGroup runs the parts of a verb: the first that fails ends the others.
-func newGroup(ctx context.Context) (*errgroup.Group, context.Context) {
-	return errgroup.WithContext(ctx)
+	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+		roles.process(ctx, blobs, symbols)
+		return nil
+	})
 }

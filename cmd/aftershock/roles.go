@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"aftershock/blob"
 	"aftershock/collector"
@@ -67,34 +67,57 @@ func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store) erro
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/submit", door)
-	return serve(ctx, f.CollectorListen, mux, r.log, func(net.Addr) { ready(nil) })
+	return serve(ctx, f.CollectorListen, mux, r.log, func() { ready(nil) })
+}
+
+// versionRole is what a role does for each signature version; see stream.VersionLoop.
+type versionRole struct {
+	name    string
+	changed func(ctx context.Context, state *schema.VersionEvent) // may be nil
+	wanted  func(state *schema.VersionEvent, v schema.SignatureVersion) bool
+	run     func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error
+}
+
+// perVersion runs the role for every version it wants. health has a part a
+// version, which goes when the version is not wanted any more; one that cannot
+// run stays, not ready.
+func (r *roles) perVersion(ctx context.Context, role versionRole) {
+	part := func(v schema.SignatureVersion) string { return fmt.Sprintf("%s.v%d", role.name, v.Number) }
+	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
+		Changed: role.changed,
+		Wanted:  role.wanted,
+		Run: func(ctx context.Context, v schema.SignatureVersion) error {
+			err := role.run(ctx, v, r.health.part(part(v)))
+			if ctx.Err() != nil {
+				r.health.drop(part(v))
+			}
+			return err
+		},
+		Failed: func(v schema.SignatureVersion, err error) {
+			r.health.set(part(v), false)
+			r.log.Error().Err(err).Str("role", role.name).Int32("signature_version", v.Number).Msg("signature version not served, starting again")
+		},
+	})
 }
 
 // process runs a processor for every live signature version.
 func (r *roles) process(ctx context.Context, blobs blob.Store, symbols *symbolcache.Cache) {
-	part := func(n int32) string { return fmt.Sprintf("process.v%d", n) }
-	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
-		Wanted: func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
-		Run: func(ctx context.Context, v schema.SignatureVersion) error {
-			ready := r.health.part(part(v.Number))
-			defer r.health.drop(part(v.Number))
+	r.perVersion(ctx, versionRole{
+		name:   "process",
+		wanted: func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
+		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			p, err := newProcessor(v, symbols)
 			if err != nil {
-				r.health.part(part(v.Number)) // stays: this version has no member here
 				return err
 			}
 			loop := stream.Processor{
 				Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: runtime.GOMAXPROCS(0), Blobs: blobs,
 				Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
-					return p.Process(ctx, processor.Input{Raw: in.Raw, Position: in.Position, Revision: in.Revision, Dump: in.Dump})
+					return p.Process(ctx, processor.Input(in))
 				},
 				Ready: ready, Metrics: r.stream, Log: r.log,
 			}
 			return loop.Run(ctx)
-		},
-		Failed: func(v schema.SignatureVersion, err error) {
-			r.health.part(part(v.Number))(err)
-			r.log.Error().Err(err).Int32("signature_version", v.Number).Msg("signature version not processed")
 		},
 	})
 }
@@ -127,21 +150,15 @@ func rulesetFiles(in []schema.RulesetFile) map[string]string {
 
 // sinkClickHouse stores every version that is not dropped, and projects the activation.
 func (r *roles) sinkClickHouse(ctx context.Context, db *clickhouse.DB) {
-	part := func(n int32) string { return fmt.Sprintf("sink.clickhouse.v%d", n) }
-	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
-		Changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
-		Wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State != schema.StateDropped },
-		Run: func(ctx context.Context, v schema.SignatureVersion) error {
-			ready := r.health.part(part(v.Number))
-			defer r.health.drop(part(v.Number))
+	r.perVersion(ctx, versionRole{
+		name:    "sink.clickhouse",
+		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
+		wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State != schema.StateDropped },
+		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return sinks.Run(ctx, sinks.Options{
 				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db,
 				Ready: ready, Metrics: r.sinks, Log: r.log,
 			})
-		},
-		Failed: func(v schema.SignatureVersion, err error) {
-			r.health.part(part(v.Number))(err)
-			r.log.Error().Err(err).Int32("signature_version", v.Number).Msg("clickhouse sink ended, starting again")
 		},
 	})
 }
@@ -167,24 +184,29 @@ func (r *roles) activate(ctx context.Context, db *clickhouse.DB, a schema.Activa
 // sinkTelemetry publishes every version that the activation names.
 func (r *roles) sinkTelemetry(ctx context.Context) {
 	var active atomic.Pointer[schema.Activation]
-	part := func(n int32) string { return fmt.Sprintf("sink.telemetry.v%d", n) }
-	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
-		Changed: func(_ context.Context, state *schema.VersionEvent) { active.Store(&state.Activation) },
-		Wanted: func(state *schema.VersionEvent, v schema.SignatureVersion) bool {
+	r.perVersion(ctx, versionRole{
+		name:    "sink.telemetry",
+		changed: func(_ context.Context, state *schema.VersionEvent) { active.Store(&state.Activation) },
+		wanted: func(state *schema.VersionEvent, v schema.SignatureVersion) bool {
 			return v.State != schema.StateDropped && state.Activation.Names(v.Number)
 		},
-		Run: func(ctx context.Context, v schema.SignatureVersion) error {
-			ready := r.health.part(part(v.Number))
-			defer r.health.drop(part(v.Number))
+		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return telemetry.Run(ctx, telemetry.Options{
 				Kafka: r.kafka, Version: v.Number, Instance: r.instance,
 				Active:      func() schema.Activation { return *active.Load() },
 				Annotations: schema.DefaultRegistry, Ready: ready, Metrics: r.stream, Log: r.log,
 			})
 		},
-		Failed: func(v schema.SignatureVersion, err error) {
-			r.health.part(part(v.Number))(err)
-			r.log.Error().Err(err).Int32("signature_version", v.Number).Msg("telemetry sink ended, starting again")
-		},
 	})
+}
+
+// runRole is a verb that runs one role, with its metrics and health, until
+// SIGTERM or the first of the two fails.
+func runRole(r *run, kafka kafkaFlags, instance string, metrics metricsFlag, role func(context.Context, *roles) error) error {
+	registry := newRegistry()
+	roles := newRoles(kafka.kafka(r.log), instance, r.log, registry)
+	g, ctx := errgroup.WithContext(r.ctx)
+	g.Go(func() error { return serve(ctx, metrics.MetricsListen, observe(registry, roles.health), r.log, nil) })
+	g.Go(func() error { return role(ctx, roles) })
+	return g.Wait()
 }

@@ -28,12 +28,10 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	registry := newRegistry()
-	roles := newRoles(v.kafka(r.log), v.Instance, r.log, registry)
-	g, ctx := newGroup(r.ctx)
-	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
-	g.Go(func() error { roles.sinkClickHouse(ctx, db); return nil })
-	return g.Wait()
+	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+		roles.sinkClickHouse(ctx, db)
+		return nil
+	})
 }
 
 // openClickHouse connects and brings the tables up to date.
@@ -56,10 +54,8 @@ type sinkTelemetryVerb struct {
 
 // Run publishes until SIGTERM.
 func (v *sinkTelemetryVerb) Run(r *run) error {
-	registry := newRegistry()
-	roles := newRoles(v.kafka(r.log), v.Instance, r.log, registry)
-	g, ctx := newGroup(r.ctx)
-	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
-	g.Go(func() error { roles.sinkTelemetry(ctx); return nil })
-	return g.Wait()
+	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+		roles.sinkTelemetry(ctx)
+		return nil
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/embedded"
 	"aftershock/processor"
@@ -70,7 +71,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	registry := newRegistry()
 	roles := newRoles(kafka, v.Instance, r.log, registry)
-	g, ctx := newGroup(r.ctx)
+	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
 	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"aftershock/minidump"
+	"aftershock/processor"
 	"aftershock/stackwalk"
 	"aftershock/stackwalk/report"
 	"aftershock/symbolcache"
@@ -53,16 +54,11 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pat
 	if err != nil {
 		return err
 	}
-	status := make([]report.SymbolStatus, len(dump.Modules))
-	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
-		m := &dump.Modules[module]
-		found := cache.Get(r.ctx, symbolcache.Key{DebugFile: m.DebugFile, DebugID: m.DebugID})
-		status[module] = symbolStatus(found.Outcome)
-		if found.File == nil {
-			return nil
-		}
-		return found.File
-	}, options)
+	walk, symbols := processor.Walk(r.ctx, dump, cache.Get, options)
+	status := make([]report.SymbolStatus, len(symbols))
+	for i := range symbols {
+		status[i] = symbolStatus(symbols[i].Outcome)
+	}
 	in := report.Input{Dump: dump, Walk: walk, Symbols: status}
 	if v.JSON {
 		return report.JSON(out, in)
