@@ -6,6 +6,9 @@ SHELL := /bin/bash
 GO ?= go
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 export CGO_ENABLED ?= 0
+# The linter's cache names files by the checkout they were first seen in: shared
+# by two checkouts, it reports what its exclusions can no longer be matched with.
+export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
 .PHONY: build demo test lint bench generate libchdb fuzz clean
 
