@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -20,16 +19,14 @@ import (
 	"aftershock/sinks"
 	"aftershock/sinks/telemetry"
 	"aftershock/stream"
+	"aftershock/stream/streamtest"
 )
 
+// broker has the topics of the sinks, of two partitions.
 func broker(t *testing.T) stream.Kafka {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicTelemetry))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}
+	k, _ := streamtest.Broker(t, 2, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicTelemetry)
+	return k
 }
 
 func crashID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-000000261122", n) }
@@ -37,23 +34,19 @@ func crashID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-00000026112
 // put appends processed crashes; a negative number is a record that is none.
 func put(t *testing.T, k stream.Kafka, at time.Time, numbers ...int) {
 	t.Helper()
-	p, err := k.Producer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	var records []*kgo.Record
 	for _, n := range numbers {
-		r := &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(crashID(n)), Value: []byte("no crash")}
+		value := []byte("no crash")
 		if n >= 0 {
-			r.Value, err = schema.Encode(&schema.ProcessedCrash{CrashID: crashID(n), ReceivedAt: at, SignatureVersion: 1, Signature: "f"})
+			var err error
+			value, err = schema.Encode(&schema.ProcessedCrash{CrashID: crashID(n), ReceivedAt: at, SignatureVersion: 1, Signature: "f"})
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := p.ProduceSync(t.Context(), r).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		records = append(records, &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(crashID(n)), Value: value})
 	}
+	streamtest.Put(t, k, records...)
 }
 
 // table is a Sink in memory that can be made to fail.
@@ -130,32 +123,6 @@ func lag(t *testing.T, k stream.Kafka) int64 {
 	return group.Lag.Total()
 }
 
-func records(t *testing.T, k stream.Kafka, topic string, n int) []*kgo.Record {
-	t.Helper()
-	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	var out []*kgo.Record
-	for wait := 20 * time.Second; ; {
-		ctx, cancel := context.WithTimeout(t.Context(), wait)
-		fetches := cl.PollFetches(ctx)
-		late := ctx.Err() != nil
-		cancel()
-		out = append(out, fetches.Records()...)
-		if late {
-			if len(out) < n {
-				t.Fatalf("%s has %d records, want %d", topic, len(out), n)
-			}
-			return out
-		}
-		if len(out) >= n {
-			wait = 300 * time.Millisecond
-		}
-	}
-}
-
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func TestOffsetsAreCommittedAfterTheWrite(t *testing.T) {
@@ -207,7 +174,7 @@ func TestRecordsThatAreNoCrashesAreDeadLettered(t *testing.T) {
 	run(t, k, s)
 	put(t, k, noon, 1, -1, 2)
 	eventually(t, "two rows", func() bool { return s.count() == 2 })
-	dead := records(t, k, schema.TopicDeadLetter, 1)
+	dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 1)
 	if len(dead) != 1 || string(dead[0].Value) != "no crash" {
 		t.Errorf("%d dead letters", len(dead))
 	}
@@ -215,12 +182,7 @@ func TestRecordsThatAreNoCrashesAreDeadLettered(t *testing.T) {
 
 // A dead letter that could not be appended at first is not passed over.
 func TestDeadLettersAreTriedAgain(t *testing.T) {
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, schema.ProcessedTopic(1), schema.TopicDeadLetter))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	k := stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}
+	k, c := streamtest.Broker(t, 1, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	put(t, k, noon, -1)
 	refused := 0
 	c.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -243,7 +205,7 @@ func TestDeadLettersAreTriedAgain(t *testing.T) {
 		return resp, nil, true
 	})
 	run(t, k, &table{rows: map[string]int{}})
-	if dead := records(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 || refused != 2 {
+	if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 || refused != 2 {
 		t.Errorf("%d dead letters after %d refusals", len(dead), refused)
 	}
 }
@@ -273,8 +235,8 @@ func TestTelemetryPublishesWhatIsActive(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	var keys []string
-	for _, r := range records(t, k, schema.TopicTelemetry, 2) {
+	published := streamtest.Committed(t, k, schema.TopicTelemetry, 2)
+	for _, r := range published {
 		c, err := schema.Decode[schema.TelemetryCrash](r.Value)
 		if err != nil || c.CrashID != string(r.Key) || c.ContentHash == "" {
 			t.Errorf("%s: %+v, %v", r.Key, c, err)
@@ -282,13 +244,11 @@ func TestTelemetryPublishesWhatIsActive(t *testing.T) {
 		if !r.Timestamp.Equal(noon) {
 			t.Errorf("%s: timestamp %v, want the time received", r.Key, r.Timestamp)
 		}
-		keys = append(keys, string(r.Key))
 	}
-	slices.Sort(keys)
-	if !slices.Equal(keys, []string{crashID(1), crashID(2)}) {
+	if keys := streamtest.Keys(published); !slices.Equal(keys, []string{crashID(1), crashID(2)}) {
 		t.Errorf("published %q", keys)
 	}
-	if dead := records(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 {
+	if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 {
 		t.Errorf("%d dead letters", len(dead))
 	}
 }

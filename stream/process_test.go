@@ -19,6 +19,7 @@ import (
 	"aftershock/blob"
 	"aftershock/schema"
 	"aftershock/stream"
+	"aftershock/stream/streamtest"
 )
 
 // shelf is a blob store in memory.
@@ -75,7 +76,7 @@ func rawCrash(t *testing.T, n int, dump schema.Dump) (id string, value []byte) {
 }
 
 func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
-	k, _ := broker(t, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
+	k, _ := streamtest.Broker(t, 2, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	data := bytes.Repeat([]byte("stack "), 5000)
 	sum := schema.SHA256(sha256.Sum256(data))
 	store := &shelf{blobs: map[string][]byte{
@@ -106,36 +107,31 @@ func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
 		"too slow":                {of(schema.EncodingNone, data, nil), schema.DeadDeadline},
 		"too large":               {of(schema.EncodingNone, data, nil), schema.DeadEventTooLarge},
 	}
-	p, err := k.Producer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
 	want, does, sent := map[string]string{}, map[string]string{}, map[string][]byte{}
+	var records []*kgo.Record
 	n := 0
 	for name, tc := range cases {
 		n++
 		id, value := rawCrash(t, n, tc.dump)
 		want[id], does[id], sent[id] = tc.want, name, value
-		if err := p.ProduceSync(t.Context(), &kgo.Record{Topic: schema.TopicRaw, Key: []byte(id), Value: value}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		records = append(records, &kgo.Record{Topic: schema.TopicRaw, Key: []byte(id), Value: value})
 	}
 	for name, record := range map[string]*kgo.Record{
 		"garbage":      {Topic: schema.TopicRaw, Key: []byte("garbage"), Value: []byte("no event"), Headers: []kgo.RecordHeader{{Key: "theirs", Value: []byte("kept")}}},
 		"a hostile id": {Topic: schema.TopicRaw, Key: []byte("hostile")},
 	} {
 		if record.Value == nil {
-			if record.Value, err = schema.Encode(&schema.RawCrash{CrashID: "../../etc/passwd"}); err != nil {
+			value, err := schema.Encode(&schema.RawCrash{CrashID: "../../etc/passwd"})
+			if err != nil {
 				t.Fatal(err)
 			}
+			record.Value = value
 		}
 		want[string(record.Key)] = map[string]string{"garbage": schema.DeadRawUndecodable, "a hostile id": schema.DeadCrashID}[name]
 		sent[string(record.Key)] = record.Value
-		if err := p.ProduceSync(t.Context(), record).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		records = append(records, record)
 	}
+	streamtest.Put(t, k, records...)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -175,13 +171,13 @@ func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
 			bad++
 		}
 	}
-	for _, r := range committed(t, k, schema.ProcessedTopic(1), good) {
+	for _, r := range streamtest.Committed(t, k, schema.ProcessedTopic(1), good) {
 		crash, err := schema.Decode[schema.ProcessedCrash](r.Value)
 		if err != nil || crash.CrashID != string(r.Key) || want[crash.CrashID] != "" {
 			t.Errorf("%s (%s) was processed: %v", r.Key, does[string(r.Key)], err)
 		}
 	}
-	dead := committed(t, k, schema.TopicDeadLetter, bad)
+	dead := streamtest.Committed(t, k, schema.TopicDeadLetter, bad)
 	if len(dead) != bad {
 		t.Errorf("%d dead letters, want %d", len(dead), bad)
 	}
@@ -207,7 +203,7 @@ func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
 }
 
 func TestOverflownAnnotationsComeBack(t *testing.T) {
-	k, _ := broker(t, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
+	k, _ := streamtest.Broker(t, 2, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	value := strings.Repeat("long ", 1000)
 	store := &shelf{blobs: map[string][]byte{"a": []byte(value)}}
 	id, _ := rawCrash(t, 1, schema.Dump{Encoding: schema.EncodingNone})
@@ -218,17 +214,7 @@ func TestOverflownAnnotationsComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put := func() {
-		p, err := k.Producer()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		if err := p.ProduceSync(t.Context(), &kgo.Record{Topic: schema.TopicRaw, Key: []byte(id), Value: event}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put()
+	streamtest.Put(t, k, &kgo.Record{Topic: schema.TopicRaw, Key: []byte(id), Value: event})
 	got := make(chan map[string]string, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

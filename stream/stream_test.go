@@ -18,70 +18,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"aftershock/stream"
+	"aftershock/stream/streamtest"
 )
-
-// broker is an in-process Kafka with the named topics of two partitions.
-func broker(t *testing.T, topics ...string) (stream.Kafka, *kfake.Cluster) {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topics...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}, c
-}
 
 // put appends records with the keys, and their own text as value.
 func put(t *testing.T, k stream.Kafka, topic string, keys ...string) {
 	t.Helper()
-	p, err := k.Producer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	var records []*kgo.Record
 	for _, key := range keys {
-		if err := p.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte("in " + key)}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		records = append(records, &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte("in " + key)})
 	}
-}
-
-// committed waits until a topic has n committed records and returns all that
-// are there half a second later.
-func committed(t *testing.T, k stream.Kafka, topic string, n int) []*kgo.Record {
-	t.Helper()
-	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	var out []*kgo.Record
-	wait := 20 * time.Second
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), wait)
-		fetches := cl.PollFetches(ctx)
-		timeout := ctx.Err() != nil
-		cancel()
-		out = append(out, fetches.Records()...)
-		if timeout {
-			if len(out) < n {
-				t.Fatalf("%s has %d records, want %d", topic, len(out), n)
-			}
-			return out
-		}
-		if len(out) >= n {
-			wait = 500 * time.Millisecond
-		}
-	}
-}
-
-func keys(records []*kgo.Record) []string {
-	var out []string
-	for _, r := range records {
-		out = append(out, string(r.Key))
-	}
-	slices.Sort(out)
-	return out
+	streamtest.Put(t, k, records...)
 }
 
 // run starts a Transform from in to out and returns the function that stops it.
@@ -127,7 +74,7 @@ func numbered(from, to int) []string {
 }
 
 func TestTransformProducesEachRecordOnceInOrder(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	all := numbered(0, 300)
 	put(t, k, "in", all...)
 	tr := copying(k)
@@ -136,8 +83,8 @@ func TestTransformProducesEachRecordOnceInOrder(t *testing.T) {
 		return []*kgo.Record{{Topic: "out", Key: in.Key}}, nil
 	}
 	run(t, tr)
-	got := committed(t, k, "out", len(all))
-	if !slices.Equal(keys(got), all) {
+	got := streamtest.Committed(t, k, "out", len(all))
+	if !slices.Equal(streamtest.Keys(got), all) {
 		t.Fatalf("%d records", len(got))
 	}
 	last := map[int32]string{}
@@ -150,14 +97,14 @@ func TestTransformProducesEachRecordOnceInOrder(t *testing.T) {
 }
 
 func TestTransformGoesOnWhereItStopped(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	var want []string
 	for round := range 3 {
 		more := numbered(round*50, round*50+50)
 		put(t, k, "in", more...)
 		want = append(want, more...)
 		stop := run(t, copying(k))
-		if got := keys(committed(t, k, "out", len(want))); !slices.Equal(got, want) {
+		if got := streamtest.Keys(streamtest.Committed(t, k, "out", len(want))); !slices.Equal(got, want) {
 			t.Fatalf("round %d: %d records, want %d", round, len(got), len(want))
 		}
 		stop()
@@ -210,13 +157,13 @@ func TestTransformSurvivesFaultsOfTheBroker(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, c := broker(t, "in", "out")
+			k, c := streamtest.Broker(t, 2, "in", "out")
 			all := numbered(0, 100)
 			put(t, k, "in", all...)
 			var times atomic.Int64
 			fault(c, &times)
 			run(t, copying(k))
-			if got := keys(committed(t, k, "out", len(all))); !slices.Equal(got, all) {
+			if got := streamtest.Keys(streamtest.Committed(t, k, "out", len(all))); !slices.Equal(got, all) {
 				t.Errorf("%d records, want %d", len(got), len(all))
 			}
 			if times.Load() < 2 {
@@ -228,7 +175,7 @@ func TestTransformSurvivesFaultsOfTheBroker(t *testing.T) {
 
 // A promise that fails must not let the offsets pass: the record would be lost.
 func TestTransformDoesNotPassWhatItCouldNotProduce(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	put(t, k, "in", "a", "b", "c")
 	tr := copying(k)
 	var tries atomic.Int64
@@ -240,13 +187,13 @@ func TestTransformDoesNotPassWhatItCouldNotProduce(t *testing.T) {
 		return good(ctx, in)
 	}
 	run(t, tr)
-	if got := keys(committed(t, k, "out", 3)); !slices.Equal(got, []string{"a", "b", "c"}) {
+	if got := streamtest.Keys(streamtest.Committed(t, k, "out", 3)); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("have %q", got)
 	}
 }
 
 func TestTransformTriesAgainAfterAPassingError(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	put(t, k, "in", "a", "b")
 	tr := copying(k)
 	var tries atomic.Int64
@@ -258,7 +205,7 @@ func TestTransformTriesAgainAfterAPassingError(t *testing.T) {
 		return good(ctx, in)
 	}
 	run(t, tr)
-	if got := keys(committed(t, k, "out", 2)); !slices.Equal(got, []string{"a", "b"}) {
+	if got := streamtest.Keys(streamtest.Committed(t, k, "out", 2)); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("have %q", got)
 	}
 }
@@ -266,16 +213,16 @@ func TestTransformTriesAgainAfterAPassingError(t *testing.T) {
 // The first record of an identity counts: a second one, in the same batch, in a
 // later one, or after a restart, is left out.
 func TestTransformLeavesOutWhatWasProducedBefore(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	put(t, k, "in", "a", "b", "a", "c")
 	stop := run(t, copying(k))
-	committed(t, k, "out", 3)
+	streamtest.Committed(t, k, "out", 3)
 	put(t, k, "in", "b", "d")
-	committed(t, k, "out", 4)
+	streamtest.Committed(t, k, "out", 4)
 	stop()
 	put(t, k, "in", "a", "c", "d", "e")
 	run(t, copying(k))
-	if got := keys(committed(t, k, "out", 5)); !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
+	if got := streamtest.Keys(streamtest.Committed(t, k, "out", 5)); !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) {
 		t.Errorf("have %q", got)
 	}
 }
@@ -283,43 +230,43 @@ func TestTransformLeavesOutWhatWasProducedBefore(t *testing.T) {
 // Offsets that were lost although their outputs were committed, as the embedded
 // broker's can be, do not double anything.
 func TestTransformKnowsItsOutputsWhenOffsetsWereLost(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	all := numbered(0, 40)
 	put(t, k, "in", all...)
 	stop := run(t, copying(k))
-	committed(t, k, "out", len(all))
+	streamtest.Committed(t, k, "out", len(all))
 	stop()
 	again := copying(k)
 	again.Group = "without-offsets"
 	run(t, again)
 	put(t, k, "in", "last")
-	if got := keys(committed(t, k, "out", len(all)+1)); !slices.Equal(got, append(all, "last")) {
+	if got := streamtest.Keys(streamtest.Committed(t, k, "out", len(all)+1)); !slices.Equal(got, append(all, "last")) {
 		t.Errorf("%d records, want %d", len(got), len(all)+1)
 	}
 }
 
 func TestTwoMembersShareTheWork(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	first, second := copying(k), copying(k)
 	second.Instance = "1"
 	run(t, first)
 	all := numbered(0, 100)
 	put(t, k, "in", all...)
-	committed(t, k, "out", 100)
+	streamtest.Committed(t, k, "out", 100)
 	stop := run(t, second) // a rebalance
 	more := numbered(100, 300)
 	put(t, k, "in", more...)
-	committed(t, k, "out", 300)
+	streamtest.Committed(t, k, "out", 300)
 	stop() // and another
 	put(t, k, "in", "last")
 	want := append(append(all, more...), "last")
-	if got := keys(committed(t, k, "out", len(want))); !slices.Equal(got, want) {
+	if got := streamtest.Keys(streamtest.Committed(t, k, "out", len(want))); !slices.Equal(got, want) {
 		t.Errorf("%d records, want %d", len(got), len(want))
 	}
 }
 
 func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
-	k, _ := broker(t, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	ended := make(chan error, 2)

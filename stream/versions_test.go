@@ -11,6 +11,7 @@ import (
 
 	"aftershock/schema"
 	"aftershock/stream"
+	"aftershock/stream/streamtest"
 )
 
 // announce is an operation that adds the next version.
@@ -27,7 +28,7 @@ func announce(at time.Time) func(*schema.VersionEvent) (*schema.VersionEvent, er
 }
 
 func TestOperationsFollowEachOther(t *testing.T) {
-	k, _ := broker(t, schema.TopicVersions)
+	k, _ := streamtest.Broker(t, 2, schema.TopicVersions)
 	if state, err := stream.NewestVersions(t.Context(), k); err != nil || state != nil {
 		t.Fatalf("an empty log: %v, %v", state, err)
 	}
@@ -53,7 +54,7 @@ func TestOperationsFollowEachOther(t *testing.T) {
 // Two operators at once: one of them must learn that its decision was made on a
 // state that is no more.
 func TestTheSlowerOperatorLoses(t *testing.T) {
-	k, _ := broker(t, schema.TopicVersions)
+	k, _ := streamtest.Broker(t, 2, schema.TopicVersions)
 	_, err := stream.Operate(t.Context(), k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
 		if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
 			t.Errorf("the faster one: %v", err)
@@ -69,7 +70,7 @@ func TestTheSlowerOperatorLoses(t *testing.T) {
 }
 
 func TestPerVersionFollowsTheLog(t *testing.T) {
-	k, _ := broker(t, schema.TopicVersions)
+	k, _ := streamtest.Broker(t, 2, schema.TopicVersions)
 	if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
 		t.Fatal(err)
 	}

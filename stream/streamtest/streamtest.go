@@ -1,0 +1,88 @@
+// Package streamtest is Kafka for tests: a real protocol broker in the test's
+// process, and what is committed in its topics.
+package streamtest
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/stream"
+)
+
+// Broker starts a broker with the named topics and stops it when the test ends.
+// Faults are made with the cluster that it returns.
+func Broker(t testing.TB, partitions int32, topics ...string) (stream.Kafka, *kfake.Cluster) {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}, c
+}
+
+// Put appends records, each acknowledged before the next is sent.
+func Put(t testing.TB, k stream.Kafka, records ...*kgo.Record) {
+	t.Helper()
+	p, err := k.Producer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, r := range records {
+		if err := p.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const (
+	// patience is how long Committed waits for each record that is missing.
+	patience = 20 * time.Second
+	// afterwards is how long it then looks for records too many.
+	afterwards = 500 * time.Millisecond
+)
+
+// Committed waits until a topic has n committed records and returns all that are
+// there a moment later; those of one partition are in their order.
+func Committed(t testing.TB, k stream.Kafka, topic string, n int) []*kgo.Record {
+	t.Helper()
+	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var out []*kgo.Record
+	for wait := patience; ; {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		fetches := cl.PollFetches(ctx)
+		late := ctx.Err() != nil
+		cancel()
+		out = append(out, fetches.Records()...)
+		if late {
+			if len(out) < n {
+				t.Fatalf("%s has %d records, want %d", topic, len(out), n)
+			}
+			return out
+		}
+		if len(out) >= n {
+			wait = afterwards
+		}
+	}
+}
+
+// Keys are the records' keys, sorted.
+func Keys(records []*kgo.Record) []string {
+	var out []string
+	for _, r := range records {
+		out = append(out, string(r.Key))
+	}
+	slices.Sort(out)
+	return out
+}
