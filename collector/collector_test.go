@@ -30,6 +30,7 @@ import (
 
 	"aftershock/blob"
 	"aftershock/collector"
+	"aftershock/internal/reference"
 	"aftershock/schema"
 )
 
@@ -439,19 +440,9 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 
 // What Crashpad's own handler sends, as it came over the wire.
 func TestAcceptsRecordedCrashpadRequests(t *testing.T) {
-	shared := os.Getenv("AFTERSHOCK_SHARED")
-	if shared == "" {
-		shared = "../../shared"
-	}
-	files, err := filepath.Glob(filepath.Join(shared, "vectors/collector/*.http"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("the recorded requests are missing")
-		}
-		t.Skip("no recorded requests: set AFTERSHOCK_SHARED")
+	files, err := filepath.Glob(filepath.Join(reference.Path(t, "vectors", "collector"), "*.http"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d recorded requests, %v", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {

@@ -5,38 +5,18 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// shared returns a path below the folder of recorded vectors and lists, which
-// is beside the repository or where $AFTERSHOCK_SHARED says.
-func shared(t testing.TB, elements ...string) string {
-	t.Helper()
-	name := filepath.Join(elements...)
-	if dir := os.Getenv("AFTERSHOCK_SHARED"); dir != "" {
-		return filepath.Join(dir, name)
-	}
-	for dir := ".."; len(dir) < 40; dir = filepath.Join(dir, "..") {
-		path := filepath.Join(dir, "shared", name)
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("no folder shared/%s above, and no AFTERSHOCK_SHARED", name)
-	}
-	t.Skipf("no folder shared/%s above, and no AFTERSHOCK_SHARED", name)
-	return ""
-}
+	"aftershock/internal/reference"
+)
 
 // socorro is the ruleset of Socorro's lists, with every switch off.
 func socorro(t testing.TB) *Ruleset {
 	t.Helper()
-	r, err := FromFS(os.DirFS(shared(t, "siglists")))
+	r, err := FromFS(os.DirFS(reference.Path(t, "siglists")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +33,7 @@ type vector struct {
 
 func vectors(t testing.TB, file string) []vector {
 	t.Helper()
-	f, err := os.Open(shared(t, "vectors", "signature", file+".jsonl.gz"))
+	f, err := os.Open(reference.Path(t, "vectors", "signature", file+".jsonl.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

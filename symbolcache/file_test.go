@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"aftershock/breakpad"
+	"aftershock/internal/reference"
 	"aftershock/minidump"
 	"aftershock/stackwalk"
 	"aftershock/symbolcache"
@@ -54,14 +55,10 @@ func parse(t testing.TB, text string) *breakpad.File {
 func symbolFiles(t testing.TB) []string {
 	t.Helper()
 	roots := []string{filepath.Join("..", "testdata", "symbols")}
-	if corpus := corpus(); corpus != "" {
+	if corpus, ok := reference.Find(t, "corpus"); ok {
 		roots = append(roots, filepath.Join(corpus, "symbols"), filepath.Join(corpus, "crasher", "symbols"), filepath.Join(corpus, "synthetic", "symbols"))
 	} else {
-		const message = "no corpus of reference dumps: set AFTERSHOCK_SHARED to the folder that has corpus/ in it"
-		if os.Getenv("CI") != "" {
-			t.Fatal(message)
-		}
-		t.Log("only the repository's own symbols: " + message)
+		t.Log("only the repository's own symbols")
 	}
 	var files []string
 	for _, root := range roots {
@@ -76,20 +73,6 @@ func symbolFiles(t testing.TB) []string {
 		}
 	}
 	return files
-}
-
-func corpus() string {
-	shared := os.Getenv("AFTERSHOCK_SHARED")
-	for dir, up := ".", 0; shared == "" && up < 6; up++ {
-		dir = filepath.Join(dir, "..")
-		if _, err := os.Stat(filepath.Join(dir, "shared", "corpus")); err == nil {
-			shared = filepath.Join(dir, "shared")
-		}
-	}
-	if shared == "" {
-		return ""
-	}
-	return filepath.Join(shared, "corpus")
 }
 
 // oracle compares what a compiled file answers with what its text does.
@@ -231,7 +214,7 @@ func TestWalksAreEqual(t *testing.T) {
 	if err != nil || len(dumps) == 0 {
 		t.Fatal("no dumps: ", err)
 	}
-	if corpus := corpus(); corpus != "" {
+	if corpus, ok := reference.Find(t, "corpus"); ok {
 		more, err := filepath.Glob(filepath.Join(corpus, "dumps", "*.dmp"))
 		if err != nil {
 			t.Fatal(err)

@@ -3,31 +3,20 @@ package main
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"aftershock/internal/reference"
 	"aftershock/schema"
 )
 
 // The same path on a real Apache Kafka, which dies once in between. The script
 // that starts it lies beside the project where it is developed.
 func TestRealKafka(t *testing.T) {
-	shared := os.Getenv("AFTERSHOCK_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
-	script, err := filepath.Abs(filepath.Join(shared, "servers", "kafka.sh"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(script); err != nil {
-		missing(t, "the script that starts a real Kafka")
-	}
+	script := reference.Path(t, "servers", "kafka.sh")
 	for _, tool := range []string{"java", "mvn"} {
 		needTool(t, tool)
 	}

@@ -13,36 +13,11 @@ import (
 	"testing"
 
 	"aftershock/breakpad"
+	"aftershock/internal/reference"
 	"aftershock/minidump"
 	"aftershock/stackwalk"
 	"aftershock/stackwalk/report"
 )
-
-// corpus is the folder with the reference projects' dumps. They are not ours,
-// so they lie outside the repository: below $AFTERSHOCK_SHARED, or in a folder
-// "shared" beside one of the folders above. Without it the test is skipped;
-// where CI is set that is a failure.
-func corpus(t testing.TB) string {
-	t.Helper()
-	shared := os.Getenv("AFTERSHOCK_SHARED")
-	for dir, _ := filepath.Abs("."); shared == ""; dir = filepath.Dir(dir) {
-		if at := filepath.Join(dir, "shared"); exists(filepath.Join(at, "corpus")) {
-			shared = at
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	if at := filepath.Join(shared, "corpus"); shared != "" && exists(at) {
-		return at
-	}
-	const message = "no corpus of reference dumps: set AFTERSHOCK_SHARED to the folder that has corpus/ in it"
-	if os.Getenv("CI") != "" {
-		t.Fatal(message)
-	}
-	t.Skip(message)
-	return ""
-}
 
 func exists(path string) bool {
 	_, err := os.Stat(path) //nolint:gosec // the developer names the folder of the corpus
@@ -56,7 +31,7 @@ type set struct {
 }
 
 func sets(t testing.TB) []set {
-	root := corpus(t)
+	root := reference.Path(t, "corpus")
 	reference, err := filepath.Glob(filepath.Join(root, "expected", "minidump-stackwalk-*"))
 	if err != nil || len(reference) == 0 {
 		t.Fatal("corpus without expected/minidump-stackwalk-*", err)
@@ -305,7 +280,7 @@ func BenchmarkParseDump(b *testing.B) {
 }
 
 func BenchmarkParseSymbols(b *testing.B) {
-	text, err := os.ReadFile(filepath.Join(corpus(b), "symbols", "crash-client", "509C0610949836F7B70BD88BCF03E5400", "crash-client.sym"))
+	text, err := os.ReadFile(filepath.Join(reference.Path(b, "corpus"), "symbols", "crash-client", "509C0610949836F7B70BD88BCF03E5400", "crash-client.sym"))
 	if err != nil {
 		b.Fatal(err)
 	}
