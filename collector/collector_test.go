@@ -447,7 +447,7 @@ func TestAcceptsRecordedCrashpadRequests(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			d := open(t, collector.Options{InlineMax: -1})
-			request, err := os.ReadFile(file) //nolint:gosec // the developer names the folder
+			request, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
