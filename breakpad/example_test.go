@@ -20,7 +20,9 @@ INLINE 0 44 1 0 110 10
 		fmt.Println(err)
 		return
 	}
-	for _, l := range file.AppendLocations(nil, 0x114) {
+	var at breakpad.Locations
+	file.AppendLocations(&at, 0x114)
+	for _, l := range at.List {
 		fmt.Printf("%s %s:%d\n", l.Function, l.File, l.Line)
 	}
 	// Output:

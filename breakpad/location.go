@@ -2,7 +2,7 @@ package breakpad
 
 // Location is what symbols know about one address: a function, real or
 // inlined, and the source line in it. Function and File alias the symbols they
-// come from and are valid as long as those are.
+// come from or the Locations they were appended to.
 type Location struct {
 	// Function is the name as the symbol file spells it; empty when the
 	// record has none.
@@ -22,4 +22,31 @@ type Location struct {
 	ParameterSize uint32
 	// Inline is set on calls that the compiler inlined.
 	Inline bool
+}
+
+// Locations collects what lookups answer, and owns the names that had to be
+// decoded for it. The zero value is ready. It is not safe for concurrent use.
+type Locations struct {
+	// List is what has been appended. To go on with an empty List while the
+	// names of earlier ones stay valid, truncate it instead of calling Reset.
+	List  []Location
+	names []byte // the part up to its length is taken
+}
+
+// Reset forgets everything and keeps the memory: Locations copied from List
+// before are invalid afterwards.
+func (l *Locations) Reset() { l.List, l.names = l.List[:0], l.names[:0] }
+
+// namesChunk is how much room for names is made at a time.
+const namesChunk = 4 << 10
+
+// Room hands out n bytes for a name, zeroed or not, whose capacity is n as well.
+func (l *Locations) Room(n int) []byte {
+	if cap(l.names)-len(l.names) < n {
+		// What is in the old memory stays there, for names alias it.
+		l.names = make([]byte, 0, max(n, namesChunk, min(2*cap(l.names), 1<<20)))
+	}
+	start := len(l.names)
+	l.names = l.names[:start+n]
+	return l.names[start : start+n : start+n]
 }

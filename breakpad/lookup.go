@@ -1,32 +1,35 @@
 package breakpad
 
+import "slices"
+
 // AppendLocations appends the inlined calls at rva, innermost first, and then
 // the function itself. It appends nothing when no FUNC and no PUBLIC record
 // covers rva. It does not allocate when dst has room.
-func (f *File) AppendLocations(dst []Location, rva uint64) []Location {
+func (f *File) AppendLocations(dst *Locations, rva uint64) {
 	if rva > maxRVA {
-		return dst
+		return
 	}
 	addr := uint32(rva)
 	fn := f.functionAt(addr)
 	if fn == nil {
 		if pub := f.publicAt(addr); pub != nil {
-			dst = append(dst, Location{
+			dst.List = append(dst.List, Location{
 				Function: f.text(pub.name), FunctionRVA: uint64(pub.rva), ParameterSize: pub.parameterSize,
 			})
 		}
-		return dst
+		return
 	}
-	start := len(dst)
+	list := dst.List
+	start := len(list)
 	real := Location{Function: f.text(fn.name), FunctionRVA: uint64(fn.first), ParameterSize: f.parameterSize(fn, addr)}
 	// An INLINE record names the callee and where the call stands, which is in
 	// the function one level up. The line record is the place in the deepest.
 	in := f.inlineAt(fn, 0, addr)
 	if in == nil {
 		f.setLine(&real, fn, addr)
-		return append(dst, real)
+	} else {
+		real.setCall(f, fn, in, nil)
 	}
-	real.setCall(f, fn, in, nil)
 	for depth := uint32(1); in != nil; depth++ {
 		next := f.inlineAt(fn, depth, addr)
 		if in.origin != unknown {
@@ -36,15 +39,12 @@ func (f *File) AppendLocations(dst []Location, rva uint64) []Location {
 			} else {
 				f.setLine(&callee, fn, addr)
 			}
-			dst = append(dst, callee)
+			list = append(list, callee)
 		}
 		in = next
 	}
-	// They came outermost first.
-	for i, j := start, len(dst)-1; i < j; i, j = i+1, j-1 {
-		dst[i], dst[j] = dst[j], dst[i]
-	}
-	return append(dst, real)
+	slices.Reverse(list[start:]) // they came outermost first
+	dst.List = append(list, real)
 }
 
 // setCall sets the place of the call that in describes. caller is the inlined

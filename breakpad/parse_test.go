@@ -22,10 +22,16 @@ func parse(t testing.TB, text string) *breakpad.File {
 	return f
 }
 
+func locations(f *breakpad.File, rva uint64) []breakpad.Location {
+	var at breakpad.Locations
+	f.AppendLocations(&at, rva)
+	return at.List
+}
+
 // locate prints what rva is: "function@base file:line" innermost first.
 func locate(f *breakpad.File, rva uint64) string {
 	var out []string
-	for _, l := range f.AppendLocations(nil, rva) {
+	for _, l := range locations(f, rva) {
 		text := fmt.Sprintf("%s@%x", l.Function, l.FunctionRVA)
 		if len(l.File) > 0 {
 			text += fmt.Sprintf(" %s:%d", l.File, l.Line)
@@ -168,7 +174,7 @@ func TestParameterSizePrefersStackWin(t *testing.T) {
 	const text = "MODULE windows x86 1 a\nFUNC 1000 30 4 f\nSTACK WIN 4 1000 10 0 0 8 0 0 0 1 $eip 4 =\nSTACK WIN 0 1000 20 0 0 c 0 0 0 0 0\nPUBLIC 2000 10 p\n"
 	f := parse(t, text)
 	for rva, want := range map[uint64]uint32{0x1000: 8, 0x1018: 0xc, 0x1028: 4, 0x2000: 0x10} {
-		if got := f.AppendLocations(nil, rva)[0].ParameterSize; got != want {
+		if got := locations(f, rva)[0].ParameterSize; got != want {
 			t.Errorf("%#x: %d, want %d", rva, got, want)
 		}
 	}
@@ -200,12 +206,13 @@ func TestWinRecordsWhoseTypeContradictsTheirProgramAreDropped(t *testing.T) {
 
 func TestLookupsDoNotAllocate(t *testing.T) {
 	f := parse(t, module+"FILE 0 a.c\nINLINE_ORIGIN 0 in\nFUNC 1000 10 0 f\nINLINE 0 9 0 0 1000 10\n1000 10 3 0\nSTACK CFI INIT 1000 10 .cfa: $rsp 8 + .ra: .cfa 8 - ^\n")
-	dst := make([]breakpad.Location, 0, 8)
+	dst := breakpad.Locations{List: make([]breakpad.Location, 0, 8)}
 	regs := breakpad.Registers{}
 	regs.Set(breakpad.AMD64.SP(), 0x100)
 	mem := breakpad.Memory{Base: 0x100, Bytes: make([]byte, 64)}
 	if n := testing.AllocsPerRun(100, func() {
-		dst = f.AppendLocations(dst[:0], 0x1004)
+		dst.Reset()
+		f.AppendLocations(&dst, 0x1004)
 		f.HasFunction(0x1004)
 		row, _ := f.CFI(0x1004)
 		caller := breakpad.Registers{}
@@ -227,7 +234,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		locations := file.AppendLocations(nil, rva)
+		locations := locations(file, rva)
 		if n := len(locations); file.HasFunction(rva) != (n > 0 && len(locations[n-1].Function) > 0) {
 			t.Error("HasFunction and AppendLocations disagree")
 		}

@@ -17,7 +17,7 @@ type Symbols interface {
 	Arch() breakpad.Arch
 	// AppendLocations appends the inlined calls at rva, innermost first, and
 	// then the function itself. It appends nothing for an unknown address.
-	AppendLocations(dst []breakpad.Location, rva uint64) []breakpad.Location
+	AppendLocations(dst *breakpad.Locations, rva uint64)
 	// HasFunction tells whether rva lies in a function with a name.
 	HasFunction(rva uint64) bool
 	// CFI is the STACK CFI row in force at rva.

@@ -15,15 +15,18 @@ func (w *walker) symbolicate(f *Frame) bool {
 		return true
 	}
 	base := w.dump.Modules[module].Base
-	w.locations = symbols.AppendLocations(w.locations[:0], f.Instruction-base)
-	n := len(w.locations)
+	// Growing the list leaves what earlier frames point at in place.
+	start := len(w.locations.List)
+	symbols.AppendLocations(&w.locations, f.Instruction-base)
+	found := w.locations.List[start:len(w.locations.List):len(w.locations.List)]
+	n := len(found)
 	if n == 0 {
 		return true
 	}
 	if w.inlinesLeft -= n - 1; w.inlinesLeft < 0 {
 		return false
 	}
-	l := &w.locations[n-1]
+	l := &found[n-1]
 	f.HasFunction = true
 	f.Function, f.FunctionBase = l.Function, base+l.FunctionRVA
 	f.File, f.Line = l.File, l.Line
@@ -32,10 +35,9 @@ func (w *walker) symbolicate(f *Frame) bool {
 	}
 	f.ParameterSize = l.ParameterSize
 	if n > 1 {
-		// Growing w.inlines leaves what earlier frames point at in place.
-		start := len(w.inlines)
-		w.inlines = append(w.inlines, w.locations[:n-1]...)
-		f.Inlines = w.inlines[start:len(w.inlines):len(w.inlines)]
+		f.Inlines = found[: n-1 : n-1]
+	} else {
+		w.locations.List = w.locations.List[:start] // copied
 	}
 	return true
 }

@@ -67,10 +67,9 @@ type walker struct {
 	addressMask uint64             // of pointers without authentication bits
 	scratch     breakpad.Registers // a callee's, changed for one evaluation
 
-	mem       breakpad.Memory // the stack of the thread being walked
-	frames    []Frame         // of that thread
-	locations []breakpad.Location
-	inlines   []breakpad.Location // what Frame.Inlines point into
+	mem       breakpad.Memory    // the stack of the thread being walked
+	frames    []Frame            // of that thread
+	locations breakpad.Locations // what Frame.Inlines point into, with its names
 }
 
 // thread walks one thread.

@@ -98,10 +98,17 @@ func benchmarkBoth(b *testing.B, keep func(stackwalk.Symbols, uint64) bool, what
 }
 
 func BenchmarkAppendLocations(b *testing.B) {
-	dst := make([]breakpad.Location, 0, 64)
+	dst := breakpad.Locations{List: make([]breakpad.Location, 0, 64)}
 	benchmarkBoth(b,
-		func(s stackwalk.Symbols, rva uint64) bool { return len(s.AppendLocations(dst[:0], rva)) > 0 },
-		func(s stackwalk.Symbols, rva uint64) { s.AppendLocations(dst[:0], rva) })
+		func(s stackwalk.Symbols, rva uint64) bool {
+			dst.Reset()
+			s.AppendLocations(&dst, rva)
+			return len(dst.List) > 0
+		},
+		func(s stackwalk.Symbols, rva uint64) {
+			dst.Reset()
+			s.AppendLocations(&dst, rva)
+		})
 }
 
 func BenchmarkCFI(b *testing.B) {

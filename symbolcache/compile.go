@@ -61,7 +61,7 @@ type compiler struct {
 	text     texts
 	files    map[uint32]uint32 // text → index in the files section
 	nodes    map[node]uint32   // of the current function → offset in the nodes section
-	answer   []breakpad.Location
+	answer   breakpad.Locations
 
 	// The run that is being written.
 	open     bool // lookups at the current address end in it
@@ -116,17 +116,19 @@ func newCompiler(file *breakpad.File) *compiler {
 // locations tabulates the answers of AppendLocations.
 func (c *compiler) locations(addresses []uint32) {
 	for _, address := range addresses {
-		c.answer = c.file.AppendLocations(c.answer[:0], uint64(address))
-		if len(c.answer) == 0 {
+		c.answer.Reset()
+		c.file.AppendLocations(&c.answer, uint64(address))
+		answer := c.answer.List
+		if len(answer) == 0 {
 			c.end(address)
 			continue
 		}
-		real := &c.answer[len(c.answer)-1]
+		real := &answer[len(answer)-1]
 		r := run{uint32(real.FunctionRVA), c.text.at(real.Function), real.ParameterSize}
 		if r.base != c.run.base {
 			clear(c.nodes) // they count addresses from it
 		}
-		s := segment{c.place(&c.answer[0]), c.chain(r.base)}
+		s := segment{c.place(&answer[0]), c.chain(r.base)}
 		if !c.open || r != c.run || c.segments == runSegments && s != c.last {
 			c.start(address, r)
 		}
@@ -229,9 +231,10 @@ func (c *compiler) place(l *breakpad.Location) place {
 // chain answers the node of the innermost inlined call of the answer.
 func (c *compiler) chain(base uint32) uint32 {
 	at := uint32(0)
-	for i := len(c.answer) - 2; i >= 0; i-- {
-		l := &c.answer[i]
-		at = c.node(base, node{at, c.text.at(l.Function), uint32(l.FunctionRVA), c.place(&c.answer[i+1])})
+	answer := c.answer.List
+	for i := len(answer) - 2; i >= 0; i-- {
+		l := &answer[i]
+		at = c.node(base, node{at, c.text.at(l.Function), uint32(l.FunctionRVA), c.place(&answer[i+1])})
 	}
 	return at
 }

@@ -79,14 +79,17 @@ func symbolFiles(t testing.TB) []string {
 type oracle struct {
 	text      *breakpad.File
 	compiled  *symbolcache.File
-	want, got []breakpad.Location
+	want, got breakpad.Locations
 }
 
 func (o *oracle) agrees(t testing.TB, rva uint64) bool {
 	t.Helper()
-	o.want, o.got = o.text.AppendLocations(o.want[:0], rva), o.compiled.AppendLocations(o.got[:0], rva)
-	if !sameLocations(o.want, o.got) {
-		t.Errorf("%#x: AppendLocations\ngot  %s\nwant %s", rva, describe(o.got), describe(o.want))
+	o.want.Reset()
+	o.text.AppendLocations(&o.want, rva)
+	o.got.Reset()
+	o.compiled.AppendLocations(&o.got, rva)
+	if !sameLocations(o.want.List, o.got.List) {
+		t.Errorf("%#x: AppendLocations\ngot  %s\nwant %s", rva, describe(o.got.List), describe(o.want.List))
 		return false
 	}
 	if o.text.HasFunction(rva) != o.compiled.HasFunction(rva) {
@@ -181,7 +184,7 @@ func TestCompiledFilesAnswerAsTheirText(t *testing.T) {
 				if !o.agrees(t, rva) {
 					return
 				}
-				if rva < 1<<32 && o.text.HasFunction(rva) && len(o.want) > 0 && len(o.want[0].File) > 0 {
+				if rva < 1<<32 && o.text.HasFunction(rva) && len(o.want.List) > 0 && len(o.want.List[0].File) > 0 {
 					last = max(last, rva)
 				}
 			}

@@ -89,8 +89,8 @@ func TestDeepestNestOfInlinedCalls(t *testing.T) {
 		fmt.Fprintf(&text, "INLINE %d 1 0 0 1000 10\n", depth)
 	}
 	o := oracle{text: parse(t, text.String()), compiled: openBytes(t, compile(t, text.String()))}
-	if o.agrees(t, 0x1008); len(o.got) != deepest+1 {
-		t.Errorf("%d locations", len(o.got))
+	if o.agrees(t, 0x1008); len(o.got.List) != deepest+1 {
+		t.Errorf("%d locations", len(o.got.List))
 	}
 }
 

@@ -9,31 +9,32 @@ import (
 // AppendLocations appends the inlined calls at rva, innermost first, and then
 // the function itself. It appends nothing when no symbol covers rva. It does
 // not allocate when dst has room; names alias the file.
-func (f *File) AppendLocations(dst []breakpad.Location, rva uint64) []breakpad.Location {
+func (f *File) AppendLocations(dst *breakpad.Locations, rva uint64) {
 	i, ok := f.runAt(rva)
 	if !ok {
-		return dst
+		return
 	}
 	r := f.run(i)
 	s, ok := f.segmentAt(i, uint32(rva))
 	if !ok {
-		return dst
+		return
 	}
-	start := len(dst)
+	start := len(dst.List)
 	// The place of a call is where the function around it is.
 	for s.node != 0 {
 		n, ok := f.node(s.node, r.base)
-		if !ok || len(dst)-start == maxInlines {
-			return dst[:start]
+		if !ok || len(dst.List)-start == maxInlines {
+			dst.List = dst.List[:start]
+			return
 		}
 		l := breakpad.Location{Function: f.text(n.name), FunctionRVA: uint64(n.rva), Inline: true}
 		f.setPlace(&l, s.place)
-		dst = append(dst, l)
+		dst.List = append(dst.List, l)
 		s.place, s.node = n.call, n.parent
 	}
 	l := breakpad.Location{Function: f.text(r.name), FunctionRVA: uint64(r.base), ParameterSize: r.parameterSize}
 	f.setPlace(&l, s.place)
-	return append(dst, l)
+	dst.List = append(dst.List, l)
 }
 
 // maxInlines bounds the inlined calls at one address: breakpad takes no

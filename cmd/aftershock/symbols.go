@@ -86,15 +86,16 @@ func (v *symbolsLookupVerb) Run(r *run) error {
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	out := bufio.NewWriter(r.stdout)
-	var locations []breakpad.Location
+	var locations breakpad.Locations
 	for _, rva := range addresses {
 		say(out, "%#x\n", rva)
-		locations = f.AppendLocations(locations[:0], rva)
-		if len(locations) == 0 {
+		locations.Reset()
+		f.AppendLocations(&locations, rva)
+		if len(locations.List) == 0 {
 			say(out, "  no symbol\n")
 		}
-		for i := range locations {
-			say(out, "  %s\n", describeLocation(&locations[i], rva))
+		for i := range locations.List {
+			say(out, "  %s\n", describeLocation(&locations.List[i], rva))
 		}
 		if row, ok := f.CFI(rva); ok {
 			say(out, "  STACK CFI INIT %x\n", row.InitRVA)
