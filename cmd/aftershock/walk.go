@@ -17,6 +17,7 @@ import (
 type walkVerb struct {
 	symbolFlags
 	JSON          bool     `help:"Print JSON in the schema of Mozilla's minidump-stackwalk." name:"json"`
+	Pretty        bool     `help:"Indent the JSON."`
 	WalkerVersion int      `help:"Version of the walker's behaviour; 1 is that of minidump-stackwalk 0.27. 0 is the newest." default:"0"`
 	Dumps         []string `arg:"" name:"dump" help:"Minidump files." type:"existingfile"`
 }
@@ -61,7 +62,7 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pat
 	}
 	in := report.Input{Dump: dump, Walk: walk, Symbols: status}
 	if v.JSON {
-		return report.JSON(out, in)
+		return report.JSON(out, in, v.Pretty)
 	}
 	return report.Human(out, in)
 }

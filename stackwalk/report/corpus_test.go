@@ -174,7 +174,7 @@ func differences(t *testing.T, expected string, in report.Input) []string {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := report.JSON(&out, in); err != nil {
+	if err := report.JSON(&out, in, false); err != nil {
 		t.Fatal(err)
 	}
 	var want, got any
@@ -257,61 +257,4 @@ func TestHumanOfTheCorpus(t *testing.T) {
 			}
 		}
 	}
-}
-
-func benchmarkDump(b *testing.B) (data []byte, symbols []string) {
-	s := sets(b)[1]
-	data, err := os.ReadFile(filepath.Join(s.dumps, "engine-throw.dmp"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return data, s.symbols
-}
-
-func BenchmarkParseDump(b *testing.B) {
-	data, _ := benchmarkDump(b)
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := minidump.Parse(data); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkParseSymbols(b *testing.B) {
-	text, err := os.ReadFile(filepath.Join(reference.Path(b, "corpus"), "symbols", "crash-client", "509C0610949836F7B70BD88BCF03E5400", "crash-client.sym"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := breakpad.Parse(bytes.NewReader(text), breakpad.ParseOptions{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkWalk(b *testing.B) {
-	data, symbols := benchmarkDump(b)
-	d, err := minidump.Parse(data)
-	if err != nil {
-		b.Fatal(err)
-	}
-	source := func(module int) stackwalk.Symbols {
-		if f := load(&d.Modules[module], symbols); f != nil {
-			return f
-		}
-		return nil
-	}
-	stackwalk.Walk(d, source, stackwalk.Options{}) // loads symbols
-	b.ReportAllocs()
-	frames := 0
-	for b.Loop() {
-		for _, t := range stackwalk.Walk(d, source, stackwalk.Options{}).Threads {
-			frames += len(t.Frames)
-		}
-	}
-	b.ReportMetric(float64(frames)/float64(b.N), "frames/op")
 }

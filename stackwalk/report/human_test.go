@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -91,7 +92,7 @@ func TestHuman(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	var out strings.Builder
-	if err := report.JSON(&out, crash(t)); err != nil {
+	if err := report.JSON(&out, crash(t), true); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "walk.json", out.String())
@@ -103,7 +104,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestWriteErrorsAreReported(t *testing.T) {
 	in := crash(t)
-	if report.Human(brokenWriter{}, in) == nil || report.JSON(brokenWriter{}, in) == nil {
+	if report.Human(brokenWriter{}, in) == nil || report.JSON(brokenWriter{}, in, true) == nil {
 		t.Error("nil")
 	}
 }
@@ -134,10 +135,44 @@ Odd      crashing access not found in memory accesses
 		t.Error(human.String())
 	}
 	in.NoAnalysis = true
-	if err := report.JSON(&document, in); err != nil {
+	if err := report.JSON(&document, in, true); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(document.String(), `"instruction": null`) || !strings.Contains(document.String(), `"possible_bit_flips": null`) {
 		t.Error(document.String())
+	}
+}
+
+// TestJSONOfHostileTexts: what a dump calls its parts cannot break the document,
+// in one line or indented.
+func TestJSONOfHostileTexts(t *testing.T) {
+	for _, name := range []string{"a\"b\\c", "\x00\x1f\b\f\n\r\t\x7f", "\xff\xfe\xc3", "\u2028\U0001f4a5\ufffd", "</script>"} {
+		in := crash(t)
+		in.Dump.SoftErrors = []byte(`{"a": [1, {"b": "\u2028"}, []]}`)
+		in.Walk.Threads[0].Name, in.Walk.Threads[0].Named = name, true
+		for _, indented := range []bool{false, true} {
+			var out strings.Builder
+			if err := report.JSON(&out, in, indented); err != nil {
+				t.Fatal(err)
+			}
+			var got struct {
+				Threads []struct {
+					Name string `json:"thread_name"`
+				} `json:"threads"`
+				SoftErrors json.RawMessage `json:"soft_errors"`
+			}
+			if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
+				t.Fatalf("%q: %v in %s", name, err, out.String())
+			}
+			if want := string([]rune(name)); got.Threads[0].Name != want { // a replacement for every bad byte
+				t.Errorf("%q became %q, want %q", name, got.Threads[0].Name, want)
+			}
+			if lines := strings.Count(out.String(), "\n"); !indented && lines != 1 {
+				t.Errorf("%q: %d lines", name, lines)
+			}
+			if len(got.SoftErrors) < 20 {
+				t.Errorf("soft errors became %s", got.SoftErrors)
+			}
+		}
 	}
 }

@@ -2,445 +2,426 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
-	"aftershock/breakpad"
 	"aftershock/minidump"
-	"aftershock/stackwalk"
 	"aftershock/stackwalk/analysis"
 )
 
-// JSON writes one document in the schema of minidump-stackwalk 0.27's --json,
-// indented by two spaces. With Input.NoAnalysis what the analysis says is null.
-func JSON(w io.Writer, in Input) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(document(in)); err != nil {
-		return fmt.Errorf("walk report: %w", err)
+// JSON writes one document in the schema of minidump-stackwalk 0.27's --json:
+// one line, or, when indented, by two spaces. Keys are in the reference's
+// order, which is alphabetical. With Input.NoAnalysis what the analysis says is
+// null.
+func JSON(w io.Writer, in Input, indented bool) error {
+	d := document{Input: in, jsonWriter: jsonWriter{out: w, indented: indented}, digits: addressDigits(in.Dump)}
+	d.all()
+	d.b = append(d.b, '\n')
+	if d.flush(); d.err != nil {
+		return fmt.Errorf("walk report: %w", d.err)
 	}
 	return nil
 }
 
-// The JSON types name their fields in the order of the keys, which is
-// alphabetical like in the reference. A nil pointer is null.
-type (
-	jsonDocument struct {
-		CrashInfo           jsonCrashInfo        `json:"crash_info"`
-		CrashingThread      *jsonThread          `json:"crashing_thread"`
-		Handles             []jsonHandle         `json:"handles"`
-		LinuxMemoryMapCount *int                 `json:"linux_memory_map_count"`
-		LSBRelease          *jsonRelease         `json:"lsb_release"`
-		MacBootArgs         *string              `json:"mac_boot_args"`
-		MacCrashInfo        *jsonMacCrashInfo    `json:"mac_crash_info"`
-		MainModule          int                  `json:"main_module"`
-		Modules             []jsonModule         `json:"modules"`
-		ModulesHaveCerts    bool                 `json:"modules_contains_cert_info"`
-		PID                 *uint32              `json:"pid"`
-		ProcLimits          *jsonLimits          `json:"proc_limits"`
-		ProcessUptime       *uint32              `json:"process_uptime"`
-		SoftErrors          json.RawMessage      `json:"soft_errors"`
-		Status              string               `json:"status"`
-		SystemInfo          jsonSystemInfo       `json:"system_info"`
-		ThreadCount         int                  `json:"thread_count"`
-		Threads             []jsonThread         `json:"threads"`
-		UnloadedModules     []jsonUnloadedModule `json:"unloaded_modules"`
-	}
-	jsonCrashInfo struct {
-		Address                  *string       `json:"address"`
-		AdjustedAddress          *jsonAdjusted `json:"adjusted_address"`
-		CrashInconsistencies     []string      `json:"crash_inconsistencies"`
-		CrashingThread           *int          `json:"crashing_thread"`
-		Instruction              *string       `json:"instruction"`
-		InstructionPointerUpdate *jsonTarget   `json:"instruction_pointer_update"`
-		MemoryAccesses           []jsonAccess  `json:"memory_accesses"`
-		PossibleBitFlips         []jsonBitFlip `json:"possible_bit_flips"`
-		Type                     *string       `json:"type"`
-	}
-	jsonAdjusted struct {
-		Address string `json:"address,omitempty"`
-		Kind    string `json:"kind"`
-		Offset  string `json:"offset,omitempty"`
-	}
-	jsonTarget struct {
-		Address string `json:"address"`
-	}
-	jsonAccess struct {
-		AccessType string `json:"access_type,omitempty"`
-		Address    string `json:"address"`
-		GuardPage  bool   `json:"is_likely_guard_page,omitempty"`
-		Size       *int   `json:"size"`
-	}
-	jsonBitFlip struct {
-		Address        string             `json:"address"`
-		Confidence     float64            `json:"confidence"`
-		Details        jsonBitFlipDetails `json:"details"`
-		SourceRegister *string            `json:"source_register"`
-	}
-	jsonBitFlipDetails struct {
-		IsNull          bool `json:"is_null"`
-		NearbyRegisters int  `json:"nearby_registers"`
-		PoisonRegisters bool `json:"poison_registers"`
-		WasLow          bool `json:"was_low"`
-		WasNonCanonical bool `json:"was_non_canonical"`
-	}
-	jsonHandle struct {
-		Handle     uint64  `json:"handle"`
-		ObjectName *string `json:"object_name"`
-		TypeName   *string `json:"type_name"`
-	}
-	jsonRelease struct {
-		Codename    string `json:"codename"`
-		Description string `json:"description"`
-		ID          string `json:"id"`
-		Release     string `json:"release"`
-	}
-	jsonLimits struct {
-		Limits []jsonLimit `json:"limits"`
-	}
-	jsonLimit struct {
-		Hard string `json:"hard"`
-		Name string `json:"name"`
-		Soft string `json:"soft"`
-		Unit string `json:"unit"`
-	}
-	jsonMacCrashInfo struct {
-		NumRecords int                  `json:"num_records"`
-		Records    []jsonMacCrashRecord `json:"records"`
-	}
-	jsonMacCrashRecord struct {
-		AbortCause      *string `json:"abort_cause"`
-		Backtrace       *string `json:"backtrace"`
-		DialogMode      *string `json:"dialog_mode"`
-		Message         *string `json:"message"`
-		Message2        *string `json:"message2"`
-		Module          *string `json:"module"`
-		SignatureString *string `json:"signature_string"`
-		Thread          *string `json:"thread"`
-	}
-	jsonModule struct {
-		BaseAddr       string  `json:"base_addr"`
-		CodeID         string  `json:"code_id"`
-		CorruptSymbols bool    `json:"corrupt_symbols"`
-		DebugFile      string  `json:"debug_file"`
-		DebugID        string  `json:"debug_id"`
-		EndAddr        string  `json:"end_addr"`
-		Filename       string  `json:"filename"`
-		LoadedSymbols  bool    `json:"loaded_symbols"`
-		MissingSymbols bool    `json:"missing_symbols"`
-		Version        *string `json:"version"`
-	}
-	jsonUnloadedModule struct {
-		BaseAddr string `json:"base_addr"`
-		CodeID   string `json:"code_id"`
-		EndAddr  string `json:"end_addr"`
-		Filename string `json:"filename"`
-	}
-	jsonSystemInfo struct {
-		CPUArch             string  `json:"cpu_arch"`
-		CPUCount            int     `json:"cpu_count"`
-		CPUInfo             *string `json:"cpu_info"`
-		CPUMicrocodeVersion *string `json:"cpu_microcode_version"`
-		OS                  string  `json:"os"`
-		OSVer               *string `json:"os_ver"`
-	}
-	jsonThread struct {
-		FrameCount     int         `json:"frame_count"`
-		Frames         []jsonFrame `json:"frames"`
-		LastErrorValue *string     `json:"last_error_value"`
-		ThreadID       uint32      `json:"thread_id"`
-		ThreadName     *string     `json:"thread_name"`
-		ThreadsIndex   *int        `json:"threads_index,omitempty"`
-	}
-	jsonFrame struct {
-		File            *string            `json:"file"`
-		Frame           int                `json:"frame"`
-		Function        *string            `json:"function"`
-		FunctionOffset  *string            `json:"function_offset"`
-		Inlines         []jsonInline       `json:"inlines"`
-		Line            *uint32            `json:"line"`
-		MissingSymbols  bool               `json:"missing_symbols"`
-		Module          *string            `json:"module"`
-		ModuleOffset    *string            `json:"module_offset"`
-		Offset          string             `json:"offset"`
-		Registers       map[string]string  `json:"registers,omitempty"`
-		Trust           string             `json:"trust"`
-		UnloadedModules []jsonUnloadedHits `json:"unloaded_modules"`
-	}
-	jsonInline struct {
-		File     *string `json:"file"`
-		Function string  `json:"function"`
-		Line     *uint32 `json:"line"`
-	}
-	jsonUnloadedHits struct {
-		Module  string   `json:"module"`
-		Offsets []string `json:"offsets"`
-	}
-)
-
-// jsonWriter converts values; it knows how wide an address is printed.
-type jsonWriter struct {
+// document writes the JSON of its Input.
+type document struct {
 	Input
-	width int // hex digits
+	jsonWriter
+	digits int // of an address
 }
 
-func document(in Input) jsonDocument {
-	d := in.Dump
-	j := jsonWriter{Input: in, width: addressDigits(d)}
-	doc := jsonDocument{
-		Status: "OK", CrashInfo: j.crashInfo(), SystemInfo: j.systemInfo(),
-		ThreadCount: len(d.Threads), Threads: make([]jsonThread, 0, len(in.Walk.Threads)),
-		Modules: make([]jsonModule, 0, len(d.Modules)), UnloadedModules: make([]jsonUnloadedModule, 0, len(d.UnloadedModules)),
+func (d *document) address(v uint64) { d.hex(v, d.digits) }
+
+func (d *document) all() {
+	dump := d.Dump
+	d.open('{')
+	d.key("crash_info")
+	d.crashInfo()
+	d.key("crashing_thread")
+	if i := d.Walk.CrashingThread; i >= 0 {
+		d.thread(i, true)
+	} else {
+		d.null()
 	}
-	for i := range in.Walk.Threads {
-		doc.Threads = append(doc.Threads, j.thread(i))
+	d.handles()
+	d.linux()
+	d.mac()
+	d.key("main_module")
+	d.int(0)
+	d.key("modules")
+	d.open('[')
+	for i := range dump.Modules {
+		d.element()
+		d.module(i)
 	}
-	if i := in.Walk.CrashingThread; i >= 0 {
-		t := j.thread(i)
-		t.ThreadsIndex = &i
-		if len(t.Frames) > 0 {
-			t.Frames[0].Registers = j.registers(&in.Walk.Threads[i].Frames[0])
-		}
-		doc.CrashingThread = &t
+	d.close(']')
+	d.key("modules_contains_cert_info")
+	d.bool(false)
+	d.process()
+	d.key("soft_errors")
+	d.raw(dump.SoftErrors)
+	d.key("status")
+	d.text("OK")
+	d.key("system_info")
+	d.systemInfo()
+	d.key("thread_count")
+	d.int(len(dump.Threads))
+	d.key("threads")
+	d.open('[')
+	for i := range d.Walk.Threads {
+		d.element()
+		d.thread(i, false)
 	}
-	for i := range d.Modules {
-		doc.Modules = append(doc.Modules, j.module(i))
+	d.close(']')
+	d.key("unloaded_modules")
+	d.open('[')
+	for i := range dump.UnloadedModules {
+		d.element()
+		d.unloadedModule(&dump.UnloadedModules[i])
 	}
-	for i := range d.UnloadedModules {
-		m := &d.UnloadedModules[i]
-		doc.UnloadedModules = append(doc.UnloadedModules, jsonUnloadedModule{
-			BaseAddr: j.hex(m.Base), EndAddr: j.hex(m.End()), CodeID: m.CodeID, Filename: m.CodeName(),
-		})
-	}
-	for _, h := range d.Handles {
-		doc.Handles = append(doc.Handles, jsonHandle{h.Handle, optional(h.ObjectName), optional(h.TypeName)})
-	}
-	j.process(&doc)
-	return doc
+	d.close(']')
+	d.close('}')
 }
 
-// process fills what is known of the process as a whole.
-func (j *jsonWriter) process(doc *jsonDocument) {
-	d := j.Dump
-	if pid, ok := d.ProcessID(); ok {
-		doc.PID = &pid
+func (d *document) handles() {
+	d.key("handles")
+	if len(d.Dump.Handles) == 0 {
+		d.null()
+		return
 	}
-	if seconds, ok := d.Uptime(); ok {
-		doc.ProcessUptime = &seconds
+	d.open('[')
+	for i := range d.Dump.Handles {
+		h := &d.Dump.Handles[i]
+		d.element()
+		d.open('{')
+		d.key("handle")
+		d.uint(h.Handle)
+		d.key("object_name")
+		d.optional(h.ObjectName)
+		d.key("type_name")
+		d.optional(h.TypeName)
+		d.close('}')
 	}
-	if d.HasLinuxMaps() {
-		n := len(d.LinuxMaps)
-		doc.LinuxMemoryMapCount = &n
-	}
-	if r := d.LinuxRelease; r != nil {
-		doc.LSBRelease = &jsonRelease{r.Codename, r.Description, r.ID, r.Release}
-	}
-	if len(d.LinuxLimits) > 0 {
-		doc.ProcLimits = &jsonLimits{}
-		for _, l := range d.LinuxLimits {
-			doc.ProcLimits.Limits = append(doc.ProcLimits.Limits, jsonLimit{l.Hard, l.Name, l.Soft, l.Unit})
-		}
-	}
-	doc.MacBootArgs = optional(d.MacBootArgs)
-	if d.MacCrashRecords != nil {
-		doc.MacCrashInfo = j.macCrashInfo()
-	}
-	if json.Valid(d.SoftErrors) {
-		doc.SoftErrors = d.SoftErrors
-	}
+	d.close(']')
 }
 
-func (j *jsonWriter) macCrashInfo() *jsonMacCrashInfo {
-	records := j.Dump.MacCrashRecords
-	out := &jsonMacCrashInfo{NumRecords: len(records), Records: []jsonMacCrashRecord{}}
-	number := func(v uint64) *string {
-		if v == 0 {
-			return nil
-		}
-		text := j.hex(v)
-		return &text
+func (d *document) linux() {
+	d.key("linux_memory_map_count")
+	if d.Dump.HasLinuxMaps() {
+		d.int(len(d.Dump.LinuxMaps))
+	} else {
+		d.null()
 	}
+	d.key("lsb_release")
+	r := d.Dump.LinuxRelease
+	if r == nil {
+		d.null()
+		return
+	}
+	d.open('{')
+	for _, field := range [...][2]string{{"codename", r.Codename}, {"description", r.Description}, {"id", r.ID}, {"release", r.Release}} {
+		d.key(field[0])
+		d.text(field[1])
+	}
+	d.close('}')
+}
+
+func (d *document) mac() {
+	d.key("mac_boot_args")
+	d.optional(d.Dump.MacBootArgs)
+	d.key("mac_crash_info")
+	records := d.Dump.MacCrashRecords
+	if records == nil {
+		d.null()
+		return
+	}
+	d.open('{')
+	d.key("num_records")
+	d.int(len(records))
+	d.key("records")
+	d.open('[')
 	for i := range records {
-		r := &records[i]
-		out.Records = append(out.Records, jsonMacCrashRecord{
-			number(r.AbortCause), optional(r.Backtrace), number(r.DialogMode), optional(r.Message), optional(r.Message2),
-			optional(r.Module), optional(r.Signature), number(r.Thread),
-		})
+		d.element()
+		d.macCrashRecord(&records[i])
 	}
-	return out
+	d.close(']')
+	d.close('}')
 }
 
-func (j *jsonWriter) crashInfo() jsonCrashInfo {
-	var out jsonCrashInfo
-	if addr, ok := j.Dump.CrashAddress(); ok {
-		text := j.hex(addr)
-		out.Address = &text
-		out.Type = optional(j.Dump.CrashReason())
-	}
-	if i := j.Walk.CrashingThread; i >= 0 {
-		out.CrashingThread = &i
-	}
-	if a := j.analysis(); a != nil {
-		j.analyzed(&out, a)
-	}
-	return out
-}
-
-// analyzed fills what the analysis found.
-func (j *jsonWriter) analyzed(out *jsonCrashInfo, a *analysis.Analysis) {
-	out.Instruction = optional(a.Instruction)
-	if a.HasTarget {
-		out.InstructionPointerUpdate = &jsonTarget{j.hex(a.Target)}
-	}
-	if adjusted := a.Adjusted; adjusted != nil {
-		out.AdjustedAddress = &jsonAdjusted{Kind: string(adjusted.Kind)}
-		if adjusted.Kind == analysis.NullPointer {
-			out.AdjustedAddress.Offset = j.hex(adjusted.Address)
+func (d *document) macCrashRecord(r *minidump.MacCrashRecord) {
+	number := func(key string, v uint64) {
+		if d.key(key); v == 0 {
+			d.null()
 		} else {
-			out.AdjustedAddress.Address = j.hex(adjusted.Address)
+			d.address(v)
 		}
 	}
-	if a.Accesses != nil {
-		out.MemoryAccesses = []jsonAccess{}
+	text := func(key, s string) {
+		d.key(key)
+		d.optional(s)
 	}
-	for i := range a.Accesses {
-		in := &a.Accesses[i]
-		access := jsonAccess{AccessType: in.Type.String(), Address: j.hex(in.Address), GuardPage: in.GuardPage}
-		if in.Size > 0 {
-			access.Size = &in.Size
-		}
-		out.MemoryAccesses = append(out.MemoryAccesses, access)
+	d.open('{')
+	number("abort_cause", r.AbortCause)
+	text("backtrace", r.Backtrace)
+	number("dialog_mode", r.DialogMode)
+	text("message", r.Message)
+	text("message2", r.Message2)
+	text("module", r.Module)
+	text("signature_string", r.Signature)
+	number("thread", r.Thread)
+	d.close('}')
+}
+
+// process writes what is known of the process as a whole.
+func (d *document) process() {
+	d.key("pid")
+	if pid, ok := d.Dump.ProcessID(); ok {
+		d.uint(uint64(pid))
+	} else {
+		d.null()
 	}
-	for i := range a.BitFlips {
-		b := &a.BitFlips[i]
-		out.PossibleBitFlips = append(out.PossibleBitFlips, jsonBitFlip{
-			Address: j.hex(b.Address), Confidence: float64(b.Confidence), SourceRegister: optional(b.Register),
-			Details: jsonBitFlipDetails{b.IsNull, b.NearbyRegisters, b.PoisonRegisters, b.WasLow, b.WasNonCanonical},
-		})
-	}
-	out.CrashInconsistencies = []string{}
-	for _, i := range a.Inconsistencies {
-		out.CrashInconsistencies = append(out.CrashInconsistencies, string(i))
+	d.key("proc_limits")
+	d.limits()
+	d.key("process_uptime")
+	if seconds, ok := d.Dump.Uptime(); ok {
+		d.uint(uint64(seconds))
+	} else {
+		d.null()
 	}
 }
 
-func (j *jsonWriter) systemInfo() jsonSystemInfo {
-	s := j.Dump.System
+func (d *document) limits() {
+	limits := d.Dump.LinuxLimits
+	if len(limits) == 0 {
+		d.null()
+		return
+	}
+	d.open('{')
+	d.key("limits")
+	d.open('[')
+	for _, l := range limits {
+		d.element()
+		d.open('{')
+		for _, field := range [...][2]string{{"hard", l.Hard}, {"name", l.Name}, {"soft", l.Soft}, {"unit", l.Unit}} {
+			d.key(field[0])
+			d.text(field[1])
+		}
+		d.close('}')
+	}
+	d.close(']')
+	d.close('}')
+}
+
+func (d *document) crashInfo() {
+	a := d.analysis()
+	analyzed := a != nil
+	if !analyzed {
+		a = &analysis.Analysis{}
+	}
+	addr, crashed := d.Dump.CrashAddress()
+	d.open('{')
+	d.key("address")
+	if crashed {
+		d.address(addr)
+	} else {
+		d.null()
+	}
+	d.key("adjusted_address")
+	d.adjusted(a.Adjusted)
+	if d.key("crash_inconsistencies"); analyzed {
+		d.inconsistencies(a.Inconsistencies)
+	} else {
+		d.null()
+	}
+	d.key("crashing_thread")
+	if i := d.Walk.CrashingThread; i >= 0 {
+		d.int(i)
+	} else {
+		d.null()
+	}
+	d.key("instruction")
+	d.optional(a.Instruction)
+	d.key("instruction_pointer_update")
+	if a.HasTarget {
+		d.open('{')
+		d.key("address")
+		d.address(a.Target)
+		d.close('}')
+	} else {
+		d.null()
+	}
+	d.key("memory_accesses")
+	d.accesses(a.Accesses)
+	d.key("possible_bit_flips")
+	d.bitFlips(a.BitFlips)
+	d.key("type")
+	if crashed {
+		d.optional(d.Dump.CrashReason())
+	} else {
+		d.null()
+	}
+	d.close('}')
+}
+
+func (d *document) adjusted(a *analysis.Adjusted) {
+	if a == nil {
+		d.null()
+		return
+	}
+	d.open('{')
+	if a.Kind != analysis.NullPointer {
+		d.key("address")
+		d.address(a.Address)
+	}
+	d.key("kind")
+	d.text(string(a.Kind))
+	if a.Kind == analysis.NullPointer {
+		d.key("offset")
+		d.address(a.Address)
+	}
+	d.close('}')
+}
+
+func (d *document) inconsistencies(list []analysis.Inconsistency) {
+	d.open('[')
+	for _, i := range list {
+		d.element()
+		d.text(string(i))
+	}
+	d.close(']')
+}
+
+func (d *document) accesses(list []analysis.Access) {
+	if list == nil {
+		d.null()
+		return
+	}
+	d.open('[')
+	for i := range list {
+		a := &list[i]
+		d.element()
+		d.open('{')
+		if kind := a.Type.String(); kind != "" {
+			d.key("access_type")
+			d.text(kind)
+		}
+		d.key("address")
+		d.address(a.Address)
+		if a.GuardPage {
+			d.key("is_likely_guard_page")
+			d.bool(true)
+		}
+		if d.key("size"); a.Size > 0 {
+			d.int(a.Size)
+		} else {
+			d.null()
+		}
+		d.close('}')
+	}
+	d.close(']')
+}
+
+func (d *document) bitFlips(list []analysis.BitFlip) {
+	if len(list) == 0 {
+		d.null()
+		return
+	}
+	d.open('[')
+	for i := range list {
+		b := &list[i]
+		d.element()
+		d.open('{')
+		d.key("address")
+		d.address(b.Address)
+		d.key("confidence")
+		d.float(float64(b.Confidence))
+		d.key("details")
+		d.open('{')
+		d.key("is_null")
+		d.bool(b.IsNull)
+		d.key("nearby_registers")
+		d.int(b.NearbyRegisters)
+		d.key("poison_registers")
+		d.bool(b.PoisonRegisters)
+		d.key("was_low")
+		d.bool(b.WasLow)
+		d.key("was_non_canonical")
+		d.bool(b.WasNonCanonical)
+		d.close('}')
+		d.key("source_register")
+		d.optional(b.Register)
+		d.close('}')
+	}
+	d.close(']')
+}
+
+func (d *document) systemInfo() {
+	s := d.Dump.System
 	if s == nil {
-		return jsonSystemInfo{CPUArch: minidump.CPUUnknown.String(), OS: minidump.OSUnknown.String()}
+		s = &minidump.SystemInfo{}
 	}
-	out := jsonSystemInfo{
-		CPUArch: s.CPU.String(), CPUCount: s.CPUCount, CPUInfo: optional(s.CPUInfo),
-		OS: s.OS.String(), OSVer: optional(s.OSVersion()),
-	}
+	d.open('{')
+	d.key("cpu_arch")
+	d.text(s.CPU.String())
+	d.key("cpu_count")
+	d.int(s.CPUCount)
+	d.key("cpu_info")
+	d.optional(s.CPUInfo)
+	d.key("cpu_microcode_version")
 	if s.HasMicrocode {
-		out.CPUMicrocodeVersion = optional(fmt.Sprintf("%#x", s.Microcode))
+		d.hex(s.Microcode, 1)
+	} else {
+		d.null()
 	}
-	return out
+	d.key("os")
+	d.text(s.OS.String())
+	d.key("os_ver")
+	d.optional(s.OSVersion())
+	d.close('}')
 }
 
 // nilDebugID is what the reference prints for a module without a debug id.
 const nilDebugID = "000000000000000000000000000000000"
 
-func (j *jsonWriter) module(i int) jsonModule {
-	m := &j.Dump.Modules[i]
-	status := j.status(i)
-	return jsonModule{
-		BaseAddr: j.hex(m.Base), EndAddr: j.hex(m.End()), Filename: m.CodeName(),
-		CodeID: m.CodeID, DebugFile: m.DebugName(), DebugID: cmp.Or(m.DebugID, nilDebugID), Version: optional(m.Version),
-		LoadedSymbols: status == SymbolsLoaded, MissingSymbols: status == SymbolsMissing, CorruptSymbols: status == SymbolsCorrupt,
-	}
+func (d *document) module(i int) {
+	m := &d.Dump.Modules[i]
+	status := d.status(i)
+	d.open('{')
+	d.key("base_addr")
+	d.address(m.Base)
+	d.key("code_id")
+	d.text(m.CodeID)
+	d.key("corrupt_symbols")
+	d.bool(status == SymbolsCorrupt)
+	d.key("debug_file")
+	d.text(m.DebugName())
+	d.key("debug_id")
+	d.text(cmp.Or(m.DebugID, nilDebugID))
+	d.key("end_addr")
+	d.address(m.End())
+	d.key("filename")
+	d.text(m.CodeName())
+	d.key("loaded_symbols")
+	d.bool(status == SymbolsLoaded)
+	d.key("missing_symbols")
+	d.bool(status == SymbolsMissing)
+	d.key("version")
+	d.optional(m.Version)
+	d.close('}')
 }
 
-func (j *jsonWriter) thread(i int) jsonThread {
-	t := &j.Walk.Threads[i]
-	out := jsonThread{
-		FrameCount: len(t.Frames), Frames: make([]jsonFrame, 0, len(t.Frames)),
-		ThreadID: t.ID,
-	}
-	if t.Named {
-		out.ThreadName = &t.Name
-	}
-	if code, ok := j.Dump.LastError(t.Index); ok {
-		out.LastErrorValue = optional(minidump.WindowsErrorText(code))
-	}
-	for n := range t.Frames {
-		out.Frames = append(out.Frames, j.frame(n, &t.Frames[n]))
-	}
-	return out
+func (d *document) unloadedModule(m *minidump.UnloadedModule) {
+	d.open('{')
+	d.key("base_addr")
+	d.address(m.Base)
+	d.key("code_id")
+	d.text(m.CodeID)
+	d.key("end_addr")
+	d.address(m.End())
+	d.key("filename")
+	d.text(m.CodeName())
+	d.close('}')
 }
-
-func (j *jsonWriter) frame(n int, f *stackwalk.Frame) jsonFrame {
-	out := jsonFrame{Frame: n, Offset: j.hex(f.Instruction), Trust: f.Trust.String(), MissingSymbols: !f.HasFunction}
-	if f.Module >= 0 {
-		name, offset := j.Dump.Modules[f.Module].CodeName(), j.hex(f.ModuleOffset(j.Dump))
-		out.Module, out.ModuleOffset = &name, &offset
-	}
-	if f.HasFunction {
-		name, offset := string(f.Function), j.hex(f.FunctionOffset())
-		out.Function, out.FunctionOffset = &name, &offset
-	}
-	if len(f.File) > 0 {
-		file := string(f.File)
-		out.File, out.Line = &file, &f.Line
-	}
-	for i := range f.Inlines {
-		in := &f.Inlines[i]
-		out.Inlines = append(out.Inlines, jsonInline{optional(string(in.File)), string(in.Function), optionalLine(in.Line)})
-	}
-	out.UnloadedModules = j.unloaded(f)
-	return out
-}
-
-// unloaded groups a frame's unloaded modules by name, both names and offsets
-// sorted and each once.
-func (j *jsonWriter) unloaded(f *stackwalk.Frame) []jsonUnloadedHits {
-	hits := slices.Clone(f.Unloaded)
-	name := func(h stackwalk.UnloadedHit) string { return j.Dump.UnloadedModules[h.Module].CodeName() }
-	slices.SortFunc(hits, func(a, b stackwalk.UnloadedHit) int {
-		if c := strings.Compare(name(a), name(b)); c != 0 || a.Offset == b.Offset {
-			return c
-		}
-		if a.Offset < b.Offset {
-			return -1
-		}
-		return 1
-	})
-	var out []jsonUnloadedHits
-	for i, h := range hits {
-		switch {
-		case i == 0 || name(hits[i-1]) != name(h):
-			out = append(out, jsonUnloadedHits{Module: name(h)})
-		case hits[i-1].Offset == h.Offset:
-			continue
-		}
-		last := &out[len(out)-1]
-		last.Offsets = append(last.Offsets, j.hex(h.Offset))
-	}
-	return out
-}
-
-// registers are those of a frame by name; without amd64's flags, as in the
-// reference.
-func (j *jsonWriter) registers(f *stackwalk.Frame) map[string]string {
-	out := map[string]string{}
-	if j.Dump.System == nil {
-		return out
-	}
-	cpu := j.Dump.System.CPU
-	for i, name := range cpu.RegisterNames() {
-		if v, ok := f.Registers.Get(breakpad.Register(i)); ok {
-			out[name] = fmt.Sprintf("0x%0*x", 2*cpu.RegisterBytes(), v)
-		}
-	}
-	return out
-}
-
-func (j *jsonWriter) hex(v uint64) string { return fmt.Sprintf("0x%0*x", j.width, v) }
 
 // addressDigits is how many hex digits an address of the dump's CPU has.
 func addressDigits(d *minidump.Dump) int {
@@ -448,20 +429,4 @@ func addressDigits(d *minidump.Dump) int {
 		return 16
 	}
 	return 2 * d.System.CPU.WordBytes()
-}
-
-// optional is null for the empty text.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// optionalLine is null for line 0. Parity: only inlined calls have it so.
-func optionalLine(line uint32) *uint32 {
-	if line == 0 {
-		return nil
-	}
-	return &line
 }

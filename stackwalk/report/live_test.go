@@ -70,7 +70,7 @@ func compareLive(t *testing.T, reference string, data []byte, symbols map[int]st
 		return nil
 	}, stackwalk.Options{Version: 1})
 	var out bytes.Buffer
-	if err := report.JSON(&out, report.Input{Dump: d, Walk: walk, Symbols: status}); err != nil {
+	if err := report.JSON(&out, report.Input{Dump: d, Walk: walk, Symbols: status}, false); err != nil {
 		t.Fatal(err)
 	}
 	var want, got any
