@@ -2,9 +2,7 @@ package minidump
 
 import (
 	"bytes"
-	"encoding/hex"
-	"fmt"
-	"strings"
+	"encoding/binary"
 
 	"aftershock/internal/cursor"
 )
@@ -22,7 +20,7 @@ const (
 // of one without.
 func (d *Dump) readIDs(m *Module, loc location) bool {
 	if d.System != nil && d.System.OS == Windows {
-		m.CodeID = peCodeID(m.TimeStamp, m.Size)
+		m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
 	}
 	if loc.size == 0 {
 		return true
@@ -39,14 +37,17 @@ func (d *Dump) readIDs(m *Module, loc location) bool {
 		if c.Err() != nil {
 			return false
 		}
-		m.DebugFile = cString(c.Bytes(uint64(c.Len())))
-		text := d.guidText(guid)
+		m.DebugFile = d.cString(c.Bytes(uint64(c.Len())))
 		if !allZero(guid) {
-			m.DebugID = fmt.Sprintf("%s%x", text, age)
+			d.guid(guid, upperHex)
+			d.texts.hex(uint64(age), 1, lowerHex)
+			m.DebugID = d.texts.take()
 		}
-		m.CodeID = peCodeID(m.TimeStamp, m.Size)
 		if d.System != nil && d.System.OS.Apple() {
-			m.CodeID = strings.ToLower(text)
+			d.guid(guid, lowerHex)
+			m.CodeID = d.texts.take()
+		} else {
+			m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
 		}
 	case codeViewPDB20:
 		c.Skip(4) // offset
@@ -54,18 +55,25 @@ func (d *Dump) readIDs(m *Module, loc location) bool {
 		if c.Err() != nil {
 			return false
 		}
-		m.DebugFile = cString(c.Bytes(uint64(c.Len())))
-		m.DebugID = fmt.Sprintf("%08X%x", signature, age)
-		m.CodeID = peCodeID(m.TimeStamp, m.Size)
+		m.DebugFile = d.cString(c.Bytes(uint64(c.Len())))
+		d.texts.hex(uint64(signature), 8, upperHex)
+		d.texts.hex(uint64(age), 1, lowerHex)
+		m.DebugID = d.texts.take()
+		m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
 	case codeViewELF:
 		buildID := c.Bytes(uint64(c.Len()))
 		m.DebugFile = m.CodeFile
-		m.CodeID = hex.EncodeToString(buildID)
+		for _, b := range buildID {
+			d.texts.hex(uint64(b), 2, lowerHex)
+		}
+		m.CodeID = d.texts.take()
 		// The debug id is the build id's first 16 bytes taken for a GUID.
 		var guid [16]byte
 		copy(guid[:], buildID)
 		if !allZero(guid[:]) {
-			m.DebugID = littleEndianGUID(guid[:]) + "0"
+			d.guidFields(binary.LittleEndian, guid[:], upperHex)
+			d.texts.byte('0') // age
+			m.DebugID = d.texts.take()
 		}
 	default:
 		return false
@@ -74,17 +82,20 @@ func (d *Dump) readIDs(m *Module, loc location) bool {
 }
 
 // peCodeID is the name that Microsoft's symbol servers file an image under.
-func peCodeID(timeStamp uint32, size uint64) string {
-	return fmt.Sprintf("%08x%x", timeStamp, size)
+func (d *Dump) peCodeID(timeStamp uint32, size uint64) string {
+	d.texts.hex(uint64(timeStamp), 8, lowerHex)
+	d.texts.hex(size, 1, lowerHex)
+	return d.texts.take()
 }
 
-// guidText is a GUID of the dump in 32 upper-case hex digits.
-func (d *Dump) guidText(b []byte) string {
-	return fmt.Sprintf("%08X%04X%04X%X", d.order.Uint32(b), d.order.Uint16(b[4:]), d.order.Uint16(b[6:]), b[8:])
-}
+// guid appends a GUID of the dump to d.texts in 32 hex digits.
+func (d *Dump) guid(b []byte, alphabet string) { d.guidFields(d.order, b, alphabet) }
 
-func littleEndianGUID(b []byte) string {
-	return fmt.Sprintf("%02X%02X%02X%02X%02X%02X%02X%02X%X", b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8:])
+func (d *Dump) guidFields(order binary.ByteOrder, b []byte, alphabet string) {
+	d.texts.hex(uint64(order.Uint32(b)), 8, alphabet)
+	d.texts.hex(uint64(order.Uint16(b[4:])), 4, alphabet)
+	d.texts.hex(uint64(order.Uint16(b[6:])), 4, alphabet)
+	d.texts.hex(binary.BigEndian.Uint64(b[8:]), 16, alphabet)
 }
 
 func allZero(b []byte) bool {
@@ -92,9 +103,9 @@ func allZero(b []byte) bool {
 }
 
 // cString is the text up to the first NUL, with invalid UTF-8 replaced.
-func cString(b []byte) string {
+func (d *Dump) cString(b []byte) string {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
-	return strings.ToValidUTF8(string(b), "\ufffd")
+	return d.utf8Text(b)
 }

@@ -60,13 +60,8 @@ type Dump struct {
 	// decoded; nil without the stream.
 	StabilityReport []byte
 
-	LinuxMaps       []LinuxMap
-	LinuxRelease    *LinuxRelease
-	LinuxProcStatus []KeyValue // /proc/PID/status
-	LinuxCPUInfo    []KeyValue // /proc/cpuinfo
-	LinuxLimits     []LinuxLimit
-	// LinuxEnvironment is /proc/PID/environ. It holds secrets.
-	LinuxEnvironment []KeyValue
+	LinuxMaps    []LinuxMap
+	LinuxRelease *LinuxRelease
 	// SoftErrors is the JSON that Mozilla's writer leaves, not validated.
 	// It is nil without the stream.
 	SoftErrors []byte
@@ -79,6 +74,7 @@ type Dump struct {
 	hasThreadList  bool
 	moduleOfRecord []int // index in Modules of each record of the stream, or -1
 	moduleSpans    []span
+	texts          texts  // what strings alias
 	stringBytes    uint64 // of strings decoded so far
 	stringsCut     bool   // the limit on them was met
 	hasLinuxMaps   bool

@@ -220,8 +220,8 @@ func TestExceptionParametersAreBounded(t *testing.T) {
 func TestEnvironmentIsBounded(t *testing.T) {
 	for _, n := range []int{maxKeyValueLines, maxKeyValueLines + 1} {
 		d := limited(t, StreamLinuxEnviron, []byte(strings.Repeat("a=b\x00", n)))
-		if len(d.LinuxEnvironment) != maxKeyValueLines {
-			t.Errorf("%d of %d", len(d.LinuxEnvironment), n)
+		if len(d.LinuxEnvironment()) != maxKeyValueLines {
+			t.Errorf("%d of %d", len(d.LinuxEnvironment()), n)
 		}
 	}
 }

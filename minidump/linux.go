@@ -2,6 +2,7 @@ package minidump
 
 import (
 	"bytes"
+	"iter"
 	"strconv"
 	"strings"
 )
@@ -28,58 +29,85 @@ type LinuxLimit struct{ Name, Soft, Hard, Unit string }
 // LinuxMaps says that there was nothing in it.
 func (d *Dump) HasLinuxMaps() bool { return d.hasLinuxMaps }
 
+// LinuxProcStatus is /proc/PID/status, LinuxCPUInfo /proc/cpuinfo, LinuxLimits
+// the table of /proc/PID/limits, and LinuxEnvironment /proc/PID/environ, which
+// holds secrets. They are decoded by each call.
+func (d *Dump) LinuxProcStatus() []KeyValue {
+	return keyValues(d.linuxText(StreamLinuxProcStatus), ':')
+}
+
+// LinuxCPUInfo is like LinuxProcStatus.
+func (d *Dump) LinuxCPUInfo() []KeyValue { return keyValues(d.linuxText(StreamLinuxCPUInfo), ':') }
+
+// LinuxLimits is like LinuxProcStatus.
+func (d *Dump) LinuxLimits() []LinuxLimit { return parseLimits(d.linuxText(StreamMozLinuxLimits)) }
+
+// LinuxEnvironment is like LinuxProcStatus.
+func (d *Dump) LinuxEnvironment() []KeyValue { return environment(d.linuxText(StreamLinuxEnviron)) }
+
 func (d *Dump) readLinuxStreams() {
-	if text, ok := d.linuxText(StreamLinuxLSBRelease); ok {
+	for _, t := range []StreamType{
+		StreamLinuxLSBRelease, StreamLinuxProcStatus, StreamLinuxCPUInfo, StreamMozLinuxLimits, StreamLinuxMaps, StreamLinuxEnviron,
+	} {
+		if text, _ := d.stream(t); len(text) > maxLinuxTextBytes {
+			d.find(FindingLimitLinuxText, -1)
+		}
+	}
+	if text := d.linuxText(StreamLinuxLSBRelease); text != nil {
 		d.LinuxRelease = parseRelease(text)
 	}
-	if text, ok := d.linuxText(StreamLinuxProcStatus); ok {
-		d.LinuxProcStatus = keyValues(text, ':')
-	}
-	if text, ok := d.linuxText(StreamLinuxCPUInfo); ok {
-		d.LinuxCPUInfo = keyValues(text, ':')
-	}
-	if text, ok := d.linuxText(StreamMozLinuxLimits); ok {
-		d.LinuxLimits = parseLimits(text)
-	}
-	if text, ok := d.linuxText(StreamLinuxMaps); ok {
+	if text := d.linuxText(StreamLinuxMaps); text != nil {
 		d.hasLinuxMaps = true
 		d.readLinuxMaps(text)
 	}
-	if text, ok := d.linuxText(StreamLinuxEnviron); ok {
-		d.LinuxEnvironment = environment(text)
-	}
-	if data, ok := d.stream(StreamMozSoftErrors); ok {
-		d.SoftErrors = data
+	d.SoftErrors, _ = d.stream(StreamMozSoftErrors)
+}
+
+// linuxText is a stream's text up to the limit, nil without the stream.
+func (d *Dump) linuxText(t StreamType) []byte {
+	text, _ := d.stream(t)
+	return text[:min(len(text), maxLinuxTextBytes)]
+}
+
+// keyLines yields the two sides of lines with a separator.
+func keyLines(text []byte, separator byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		n := 0
+		for line := range bytes.Lines(text) {
+			at := bytes.IndexByte(line, separator)
+			if at < 0 {
+				continue
+			}
+			if n++; n > maxKeyValueLines || !yield(bytes.Trim(line[:at], blanks), bytes.Trim(line[at+1:], blanks)) {
+				return
+			}
+		}
 	}
 }
 
-func (d *Dump) linuxText(t StreamType) ([]byte, bool) {
-	text, ok := d.stream(t)
-	if len(text) > maxLinuxTextBytes {
-		d.find(FindingLimitLinuxText, -1)
-		text = text[:maxLinuxTextBytes]
-	}
-	return text, ok && text != nil
-}
+const blanks = " \t\r\n\x00"
 
 // keyValues splits lines at the first separator and trims blanks and quotes.
 func keyValues(text []byte, separator byte) []KeyValue {
 	var out []KeyValue
-	for line := range bytes.Lines(text) {
-		if len(out) == maxKeyValueLines {
-			break
-		}
-		key, value, ok := bytes.Cut(line, []byte{separator})
-		if !ok {
-			continue
-		}
+	for key, value := range keyLines(text, separator) {
 		out = append(out, KeyValue{trimValue(key), trimValue(value)})
 	}
 	return out
 }
 
+// keyValue is the value of the first line with that key, "" without one.
+func keyValue(text []byte, separator byte, key string) string {
+	for k, v := range keyLines(text, separator) {
+		if string(k) == key {
+			return trimValue(v)
+		}
+	}
+	return ""
+}
+
 func trimValue(b []byte) string {
-	s := strings.Trim(strings.ToValidUTF8(string(b), "\ufffd"), " \t\r\n\x00")
+	s := strings.ToValidUTF8(string(bytes.Trim(b, blanks)), "\ufffd")
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		s = s[1 : len(s)-1]
 	}
@@ -143,7 +171,7 @@ func (d *Dump) readLinuxMaps(text []byte) {
 			d.find(FindingLimitLinuxMaps, -1)
 			return
 		}
-		m, ok := parseLinuxMap(string(line))
+		m, ok := d.linuxMap(line)
 		if !ok {
 			d.find(FindingLinuxMaps, index)
 			continue
@@ -152,19 +180,46 @@ func (d *Dump) readLinuxMaps(text []byte) {
 	}
 }
 
-func parseLinuxMap(line string) (m LinuxMap, ok bool) {
-	var f [5]string
+func (d *Dump) linuxMap(line []byte) (m LinuxMap, ok bool) {
+	var f [5][]byte
 	for i := range f {
-		f[i], line, _ = strings.Cut(strings.TrimLeft(line, " "), " ")
+		line = bytes.TrimLeft(line, " ")
+		end := bytes.IndexByte(line, ' ')
+		if end < 0 {
+			end = len(line)
+		}
+		f[i], line = line[:end], line[end:]
 	}
-	m.Path = strings.TrimLeft(line, " ")
-	m.Perms = f[1]
-	start, end, _ := strings.Cut(f[0], "-")
-	var errs [3]error
-	m.Start, errs[0] = strconv.ParseUint(start, 16, 64)
-	m.End, errs[1] = strconv.ParseUint(end, 16, 64)
-	m.Offset, errs[2] = strconv.ParseUint(f[2], 16, 64)
-	return m, errs == [3]error{}
+	start, end, _ := bytes.Cut(f[0], []byte{'-'})
+	var oks [3]bool
+	m.Start, oks[0] = parseHex(start)
+	m.End, oks[1] = parseHex(end)
+	m.Offset, oks[2] = parseHex(f[2])
+	if oks != [3]bool{true, true, true} {
+		return LinuxMap{}, false
+	}
+	m.Perms = d.utf8Text(f[1])
+	m.Path = d.utf8Text(bytes.TrimLeft(line, " "))
+	return m, true
+}
+
+func parseHex(digits []byte) (v uint64, ok bool) {
+	for _, c := range digits {
+		switch {
+		case v>>60 != 0:
+			return 0, false
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		v = v<<4 | uint64(c)
+	}
+	return v, len(digits) > 0
 }
 
 func parseUint32(s string) (uint32, bool) {

@@ -87,7 +87,7 @@ func TestAssertionEnvironmentAndStabilityReport(t *testing.T) {
 		t.Error(diff)
 	}
 	want := []minidump.KeyValue{{Key: "HOME", Value: "/root"}, {Key: "EMPTY"}, {Key: "A", Value: "b=c"}}
-	if diff := cmp.Diff(want, d.LinuxEnvironment); diff != "" {
+	if diff := cmp.Diff(want, d.LinuxEnvironment()); diff != "" {
 		t.Error(diff)
 	}
 	if string(d.StabilityReport) != "\x08\x01" {

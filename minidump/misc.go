@@ -38,12 +38,7 @@ func (d *Dump) ProcessID() (pid uint32, ok bool) {
 	if d.Misc != nil && d.Misc.HasProcessID {
 		return d.Misc.ProcessID, true
 	}
-	for _, kv := range d.LinuxProcStatus {
-		if kv.Key == "Pid" {
-			return parseUint32(kv.Value)
-		}
-	}
-	return 0, false
+	return parseUint32(keyValue(d.linuxText(StreamLinuxProcStatus), ':', "Pid"))
 }
 
 // CreateTime is when the process started, in seconds since 1970.

@@ -1,7 +1,6 @@
 package minidump
 
 import (
-	"fmt"
 	"strings"
 
 	"aftershock/internal/cursor"
@@ -98,9 +97,20 @@ func (d *Dump) readVersion(c *cursor.Cursor) string {
 		return ""
 	}
 	if d.System != nil && (d.System.OS == Linux || d.System.OS == Android) {
-		return fmt.Sprintf("%d.%d.%d.%d", hi, lo, productHi, productLo)
+		return d.dotted(hi, lo, productHi, productLo)
 	}
-	return fmt.Sprintf("%d.%d.%d.%d", hi>>16, hi&0xffff, lo>>16, lo&0xffff)
+	return d.dotted(hi>>16, hi&0xffff, lo>>16, lo&0xffff)
+}
+
+// dotted is a version number.
+func (d *Dump) dotted(numbers ...uint32) string {
+	for i, n := range numbers {
+		if i > 0 {
+			d.texts.byte('.')
+		}
+		d.texts.decimal(n)
+	}
+	return d.texts.take()
 }
 
 // UnloadedModule is a module that the process had unloaded before. Several
@@ -142,7 +152,7 @@ func (d *Dump) readUnloadedModules(c *cursor.Cursor) bool {
 		if m.CodeFile, ok = d.utf16At(uint64(nameRVA)); !ok {
 			d.find(FindingUnloadedModuleName, i)
 		}
-		m.CodeID = peCodeID(m.TimeStamp, m.Size)
+		m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
 		d.UnloadedModules = append(d.UnloadedModules, m)
 	}
 	return c.Err() == nil

@@ -390,7 +390,7 @@ func TestLinuxStreams(t *testing.T) {
 	if !d.System.HasMicrocode || d.System.Microcode != 0x2b {
 		t.Error(d.System.Microcode)
 	}
-	if diff := cmp.Diff([]minidump.LinuxLimit{{Name: "Max cpu time", Soft: "unlimited", Hard: "100", Unit: "seconds"}}, d.LinuxLimits); diff != "" {
+	if diff := cmp.Diff([]minidump.LinuxLimit{{Name: "Max cpu time", Soft: "unlimited", Hard: "100", Unit: "seconds"}}, d.LinuxLimits()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]minidump.Finding{{Code: minidump.FindingLinuxMaps, Index: 1}}, d.Findings); diff != "" {

@@ -3,7 +3,6 @@ package minidump
 import (
 	"cmp"
 	"slices"
-	"sort"
 )
 
 // span is an inclusive address range with the index of what lies there.
@@ -13,12 +12,18 @@ type span struct {
 }
 
 // disjoint sorts spans and drops those that overlap an earlier one: of two
-// that start together the shorter stays, of two equal ones the first; a later
+// that start together the shorter stays, of two equal ones the one of lower index; a later
 // start inside a kept span goes. Parity: every range table of
 // minidump-stackwalk works like this, so what it cannot find, we do not find.
 func disjoint(spans []span) []span {
-	slices.SortStableFunc(spans, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
+	slices.SortFunc(spans, func(a, b span) int {
+		switch {
+		case a.first != b.first:
+			return cmp.Compare(a.first, b.first)
+		case a.last != b.last:
+			return cmp.Compare(a.last, b.last)
+		}
+		return cmp.Compare(a.index, b.index)
 	})
 	kept := spans[:0]
 	for _, s := range spans {
@@ -32,9 +37,16 @@ func disjoint(spans []span) []span {
 
 // lookup finds the span that covers addr in what disjoint answered.
 func lookup(spans []span, addr uint64) (int, bool) {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].last >= addr })
-	if i == len(spans) || spans[i].first > addr {
+	lo, hi := 0, len(spans)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); spans[mid].last < addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(spans) || spans[lo].first > addr {
 		return 0, false
 	}
-	return spans[i].index, true
+	return spans[lo].index, true
 }

@@ -1,6 +1,10 @@
 package minidump
 
-import "aftershock/internal/cursor"
+import (
+	"slices"
+
+	"aftershock/internal/cursor"
+)
 
 // StreamType is MINIDUMP_STREAM_TYPE with the vendors' additions.
 type StreamType uint32
@@ -57,7 +61,6 @@ func (d *Dump) readDirectory(rva uint64, n uint32) {
 		n = uint32(have)
 	}
 	d.Streams = make([]Stream, 0, n)
-	at := make(map[StreamType]int, n)
 	for i := range int(n) {
 		typ := StreamType(c.U32())
 		loc := readLocation(&c)
@@ -68,12 +71,11 @@ func (d *Dump) readDirectory(rva uint64, n uint32) {
 		if s.Data == nil {
 			d.find(FindingStreamOutOfFile, i)
 		}
-		if old, ok := at[typ]; ok {
+		if old := slices.IndexFunc(d.Streams, func(s Stream) bool { return s.Type == typ }); old >= 0 {
 			d.find(FindingDuplicateStream, i)
 			d.Streams[old] = s
 			continue
 		}
-		at[typ] = len(d.Streams)
 		d.Streams = append(d.Streams, s)
 	}
 }

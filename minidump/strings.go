@@ -1,10 +1,5 @@
 package minidump
 
-import (
-	"strings"
-	"unicode/utf16"
-)
-
 // utf16At reads a MINIDUMP_STRING: its length in bytes and UTF-16 text.
 // Unpaired surrogates become U+FFFD.
 func (d *Dump) utf16At(rva uint64) (string, bool) {
@@ -25,11 +20,14 @@ func (d *Dump) utf16At(rva uint64) (string, bool) {
 
 // utf16Text decodes UTF-16 of the dump's byte order.
 func (d *Dump) utf16Text(b []byte) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = d.order.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
+	d.texts.utf16(b, d.Header.BigEndian)
+	return d.texts.take()
+}
+
+// utf8Text is text from outside; runs of invalid bytes become U+FFFD.
+func (d *Dump) utf8Text(b []byte) string {
+	d.texts.utf8(b)
+	return d.texts.take()
 }
 
 // utf8At reads Crashpad's MinidumpUTF8String: its length in bytes and UTF-8
@@ -47,7 +45,7 @@ func (d *Dump) utf8At(rva uint64, limit uint64) (string, bool) {
 	if c.Err() != nil || !d.payString(n) {
 		return "", false
 	}
-	return strings.ToValidUTF8(string(b), "\ufffd"), true
+	return d.utf8Text(b), true
 }
 
 // payString takes n bytes from what all strings together may have: many

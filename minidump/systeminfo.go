@@ -167,7 +167,7 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 		return false
 	}
 	s.OS, s.CPU = osOf(s.Platform), cpuOf(s.Architecture)
-	s.Version = fmt.Sprintf("%d.%d.%d", major, minor, build)
+	s.Version = d.dotted(major, minor, build)
 	if csd, ok := d.utf16At(uint64(csdRVA)); ok {
 		s.Build = strings.TrimSpace(csd)
 	}
@@ -229,13 +229,8 @@ func (d *Dump) finishSystemInfo() {
 	if d.System == nil {
 		return
 	}
-	for _, kv := range d.LinuxCPUInfo {
-		if kv.Key != "microcode" {
-			continue
-		}
-		if v, err := strconv.ParseUint(strings.TrimPrefix(kv.Value, "0x"), 16, 64); err == nil {
-			d.System.Microcode, d.System.HasMicrocode = v, true
-		}
-		return
+	microcode := keyValue(d.linuxText(StreamLinuxCPUInfo), ':', "microcode")
+	if v, err := strconv.ParseUint(strings.TrimPrefix(microcode, "0x"), 16, 64); err == nil {
+		d.System.Microcode, d.System.HasMicrocode = v, true
 	}
 }

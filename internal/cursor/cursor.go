@@ -18,15 +18,15 @@ var ErrTruncated = errors.New("truncated")
 // Cursor is a position in a byte slice. The zero value reads from an empty
 // slice. It is not safe for concurrent use; copy it to look ahead.
 type Cursor struct {
-	buf   []byte
-	off   int
-	order binary.ByteOrder
-	err   error
+	buf       []byte
+	off       int
+	bigEndian bool // a flag, for calls through binary.ByteOrder are not inlined
+	err       error
 }
 
 // New returns a cursor at the start of buf. Slices that it hands out alias buf.
 func New(buf []byte, order binary.ByteOrder) Cursor {
-	return Cursor{buf: buf, order: order}
+	return Cursor{buf: buf, bigEndian: order == binary.BigEndian}
 }
 
 // Len is the number of unread bytes, 0 after an error.
@@ -74,26 +74,38 @@ func (c *Cursor) U8() uint8 {
 
 // U16 reads two bytes in the cursor's order.
 func (c *Cursor) U16() uint16 {
-	if b := c.Bytes(2); b != nil {
-		return c.order.Uint16(b)
+	b := c.Bytes(2)
+	switch {
+	case b == nil:
+		return 0
+	case c.bigEndian:
+		return binary.BigEndian.Uint16(b)
 	}
-	return 0
+	return binary.LittleEndian.Uint16(b)
 }
 
 // U32 reads four bytes in the cursor's order.
 func (c *Cursor) U32() uint32 {
-	if b := c.Bytes(4); b != nil {
-		return c.order.Uint32(b)
+	b := c.Bytes(4)
+	switch {
+	case b == nil:
+		return 0
+	case c.bigEndian:
+		return binary.BigEndian.Uint32(b)
 	}
-	return 0
+	return binary.LittleEndian.Uint32(b)
 }
 
 // U64 reads eight bytes in the cursor's order.
 func (c *Cursor) U64() uint64 {
-	if b := c.Bytes(8); b != nil {
-		return c.order.Uint64(b)
+	b := c.Bytes(8)
+	switch {
+	case b == nil:
+		return 0
+	case c.bigEndian:
+		return binary.BigEndian.Uint64(b)
 	}
-	return 0
+	return binary.LittleEndian.Uint64(b)
 }
 
 // Count reads a 32-bit count of records that follow, each of at least size

@@ -191,7 +191,7 @@ func (d *document) process() {
 }
 
 func (d *document) limits() {
-	limits := d.Dump.LinuxLimits
+	limits := d.Dump.LinuxLimits()
 	if len(limits) == 0 {
 		d.null()
 		return
