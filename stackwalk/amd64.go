@@ -34,9 +34,9 @@ var amd64 = cpu{
 // Windows code may set rbp up to 240 bytes below that place, in steps of 16
 // (x64 unwind information, UNWIND_INFO.FrameOffset), so there sixteen places
 // are tried.
-func amd64FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	bp, bpOK := callee.Registers.Get(rbp)
-	sp, spOK := callee.Registers.Get(rsp)
+func amd64FramePointer(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	bp, bpOK := callee.registers.Get(rbp)
+	sp, spOK := callee.registers.Get(rsp)
 	if !bpOK || !spOK || bp >= ^uint64(0)-16 {
 		return false
 	}
@@ -75,12 +75,12 @@ func amd64FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) boo
 // amd64Scan takes the first word that looks like a return address. It also
 // recovers rbp: either the callee pushed it right below the return address and
 // rbp still points there, or rbp already points into the caller's frame.
-func amd64Scan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	sp, ok := callee.Registers.Get(rsp)
+func amd64Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	sp, ok := callee.registers.Get(rsp)
 	if !ok {
 		return false
 	}
-	bp, bpOK := callee.Registers.Get(rbp)
+	bp, bpOK := callee.registers.Get(rbp)
 	for i := range scanWords(callee) {
 		at := sp + 8*uint64(i)
 		ip, ok := w.mem.Uint64(at)

@@ -28,9 +28,9 @@ var arm = cpu{
 // armFramePointer follows r11, which points at the caller's r11 with the return
 // address above it. Only iOS keeps such a chain, and a null pointer ends it.
 // Parity: Apple's chain is that of r7.
-func armFramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	fp, fpOK := callee.Registers.Get(armFP)
-	sp, spOK := callee.Registers.Get(armSP)
+func armFramePointer(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	fp, fpOK := callee.registers.Get(armFP)
+	sp, spOK := callee.registers.Get(armSP)
 	if w.os != minidump.IOS || !fpOK || !spOK {
 		return false
 	}
@@ -50,8 +50,8 @@ func armFramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool 
 	return true
 }
 
-func armScan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	sp, ok := callee.Registers.Get(armSP)
+func armScan(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	sp, ok := callee.registers.Get(armSP)
 	return ok && w.scanFor(caller, sp, scanWords(callee))
 }
 
@@ -59,4 +59,4 @@ func armAddressOK(addr uint64) bool { return addr != 0 }
 
 // leafMayKeepSP: a leaf function need not touch the stack, and only the thread's
 // first frame can be one.
-func leafMayKeepSP(callee, _ *Frame) bool { return callee.Trust == TrustContext }
+func leafMayKeepSP(callee, _ *activation) bool { return callee.Trust == TrustContext }

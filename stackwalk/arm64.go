@@ -36,9 +36,9 @@ var arm64 = cpu{
 //
 // Parity: the last record's x29 is null, and then one would stop here; the
 // reference goes on to scan.
-func arm64FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	fp, fpOK := callee.Registers.Get(arm64FP)
-	_, spOK := callee.Registers.Get(arm64SP)
+func arm64FramePointer(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	fp, fpOK := callee.registers.Get(arm64FP)
+	_, spOK := callee.registers.Get(arm64SP)
 	if !fpOK || !spOK || fp == 0 || fp >= ^uint64(0)-16 {
 		return false
 	}
@@ -65,8 +65,8 @@ func arm64FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) boo
 
 // arm64Scan takes the first word that looks like a return address. Parity: a
 // signed one does not.
-func arm64Scan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	sp, ok := callee.Registers.Get(arm64SP)
+func arm64Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	sp, ok := callee.registers.Get(arm64SP)
 	return ok && w.scanFor(caller, sp, scanWords(callee))
 }
 
@@ -76,8 +76,8 @@ func arm64AddressOK(addr uint64) bool { return addr >= lowestInstruction && addr
 
 // arm64SPMayStay: functions without a frame of their own keep the stack pointer.
 // CFI tells when that is so; without it only the first frame may be one.
-func arm64SPMayStay(callee, caller *Frame) bool {
-	return caller.Registers.Values[arm64PC] != callee.Registers.Values[arm64PC] &&
+func arm64SPMayStay(callee, caller *activation) bool {
+	return caller.registers.Values[arm64PC] != callee.registers.Values[arm64PC] &&
 		(callee.Trust == TrustContext || caller.Trust == TrustCFI)
 }
 

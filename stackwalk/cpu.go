@@ -21,14 +21,14 @@ type cpu struct {
 	callBytes uint64
 	// framePointer finds the caller by the frame pointer; it sets only
 	// registers that it knows.
-	framePointer func(w *walker, callee *Frame, caller *breakpad.Registers) bool
+	framePointer func(w *walker, callee *activation, caller *breakpad.Registers) bool
 	// scan finds the caller by looking for a return address on the stack.
-	scan func(w *walker, callee *Frame, caller *breakpad.Registers) bool
+	scan func(w *walker, callee *activation, caller *breakpad.Registers) bool
 	// addressOK tells whether an address can be an instruction's, by its bits.
 	addressOK func(addr uint64) bool
 	// spMayStay tells whether a caller may have the callee's stack pointer, as
 	// the caller of a leaf function can where calls push nothing; nil for never.
-	spMayStay func(callee, caller *Frame) bool
+	spMayStay func(callee, caller *activation) bool
 	// strip removes what is no part of addresses from registers that CFI found;
 	// nil where there is no such thing.
 	strip func(w *walker, caller *breakpad.Registers)
@@ -80,7 +80,7 @@ var (
 	sparc = cpu{pc: 33, sp: 14, inContext: allRegisters} // pc, g_r14
 )
 
-func scanWords(callee *Frame) int {
+func scanWords(callee *activation) int {
 	if callee.Trust == TrustContext || callee.Trust == TrustCFI {
 		return scanWordsFar
 	}

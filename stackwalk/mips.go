@@ -28,7 +28,7 @@ var mips = cpu{
 }
 
 // mipsFramePointer never finds anything: there is no chain of frame pointers.
-func mipsFramePointer(*walker, *Frame, *breakpad.Registers) bool { return false }
+func mipsFramePointer(*walker, *activation, *breakpad.Registers) bool { return false }
 
 // Words that a scan looks at. The o32 ABI gives each callee room for its four
 // argument registers at the bottom of the caller's frame, where no return
@@ -38,8 +38,8 @@ const (
 	mipsArgumentWords = 4
 )
 
-func mipsScan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	sp, ok := callee.Registers.Get(mipsSP)
+func mipsScan(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	sp, ok := callee.registers.Get(mipsSP)
 	if !ok {
 		return false
 	}

@@ -3,6 +3,7 @@ package stackwalk
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"aftershock/breakpad"
 	"aftershock/minidump"
@@ -133,7 +134,23 @@ type Frame struct {
 	// loaded module does.
 	Unloaded []UnloadedHit
 	// Registers holds those known in this frame, by the dump's architecture.
-	Registers breakpad.Registers
+	Registers Registers
+}
+
+// Registers are those of a frame: Values has one for each bit of Valid, in the
+// order of the bits. A frame knows few of them, so all frames of a walk share
+// memory.
+type Registers struct {
+	Valid  uint64
+	Values []uint64
+}
+
+// Get answers the value of r and whether it is known.
+func (rs *Registers) Get(r breakpad.Register) (uint64, bool) {
+	if r >= breakpad.MaxRegisters || rs.Valid>>r&1 == 0 {
+		return 0, false
+	}
+	return rs.Values[bits.OnesCount64(rs.Valid&(1<<r-1))], true
 }
 
 // ModuleOffset is Instruction relative to the module's base; 0 without one.

@@ -1,6 +1,8 @@
 package stackwalk
 
 import (
+	"math/bits"
+
 	"aftershock/breakpad"
 	"aftershock/minidump"
 )
@@ -20,6 +22,8 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		scanWordsLeft:   orDefault(o.MaxScanWords, DefaultMaxScanWords),
 		inlinesLeft:     orDefault(o.MaxInlines, DefaultMaxInlines),
 		unloadedLeft:    maxUnloadedChecks,
+		callee:          &activation{},
+		caller:          &activation{},
 	}
 	r := &Result{Threads: make([]Thread, len(d.Threads)), CrashingThread: d.CrashingThread()}
 	if d.System != nil {
@@ -67,9 +71,13 @@ type walker struct {
 	addressMask uint64             // of pointers without authentication bits
 	scratch     breakpad.Registers // a callee's, changed for one evaluation
 
-	mem       breakpad.Memory    // the stack of the thread being walked
-	frames    []Frame            // of that thread
-	locations breakpad.Locations // what Frame.Inlines point into, with its names
+	mem            breakpad.Memory // the stack of the thread being walked
+	frames         []Frame         // of that thread
+	callee, caller *activation     // the last of them, and the one being looked for
+
+	// What the frames of all threads alias.
+	locations breakpad.Locations
+	registers []uint64
 }
 
 // thread walks one thread.
@@ -92,11 +100,17 @@ func (w *walker) thread(index int) Thread {
 		out.End = EndNoContext
 		return out
 	}
-	w.frames = nil
+	w.frames = w.frames[len(w.frames):] // the rest of the memory
 	out.End = w.walk(t, context)
-	out.Frames = w.frames
+	out.Frames = w.frames[:len(w.frames):len(w.frames)]
 	w.framesLeft -= len(w.frames)
 	return out
+}
+
+// activation is a frame with its registers where they can be worked with.
+type activation struct {
+	Frame
+	registers breakpad.Registers
 }
 
 // walk fills w.frames and answers why it ended.
@@ -104,22 +118,23 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 	if w.framesLeft <= 0 {
 		return EndTotalFrameLimit
 	}
-	first := Frame{Trust: TrustContext}
+	first := w.callee
+	*first = activation{Frame: Frame{Trust: TrustContext}}
 	for r := range context.CPU.RegisterNames() {
 		if w.cpu.inContext>>r&1 != 0 {
-			first.Registers.Set(breakpad.Register(r), context.Registers[r])
+			first.registers.Set(breakpad.Register(r), context.Registers[r])
 		}
 	}
-	first.Resume, _ = first.Registers.Get(w.cpu.pc)
+	first.Resume, _ = first.registers.Get(w.cpu.pc)
 	first.Instruction = first.Resume
-	if !w.symbolicate(&first) {
+	if !w.symbolicate(&first.Frame) {
 		return EndInlineLimit
 	}
-	w.frames = append(w.frames, first)
+	w.keep(first)
 	if w.cpu.arch == breakpad.ArchUnknown {
 		return EndUnsupportedCPU
 	}
-	sp, _ := first.Registers.Get(w.cpu.sp)
+	sp, _ := first.registers.Get(w.cpu.sp)
 	if !w.setStack(t, sp) {
 		return EndNoStackMemory
 	}
@@ -130,15 +145,38 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		if len(w.frames) >= w.framesLeft {
 			return EndTotalFrameLimit
 		}
-		// The caller is built in place: a frame is large, and a local one
-		// would be allocated because the techniques are function values.
-		n := len(w.frames)
-		w.frames = append(w.frames, Frame{})
-		if end := w.caller(&w.frames[n-1], &w.frames[n]); end != "" {
-			w.frames = w.frames[:n]
+		w.caller.Frame = Frame{}
+		if end := w.findCaller(w.callee, w.caller); end != "" {
 			return end
 		}
+		w.keep(w.caller)
+		w.callee, w.caller = w.caller, w.callee
 	}
+}
+
+// framesChunk and registersChunk are how many frames and registers memory is
+// made for at a time.
+const (
+	framesChunk    = 64
+	registersChunk = 512
+)
+
+// keep appends a frame.
+func (w *walker) keep(a *activation) {
+	if len(w.frames) == cap(w.frames) {
+		// Threads that were walked before keep the old memory.
+		w.frames = append(make([]Frame, 0, max(framesChunk, 2*len(w.frames))), w.frames...)
+	}
+	n := bits.OnesCount64(a.registers.Valid)
+	if cap(w.registers)-len(w.registers) < n {
+		w.registers = make([]uint64, 0, registersChunk)
+	}
+	start := len(w.registers)
+	for left := a.registers.Valid; left != 0; left &= left - 1 {
+		w.registers = append(w.registers, a.registers.Values[bits.TrailingZeros64(left)])
+	}
+	a.Registers = Registers{a.registers.Valid, w.registers[start:len(w.registers):len(w.registers)]}
+	w.frames = append(w.frames, a.Frame)
 }
 
 // setStack chooses the memory that the walk reads: the thread's stack, or the
@@ -163,12 +201,12 @@ func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
 	return true
 }
 
-// caller fills the last frame, the caller of the one before, or answers why
-// there is none. Parity: what the first technique that finds something finds is
+// findCaller fills the caller of the last frame or answers why there is none.
+// Parity: what the first technique that finds something finds is
 // taken; when it turns out to be no good the walk ends, and no other technique
 // is tried.
-func (w *walker) caller(callee, caller *Frame) End {
-	regs := &caller.Registers
+func (w *walker) findCaller(callee, caller *activation) End {
+	regs := &caller.registers
 	switch {
 	case w.cfi(callee, regs):
 		caller.Trust = TrustCFI
@@ -188,19 +226,19 @@ func (w *walker) caller(callee, caller *Frame) End {
 	}
 	// Real callers have their frames above. This also makes walks finite, but
 	// where spMayStay: there rules that lead in a circle are left to the limit.
-	sp, calleeSP := regs.Values[w.cpu.sp], callee.Registers.Values[w.cpu.sp]
+	sp, calleeSP := regs.Values[w.cpu.sp], callee.registers.Values[w.cpu.sp]
 	if sp < calleeSP || sp == calleeSP && (w.cpu.spMayStay == nil || !w.cpu.spMayStay(callee, caller)) {
 		return EndStackPointerBack
 	}
 	caller.Resume = ip
 	caller.Instruction = ip - w.cpu.callBytes
-	if !w.symbolicate(caller) {
+	if !w.symbolicate(&caller.Frame) {
 		return EndInlineLimit
 	}
 	return ""
 }
 
-func (w *walker) try(regs *breakpad.Registers, technique func(*walker, *Frame, *breakpad.Registers) bool, callee *Frame) bool {
+func (w *walker) try(regs *breakpad.Registers, technique func(*walker, *activation, *breakpad.Registers) bool, callee *activation) bool {
 	*regs = breakpad.Registers{}
 	return technique(w, callee, regs)
 }
@@ -208,8 +246,8 @@ func (w *walker) try(regs *breakpad.Registers, technique func(*walker, *Frame, *
 // cfi unwinds with the STACK WIN or STACK CFI records at the callee's
 // instruction: framedata before FPO, and STACK CFI when the record that there
 // is fails.
-func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
-	if _, ok := callee.Registers.Get(w.cpu.sp); !ok || callee.Module < 0 {
+func (w *walker) cfi(callee *activation, caller *breakpad.Registers) bool {
+	if _, ok := callee.registers.Get(w.cpu.sp); !ok || callee.Module < 0 {
 		return false
 	}
 	symbols := w.symbolsOf(callee.Module)
@@ -225,7 +263,7 @@ func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
 		if ok {
 			params, first := w.grandCalleeParameters()
 			w.forward(callee, caller)
-			if record.Eval(&callee.Registers, caller, &w.mem, params, first) {
+			if record.Eval(&callee.registers, caller, &w.mem, params, first) {
 				return true
 			}
 		}
@@ -235,11 +273,11 @@ func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
 		return false
 	}
 	w.forward(callee, caller)
-	registers := &callee.Registers
+	registers := &callee.registers
 	if w.cpu == &arm64 && callee.Trust == TrustFramePointer && rva != row.InitRVA {
 		// What a frame record holds as the callee's lr is the lr only before
 		// the callee's first instruction; later it may be anything.
-		w.scratch = callee.Registers
+		w.scratch = callee.registers
 		w.scratch.Clear(arm64LR)
 		registers = &w.scratch
 	}
@@ -253,8 +291,8 @@ func (w *walker) cfi(callee *Frame, caller *breakpad.Registers) bool {
 }
 
 // forward gives the caller the registers that a call preserves.
-func (w *walker) forward(callee *Frame, caller *breakpad.Registers) {
-	*caller = callee.Registers
+func (w *walker) forward(callee *activation, caller *breakpad.Registers) {
+	*caller = callee.registers
 	caller.Valid &= w.cpu.calleeSaved
 	if callee.Trust == TrustFramePointer {
 		caller.Valid &^= w.cpu.notForwarded
@@ -263,12 +301,12 @@ func (w *walker) forward(callee *Frame, caller *breakpad.Registers) {
 
 // grandCalleeParameters is the size of the parameters that the callee pushed
 // for the function it called itself, which still lie on its stack. first is
-// true when it called none. The last frame is the caller being looked for.
+// true when it called none.
 func (w *walker) grandCalleeParameters() (size uint32, first bool) {
-	if len(w.frames) < 3 {
+	if len(w.frames) < 2 {
 		return 0, true
 	}
-	return w.frames[len(w.frames)-3].ParameterSize, false
+	return w.frames[len(w.frames)-2].ParameterSize, false
 }
 
 // scanFor takes the first of n words from an address on that looks like a return

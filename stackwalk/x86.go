@@ -19,8 +19,8 @@ var x86 = cpu{
 
 // x86FramePointer follows ebp, which points at the caller's ebp with the
 // return address above it.
-func x86FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	bp, ok := callee.Registers.Get(ebp)
+func x86FramePointer(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	bp, ok := callee.registers.Get(ebp)
 	if !ok || bp >= 1<<32-1-8 {
 		return false
 	}
@@ -38,12 +38,12 @@ func x86FramePointer(w *walker, callee *Frame, caller *breakpad.Registers) bool 
 // x86Scan takes the first word that looks like a return address. It also
 // recovers ebp: the word below may be the caller's, saved; else the callee's
 // may already point into the caller's frame.
-func x86Scan(w *walker, callee *Frame, caller *breakpad.Registers) bool {
-	sp, ok := callee.Registers.Get(esp)
+func x86Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
+	sp, ok := callee.registers.Get(esp)
 	if !ok {
 		return false
 	}
-	bp, bpOK := callee.Registers.Get(ebp)
+	bp, bpOK := callee.registers.Get(ebp)
 	for i := range scanWords(callee) {
 		at := sp + 4*uint64(i)
 		ip, ok := w.mem.Uint32(at)
