@@ -10,12 +10,13 @@ import (
 // KeyValue is a line of a /proc or release file.
 type KeyValue struct{ Key, Value string }
 
-// LinuxMap is a line of /proc/PID/maps.
+// LinuxMap is a line of /proc/PID/maps. Perms and Path are as they stand in
+// the dump, and alias it.
 type LinuxMap struct {
 	Start, End uint64 // End is the address after the range
-	Perms      string // "r-xp"
+	Perms      []byte // "r-xp"
 	Offset     uint64
-	Path       string
+	Path       []byte
 }
 
 // LinuxRelease is what /etc/lsb-release or /etc/os-release says.
@@ -107,27 +108,34 @@ func keyValue(text []byte, separator byte, key string) string {
 }
 
 func trimValue(b []byte) string {
-	s := strings.ToValidUTF8(string(bytes.Trim(b, blanks)), "\ufffd")
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = s[1 : len(s)-1]
+	return strings.ToValidUTF8(string(trimQuotes(b)), "\ufffd")
+}
+
+func trimQuotes(b []byte) []byte {
+	if len(b) >= 2 && b[0] == '"' && b[len(b)-1] == '"' {
+		return b[1 : len(b)-1]
 	}
-	return s
+	return b
 }
 
 // parseRelease takes both files' keys; a later line wins.
 func parseRelease(text []byte) *LinuxRelease {
 	var r LinuxRelease
-	for _, kv := range keyValues(text, '=') {
-		switch kv.Key {
+	for key, value := range keyLines(text, '=') {
+		var field *string
+		switch string(trimQuotes(key)) {
 		case "DISTRIB_ID", "ID":
-			r.ID = kv.Value
+			field = &r.ID
 		case "DISTRIB_RELEASE", "VERSION_ID":
-			r.Release = kv.Value
+			field = &r.Release
 		case "DISTRIB_CODENAME", "VERSION_CODENAME":
-			r.Codename = kv.Value
+			field = &r.Codename
 		case "DISTRIB_DESCRIPTION", "PRETTY_NAME":
-			r.Description = kv.Value
+			field = &r.Description
+		default:
+			continue
 		}
+		*field = trimValue(value)
 	}
 	return &r
 }
@@ -171,7 +179,7 @@ func (d *Dump) readLinuxMaps(text []byte) {
 			d.find(FindingLimitLinuxMaps, -1)
 			return
 		}
-		m, ok := d.linuxMap(line)
+		m, ok := parseLinuxMap(line)
 		if !ok {
 			d.find(FindingLinuxMaps, index)
 			continue
@@ -180,7 +188,7 @@ func (d *Dump) readLinuxMaps(text []byte) {
 	}
 }
 
-func (d *Dump) linuxMap(line []byte) (m LinuxMap, ok bool) {
+func parseLinuxMap(line []byte) (m LinuxMap, ok bool) {
 	var f [5][]byte
 	for i := range f {
 		line = bytes.TrimLeft(line, " ")
@@ -198,8 +206,7 @@ func (d *Dump) linuxMap(line []byte) (m LinuxMap, ok bool) {
 	if oks != [3]bool{true, true, true} {
 		return LinuxMap{}, false
 	}
-	m.Perms = d.utf8Text(f[1])
-	m.Path = d.utf8Text(bytes.TrimLeft(line, " "))
+	m.Perms, m.Path = f[1], bytes.TrimLeft(line, " ")
 	return m, true
 }
 

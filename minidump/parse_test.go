@@ -375,8 +375,8 @@ func TestLinuxStreams(t *testing.T) {
 		Stream(minidump.StreamLinuxCPUInfo, []byte("processor\t: 0\nmicrocode\t: 0x2b\n")).
 		Stream(minidump.StreamMozLinuxLimits, []byte("Limit                     Soft Limit           Hard Limit           Units     \nMax cpu time              unlimited            100                  seconds   \n")))
 	want := []minidump.LinuxMap{
-		{Start: 0x400000, End: 0x40b000, Perms: "r-xp", Offset: 0x1000, Path: "/bin/my app"},
-		{Start: 0x7ff0, End: 0x8000, Perms: "rw-p"},
+		{Start: 0x400000, End: 0x40b000, Perms: []byte("r-xp"), Offset: 0x1000, Path: []byte("/bin/my app")},
+		{Start: 0x7ff0, End: 0x8000, Perms: []byte("rw-p")},
 	}
 	if diff := cmp.Diff(want, d.LinuxMaps); diff != "" {
 		t.Error(diff)

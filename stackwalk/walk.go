@@ -78,6 +78,7 @@ type walker struct {
 	// What the frames of all threads alias.
 	locations breakpad.Locations
 	registers []uint64
+	chunk     int // frames that memory was made for last
 }
 
 // thread walks one thread.
@@ -154,22 +155,22 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 	}
 }
 
-// framesChunk and registersChunk are how many frames and registers memory is
-// made for at a time.
+// How many frames and registers memory is made for at a time: more each time.
 const (
-	framesChunk    = 64
-	registersChunk = 512
+	minFramesChunk, maxFramesChunk = 8, 256
+	registersOfFrame               = 6 // that are known, typically
 )
 
 // keep appends a frame.
 func (w *walker) keep(a *activation) {
 	if len(w.frames) == cap(w.frames) {
 		// Threads that were walked before keep the old memory.
-		w.frames = append(make([]Frame, 0, max(framesChunk, 2*len(w.frames))), w.frames...)
+		w.chunk = min(max(2*w.chunk, minFramesChunk), maxFramesChunk)
+		w.frames = append(make([]Frame, 0, max(w.chunk, 2*len(w.frames))), w.frames...)
 	}
 	n := bits.OnesCount64(a.registers.Valid)
 	if cap(w.registers)-len(w.registers) < n {
-		w.registers = make([]uint64, 0, registersChunk)
+		w.registers = make([]uint64, 0, max(registersOfFrame*w.chunk, n))
 	}
 	start := len(w.registers)
 	for left := a.registers.Valid; left != 0; left &= left - 1 {

@@ -88,7 +88,7 @@ func Analyze(d *minidump.Dump) *Analysis {
 	if !ok || d.System == nil {
 		return nil
 	}
-	c := crash{Dump: d, addr: addr, reason: reasonOf(d, addr), memory: mappingsOf(d)}
+	c := crash{Dump: d, addr: addr, reason: reasonOf(d, addr), memory: d.Mappings()}
 	out := &Analysis{}
 	var in *instruction
 	if d.System.CPU == minidump.CPUAMD64 && d.Exception.Context != nil {
@@ -104,7 +104,7 @@ type crash struct {
 	*minidump.Dump
 	addr   uint64
 	reason reason
-	memory mappings
+	memory minidump.Mappings
 
 	used []string // registers that the instruction's addresses are made of
 }
@@ -122,7 +122,7 @@ func (c *crash) instruction(out *Analysis) *instruction {
 	out.Accesses, _ = in.accesses(ctx)
 	for i := range out.Accesses {
 		a := &out.Accesses[i]
-		a.GuardPage = c.memory.guardPage(a.Address)
+		a.GuardPage = guardPage(c.memory, a.Address)
 	}
 	out.Target, out.HasTarget = c.target(&in)
 	out.Adjusted = c.adjust(out)
@@ -230,7 +230,7 @@ func (c *crash) inconsistencies(in *instruction, out *Analysis) []Inconsistency 
 		list = c.contradictions(in, out)
 	}
 	if c.reason.violation != AccessUnknown && !c.reason.protectionFault {
-		if m, ok := c.memory.at(c.addr); ok && m.allows(c.reason.violation) {
+		if m, ok := c.memory.At(c.addr); ok && allows(m, c.reason.violation) {
 			list = append(list, ViolationWhenAllowed)
 		}
 	}

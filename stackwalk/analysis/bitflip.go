@@ -78,7 +78,7 @@ func (c *crash) bitFlips(out *Analysis) {
 
 // offByOne: an access that starts just behind a mapping ran over its end.
 func (c *crash) offByOne(addr uint64, list []Access) bool {
-	distance, ok := c.memory.behind(addr)
+	distance, ok := behind(c.memory, addr)
 	for _, a := range list {
 		if ok && a.Address == addr && distance < uint64(a.Size) {
 			return true
@@ -95,8 +95,8 @@ type flips struct {
 }
 
 func (f *flips) fine(addr uint64) bool {
-	m, ok := f.memory.at(addr)
-	return ok && m.allows(f.reason.violation)
+	m, ok := f.memory.At(addr)
+	return ok && allows(m, f.reason.violation)
 }
 
 // try flips each bit of addr, unless that is fine already.
