@@ -15,97 +15,115 @@ const (
 	codeViewELF   = 0x4270454c // "BpEL"
 )
 
-// readIDs fills the debug file and the ids of a module. It answers false when
-// there is a CodeView record that cannot be read; the module then has the ids
-// of one without.
-func (d *Dump) readIDs(m *Module, loc location) bool {
-	if d.System != nil && d.System.OS == Windows {
-		m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
-	}
+// codeView is the CodeView record of a module. The zero one stands for a module
+// without one, or with one that cannot be read.
+type codeView struct {
+	signature uint32
+	id        []byte // a GUID, four bytes of a PDB 2.0, or a build id of any size
+	age       uint32
+	file      []byte // of the PDB
+}
+
+// readCodeView answers false when there is a record that cannot be read.
+func (d *Dump) readCodeView(loc location) (codeView, bool) {
 	if loc.size == 0 {
-		return true
+		return codeView{}, true
 	}
 	data := d.bytesOf(loc)
 	if data == nil || len(data) > maxCodeViewBytes {
-		return false
+		return codeView{}, false
 	}
 	c := cursor.New(data, d.order)
-	switch c.U32() {
+	v := codeView{signature: c.U32()}
+	switch v.signature {
 	case codeViewPDB70:
-		guid := c.Bytes(16)
-		age := c.U32()
-		if c.Err() != nil {
-			return false
-		}
-		m.DebugFile = d.cString(c.Bytes(uint64(c.Len())))
-		if !allZero(guid) {
-			d.guid(guid, upperHex)
-			d.texts.hex(uint64(age), 1, lowerHex)
-			m.DebugID = d.texts.take()
-		}
-		if d.System != nil && d.System.OS.Apple() {
-			d.guid(guid, lowerHex)
-			m.CodeID = d.texts.take()
-		} else {
-			m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
-		}
+		v.id, v.age = c.Bytes(16), c.U32()
+		v.file = c.Bytes(uint64(c.Len()))
 	case codeViewPDB20:
 		c.Skip(4) // offset
-		signature, age := c.U32(), c.U32()
-		if c.Err() != nil {
-			return false
-		}
-		m.DebugFile = d.cString(c.Bytes(uint64(c.Len())))
-		d.texts.hex(uint64(signature), 8, upperHex)
-		d.texts.hex(uint64(age), 1, lowerHex)
-		m.DebugID = d.texts.take()
-		m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
+		v.id, v.age = c.Bytes(4), c.U32()
+		v.file = c.Bytes(uint64(c.Len()))
 	case codeViewELF:
-		buildID := c.Bytes(uint64(c.Len()))
-		m.DebugFile = m.CodeFile
-		for _, b := range buildID {
-			d.texts.hex(uint64(b), 2, lowerHex)
-		}
-		m.CodeID = d.texts.take()
-		// The debug id is the build id's first 16 bytes taken for a GUID.
-		var guid [16]byte
-		copy(guid[:], buildID)
-		if !allZero(guid[:]) {
-			d.guidFields(binary.LittleEndian, guid[:], upperHex)
-			d.texts.byte('0') // age
-			m.DebugID = d.texts.take()
-		}
+		v.id = c.Bytes(uint64(c.Len()))
 	default:
-		return false
+		return codeView{}, false
 	}
-	return true
+	if c.Err() != nil {
+		return codeView{}, false
+	}
+	return v, true
+}
+
+// DebugFile is the PDB's path, for ELF and Mach-O the file's own. It is "" when
+// the module has no CodeView record, and in some that name no file.
+func (m *Module) DebugFile() string {
+	if m.codeView.signature == codeViewELF {
+		return m.CodeFile()
+	}
+	file := m.codeView.file
+	if i := bytes.IndexByte(file, 0); i >= 0 {
+		file = file[:i]
+	}
+	return utf8Text(file)
+}
+
+// DebugID identifies the symbols: 32 upper-case hex digits and the age in
+// lower-case hex. "" when unknown.
+func (m *Module) DebugID() string {
+	var buf [40]byte
+	switch v := &m.codeView; v.signature {
+	case codeViewPDB70:
+		if !allZero(v.id) {
+			return string(appendHex(appendGUID(buf[:0], m.dump.order, v.id, upperHex), uint64(v.age), 1, lowerHex))
+		}
+	case codeViewPDB20:
+		return string(appendHex(appendHex(buf[:0], uint64(m.dump.order.Uint32(v.id)), 8, upperHex), uint64(v.age), 1, lowerHex))
+	case codeViewELF:
+		// The build id's first 16 bytes taken for a GUID, and no age.
+		var guid [16]byte
+		copy(guid[:], v.id)
+		if !allZero(guid[:]) {
+			return string(append(appendGUID(buf[:0], binary.LittleEndian, guid[:], upperHex), '0'))
+		}
+	}
+	return ""
+}
+
+// CodeID identifies the binary, in lower-case hex: time stamp and size on
+// Windows, the build id of ELF, the UUID of Mach-O. "" when unknown.
+func (m *Module) CodeID() string {
+	switch v := &m.codeView; v.signature {
+	case codeViewELF:
+		text := make([]byte, 0, 64)
+		for _, b := range v.id {
+			text = appendHex(text, uint64(b), 2, lowerHex)
+		}
+		return string(text)
+	case codeViewPDB70:
+		if m.dump.on(MacOS, IOS) {
+			return string(appendGUID(nil, m.dump.order, v.id, lowerHex))
+		}
+		return peCodeID(m.TimeStamp, m.Size)
+	case codeViewPDB20:
+		return peCodeID(m.TimeStamp, m.Size)
+	}
+	if m.dump.on(Windows) {
+		return peCodeID(m.TimeStamp, m.Size)
+	}
+	return ""
 }
 
 // peCodeID is the name that Microsoft's symbol servers file an image under.
-func (d *Dump) peCodeID(timeStamp uint32, size uint64) string {
-	d.texts.hex(uint64(timeStamp), 8, lowerHex)
-	d.texts.hex(size, 1, lowerHex)
-	return d.texts.take()
-}
-
-// guid appends a GUID of the dump to d.texts in 32 hex digits.
-func (d *Dump) guid(b []byte, alphabet string) { d.guidFields(d.order, b, alphabet) }
-
-func (d *Dump) guidFields(order binary.ByteOrder, b []byte, alphabet string) {
-	d.texts.hex(uint64(order.Uint32(b)), 8, alphabet)
-	d.texts.hex(uint64(order.Uint16(b[4:])), 4, alphabet)
-	d.texts.hex(uint64(order.Uint16(b[6:])), 4, alphabet)
-	d.texts.hex(binary.BigEndian.Uint64(b[8:]), 16, alphabet)
+func peCodeID(timeStamp uint32, size uint64) string {
+	var buf [32]byte
+	return string(appendHex(appendHex(buf[:0], uint64(timeStamp), 8, lowerHex), size, 1, lowerHex))
 }
 
 func allZero(b []byte) bool {
-	return len(bytes.Trim(b, "\x00")) == 0
-}
-
-// cString is the text up to the first NUL, with invalid UTF-8 replaced.
-func (d *Dump) cString(b []byte) string {
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
+	for _, v := range b {
+		if v != 0 {
+			return false
+		}
 	}
-	return d.utf8Text(b)
+	return true
 }

@@ -74,7 +74,6 @@ type Dump struct {
 	hasThreadList  bool
 	moduleOfRecord []int // index in Modules of each record of the stream, or -1
 	moduleSpans    []span
-	texts          texts  // what strings alias
 	stringBytes    uint64 // of strings decoded so far
 	stringsCut     bool   // the limit on them was met
 	hasLinuxMaps   bool

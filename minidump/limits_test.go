@@ -190,7 +190,7 @@ func TestCodeViewRecordsAreBounded(t *testing.T) {
 		d := limited(t, 0xffff, nil)
 		at := uint32(len(d.data))
 		d.data = append(append(d.data, "LEpB"...), make([]byte, size-4)...)
-		if got := d.readIDs(&Module{}, location{uint32(size), at}); got != want {
+		if _, got := d.readCodeView(location{uint32(size), at}); got != want {
 			t.Errorf("%d bytes: %v", size, got)
 		}
 	}

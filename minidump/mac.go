@@ -83,7 +83,7 @@ func (d *Dump) readMacBootArgs(c *cursor.Cursor) bool {
 		return false
 	}
 	var ok bool
-	d.MacBootArgs, ok = d.utf16At(rva)
+	d.MacBootArgs, ok = d.textAt(rva)
 	return ok
 }
 
@@ -100,7 +100,7 @@ const assertionUnits = 128
 func (d *Dump) readAssertion(c *cursor.Cursor) bool {
 	var a Assertion
 	for _, text := range [...]*string{&a.Expression, &a.Function, &a.File} {
-		*text, _, _ = strings.Cut(d.utf16Text(c.Bytes(2*assertionUnits)), "\x00")
+		*text, _, _ = strings.Cut(utf16Text(c.Bytes(2*assertionUnits), d.Header.BigEndian), "\x00")
 	}
 	a.Line, a.Type = c.U32(), c.U32()
 	if c.Err() != nil {

@@ -84,8 +84,8 @@ func (d *Dump) readHandles(c *cursor.Cursor) bool {
 	for i := range d.Handles {
 		h := &d.Handles[i]
 		h.Handle = c.U64()
-		h.TypeName, _ = d.utf16At(uint64(c.U32()))
-		h.ObjectName, _ = d.utf16At(uint64(c.U32()))
+		h.TypeName, _ = d.textAt(uint64(c.U32()))
+		h.ObjectName, _ = d.textAt(uint64(c.U32()))
 		c.Skip(entry - 16)
 	}
 	return c.Err() == nil

@@ -1,6 +1,7 @@
 package minidump
 
 import (
+	"strconv"
 	"strings"
 
 	"aftershock/internal/cursor"
@@ -8,33 +9,60 @@ import (
 
 // Module is a loaded executable or library. Modules whose range is empty or
 // wraps around are left out of Dump.Modules (FindingModuleRange).
+//
+// Its texts are decoded by each call: a walk asks for those of a few modules of
+// hundreds.
 type Module struct {
 	Base, Size uint64
 	TimeStamp  uint32
 	Checksum   uint32
-	// CodeFile is the path as the dump has it, "" when unreadable.
-	CodeFile string
-	// DebugFile is the PDB's path, for ELF and Mach-O the file's own. It is ""
-	// when the module has no CodeView record, and in some that name no file.
-	DebugFile string
-	// CodeID identifies the binary, in lower-case hex: time stamp and size on
-	// Windows, the build id of ELF, the UUID of Mach-O. "" when unknown.
-	CodeID string
-	// DebugID identifies the symbols: 32 upper-case hex digits and the age in
-	// lower-case hex. "" when unknown.
-	DebugID string
-	// Version is "a.b.c.d", "" when the dump has none.
-	Version string
+
+	dump     *Dump
+	name     []byte // UTF-16
+	version  []byte // VS_FIXEDFILEINFO
+	codeView codeView
 }
 
 // End is the address after the module.
 func (m *Module) End() uint64 { return m.Base + m.Size }
 
+// CodeFile is the path as the dump has it, "" when unreadable.
+func (m *Module) CodeFile() string { return utf16Text(m.name, m.dump.Header.BigEndian) }
+
 // CodeName is the last element of CodeFile, after '/' or '\'.
-func (m *Module) CodeName() string { return BaseName(m.CodeFile) }
+func (m *Module) CodeName() string { return BaseName(m.CodeFile()) }
 
 // DebugName is the last element of DebugFile, after '/' or '\'.
-func (m *Module) DebugName() string { return BaseName(m.DebugFile) }
+func (m *Module) DebugName() string { return BaseName(m.DebugFile()) }
+
+// Version is "a.b.c.d", "" when the dump has none. Writers on Linux and Android
+// put one number of the version into each field of VS_FIXEDFILEINFO, the others
+// use the 16-bit halves of the file version.
+func (m *Module) Version() string {
+	c := cursor.New(m.version, m.dump.order)
+	magic, format := c.U32(), c.U32()
+	hi, lo, productHi, productLo := c.U32(), c.U32(), c.U32(), c.U32()
+	switch {
+	case magic != fixedFileInfoMagic || format != fixedFileInfoFormat:
+		return ""
+	case m.dump.on(Linux, Android):
+		return dotted(hi, lo, productHi, productLo)
+	}
+	return dotted(hi>>16, hi&0xffff, lo>>16, lo&0xffff)
+}
+
+// dotted is a version number.
+func dotted(numbers ...uint32) string {
+	var buf [44]byte
+	text := buf[:0]
+	for i, n := range numbers {
+		if i > 0 {
+			text = append(text, '.')
+		}
+		text = strconv.AppendUint(text, uint64(n), 10)
+	}
+	return string(text)
+}
 
 // BaseName is what follows the last '/' or '\' of a path of any system.
 func BaseName(path string) string {
@@ -43,6 +71,7 @@ func BaseName(path string) string {
 
 const (
 	moduleSize          = 108
+	fixedFileInfoSize   = 52
 	fixedFileInfoMagic  = 0xfeef04bd // VS_FFI_SIGNATURE
 	fixedFileInfoFormat = 0x00010000 // VS_FFI_STRUCVERSION
 )
@@ -56,61 +85,35 @@ func (d *Dump) readModules(c *cursor.Cursor) bool {
 	d.moduleOfRecord = make([]int, n)
 	for i := range n {
 		d.moduleOfRecord[i] = -1
-		var m Module
+		m := Module{dump: d}
 		m.Base = c.U64()
 		m.Size = uint64(c.U32())
 		m.Checksum = c.U32()
 		m.TimeStamp = c.U32()
 		nameRVA := c.U32()
-		m.Version = d.readVersion(c)
-		codeView := readLocation(c)
+		m.version = c.Bytes(fixedFileInfoSize)
+		record := readLocation(c)
 		c.Skip(24) // misc record, reserved
 		if m.Size == 0 || m.Base+m.Size < m.Base {
 			d.find(FindingModuleRange, i)
 			continue
 		}
-		if m.CodeFile, ok = d.utf16At(uint64(nameRVA)); !ok {
+		if m.name, ok = d.utf16At(uint64(nameRVA)); !ok {
 			d.find(FindingModuleName, i)
 		}
-		if !d.readIDs(&m, codeView) {
+		if m.codeView, ok = d.readCodeView(record); !ok {
 			d.find(FindingModuleCodeView, i)
 		}
 		d.moduleOfRecord[i] = len(d.Modules)
 		d.Modules = append(d.Modules, m)
 	}
 	spans := make([]span, len(d.Modules))
-	for i, m := range d.Modules {
+	for i := range d.Modules {
+		m := &d.Modules[i]
 		spans[i] = span{m.Base, m.Base + m.Size - 1, i}
 	}
 	d.moduleSpans = disjoint(spans)
 	return c.Err() == nil
-}
-
-// readVersion reads VS_FIXEDFILEINFO. Writers on Linux and Android put one
-// number of the version into each field, the others use the 16-bit halves of
-// the file version.
-func (d *Dump) readVersion(c *cursor.Cursor) string {
-	magic, format := c.U32(), c.U32()
-	hi, lo, productHi, productLo := c.U32(), c.U32(), c.U32(), c.U32()
-	c.Skip(28)
-	if magic != fixedFileInfoMagic || format != fixedFileInfoFormat {
-		return ""
-	}
-	if d.System != nil && (d.System.OS == Linux || d.System.OS == Android) {
-		return d.dotted(hi, lo, productHi, productLo)
-	}
-	return d.dotted(hi>>16, hi&0xffff, lo>>16, lo&0xffff)
-}
-
-// dotted is a version number.
-func (d *Dump) dotted(numbers ...uint32) string {
-	for i, n := range numbers {
-		if i > 0 {
-			d.texts.byte('.')
-		}
-		d.texts.decimal(n)
-	}
-	return d.texts.take()
 }
 
 // UnloadedModule is a module that the process had unloaded before. Several
@@ -149,10 +152,10 @@ func (d *Dump) readUnloadedModules(c *cursor.Cursor) bool {
 		if m.Size == 0 || m.Base+m.Size < m.Base {
 			continue
 		}
-		if m.CodeFile, ok = d.utf16At(uint64(nameRVA)); !ok {
+		if m.CodeFile, ok = d.textAt(uint64(nameRVA)); !ok {
 			d.find(FindingUnloadedModuleName, i)
 		}
-		m.CodeID = d.peCodeID(m.TimeStamp, m.Size)
+		m.CodeID = peCodeID(m.TimeStamp, m.Size)
 		d.UnloadedModules = append(d.UnloadedModules, m)
 	}
 	return c.Err() == nil

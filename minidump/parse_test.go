@@ -227,7 +227,7 @@ func TestModuleIDs(t *testing.T) {
 			d := parse(t, minidumptest.New(minidump.CPUAMD64, c.os).
 				Module(minidumptest.Module{Base: 0x1000, Size: 0x1000, TimeStamp: 0xab, CodeFile: "/lib/x.so", CodeView: c.codeView}))
 			m := d.Modules[0]
-			if diff := cmp.Diff(c.want, ids{m.DebugFile, m.DebugID, m.CodeID}); diff != "" {
+			if diff := cmp.Diff(c.want, ids{m.DebugFile(), m.DebugID(), m.CodeID()}); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -236,10 +236,10 @@ func TestModuleIDs(t *testing.T) {
 
 func TestModuleVersionFollowsTheSystem(t *testing.T) {
 	m := minidumptest.Module{Base: 0x1000, Size: 1, Version: []uint16{1, 2, 3, 4}}
-	if v := parse(t, minidumptest.New(minidump.CPUX86, minidump.Windows).Module(m)).Modules[0].Version; v != "1.2.3.4" {
+	if v := parse(t, minidumptest.New(minidump.CPUX86, minidump.Windows).Module(m)).Modules[0].Version(); v != "1.2.3.4" {
 		t.Error(v)
 	}
-	if v := parse(t, linux().Module(m)).Modules[0].Version; v != "65538.196612.0.0" {
+	if v := parse(t, linux().Module(m)).Modules[0].Version(); v != "65538.196612.0.0" {
 		t.Error(v)
 	}
 }

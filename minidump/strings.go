@@ -1,33 +1,27 @@
 package minidump
 
-// utf16At reads a MINIDUMP_STRING: its length in bytes and UTF-16 text.
-// Unpaired surrogates become U+FFFD.
-func (d *Dump) utf16At(rva uint64) (string, bool) {
+// utf16At finds a MINIDUMP_STRING, its length in bytes and UTF-16 text, and
+// answers the text undecoded.
+func (d *Dump) utf16At(rva uint64) ([]byte, bool) {
 	if rva == 0 {
-		return "", false
+		return nil, false
 	}
 	c := d.cursorAt(rva)
 	n := uint64(c.U32())
 	if n%2 != 0 || n > maxStringBytes {
-		return "", false
+		return nil, false
 	}
 	b := c.Bytes(n)
 	if c.Err() != nil || !d.payString(n) {
-		return "", false
+		return nil, false
 	}
-	return d.utf16Text(b), true
+	return b, true
 }
 
-// utf16Text decodes UTF-16 of the dump's byte order.
-func (d *Dump) utf16Text(b []byte) string {
-	d.texts.utf16(b, d.Header.BigEndian)
-	return d.texts.take()
-}
-
-// utf8Text is text from outside; runs of invalid bytes become U+FFFD.
-func (d *Dump) utf8Text(b []byte) string {
-	d.texts.utf8(b)
-	return d.texts.take()
+// textAt decodes a MINIDUMP_STRING.
+func (d *Dump) textAt(rva uint64) (string, bool) {
+	b, ok := d.utf16At(rva)
+	return utf16Text(b, d.Header.BigEndian), ok
 }
 
 // utf8At reads Crashpad's MinidumpUTF8String: its length in bytes and UTF-8
@@ -45,7 +39,7 @@ func (d *Dump) utf8At(rva uint64, limit uint64) (string, bool) {
 	if c.Err() != nil || !d.payString(n) {
 		return "", false
 	}
-	return d.utf8Text(b), true
+	return utf8Text(b), true
 }
 
 // payString takes n bytes from what all strings together may have: many

@@ -3,6 +3,7 @@ package minidump
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -167,8 +168,8 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 		return false
 	}
 	s.OS, s.CPU = osOf(s.Platform), cpuOf(s.Architecture)
-	s.Version = d.dotted(major, minor, build)
-	if csd, ok := d.utf16At(uint64(csdRVA)); ok {
+	s.Version = dotted(major, minor, build)
+	if csd, ok := d.textAt(uint64(csdRVA)); ok {
 		s.Build = strings.TrimSpace(csd)
 	}
 	if (s.OS == Linux || s.OS == Android) && s.Version == "0.0.0" {
@@ -221,6 +222,11 @@ func (d *Dump) cpuOrUnknown() CPU {
 		return CPUUnknown
 	}
 	return d.System.CPU
+}
+
+// on tells whether the dump is from one of these systems.
+func (d *Dump) on(systems ...OS) bool {
+	return d.System != nil && slices.Contains(systems, d.System.OS)
 }
 
 // finishSystemInfo adds the microcode revision, which Linux tells in

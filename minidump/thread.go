@@ -77,7 +77,7 @@ func (d *Dump) readThreadNames(c *cursor.Cursor) bool {
 	names := make(map[uint32]string, n)
 	for i := range n {
 		id, rva := c.U32(), c.U64()
-		name, ok := d.utf16At(rva)
+		name, ok := d.textAt(rva)
 		if !ok {
 			d.find(FindingThreadName, i)
 			continue

@@ -84,8 +84,8 @@ func modules(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Process
 			n.add(schema.StageSymbols, schema.NoteSymbolsTransient, i)
 		}
 		out.Modules = append(out.Modules, schema.Module{
-			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile), Base: hexWord(d, m.Base), Size: int64(m.Size), Version: n.text(m.Version),
-			CodeID: n.text(m.CodeID), DebugFile: n.text(m.DebugName()), DebugID: n.text(m.DebugID),
+			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile()), Base: hexWord(d, m.Base), Size: int64(m.Size), Version: n.text(m.Version()),
+			CodeID: n.text(m.CodeID()), DebugFile: n.text(m.DebugName()), DebugID: n.text(m.DebugID()),
 			Symbols: string(outcome), SymbolsSHA256: symbols[i].SHA256,
 		})
 	}

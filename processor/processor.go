@@ -56,7 +56,7 @@ func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwal
 	}
 	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
 		m := &dump.Modules[module]
-		symbols[module] = find(ctx, symbolcache.Key{DebugFile: m.DebugFile, DebugID: m.DebugID})
+		symbols[module] = find(ctx, symbolcache.Key{DebugFile: m.DebugFile(), DebugID: m.DebugID()})
 		if symbols[module].File == nil {
 			return nil // not a nil *breakpad.File
 		}

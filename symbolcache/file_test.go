@@ -236,7 +236,7 @@ func TestWalksAreEqual(t *testing.T) {
 		}
 		walk := func(pick func(both) stackwalk.Symbols) *stackwalk.Result {
 			return stackwalk.Walk(d, func(module int) stackwalk.Symbols {
-				found, ok := symbols[d.Modules[module].DebugID]
+				found, ok := symbols[d.Modules[module].DebugID()]
 				if !ok {
 					return nil
 				}

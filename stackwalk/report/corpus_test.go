@@ -73,12 +73,12 @@ func walkFile(path string, symbols []string) (report.Input, error) {
 var loaded = map[string]*breakpad.File{} // by path; nil for none
 
 func load(m *minidump.Module, symbols []string) *breakpad.File {
-	if m.DebugID == "" || m.DebugFile == "" {
+	if m.DebugID() == "" || m.DebugFile() == "" {
 		return nil
 	}
 	for _, dir := range symbols {
 		leaf := m.DebugName()
-		path := filepath.Join(dir, leaf, m.DebugID, strings.TrimSuffix(leaf, ".pdb")+".sym")
+		path := filepath.Join(dir, leaf, m.DebugID(), strings.TrimSuffix(leaf, ".pdb")+".sym")
 		if f, ok := loaded[path]; ok {
 			if f != nil {
 				return f

@@ -236,7 +236,7 @@ func (h *humanWriter) modules() {
 	h.printf("\nModules\n")
 	for _, r := range rows {
 		line := fmt.Sprintf("  %s-%s  %-*s  %-7s  %-33s  %s", h.hex(r.m.Base), h.hex(r.m.End()-1), names, clean(r.m.CodeName()),
-			r.symbols, cmp.Or(r.m.DebugID, "-"), clean(r.m.Version))
+			r.symbols, cmp.Or(r.m.DebugID(), "-"), clean(r.m.Version()))
 		h.printf("%s\n", strings.TrimRight(line, " "))
 	}
 }

@@ -27,7 +27,19 @@ func JSON(w io.Writer, in Input, indented bool) error {
 type document struct {
 	Input
 	jsonWriter
-	digits int // of an address
+	digits int      // of an address
+	names  []string // of modules, those that have been asked for
+}
+
+// moduleName is Module.CodeName, decoded once.
+func (d *document) moduleName(i int) string {
+	if d.names == nil {
+		d.names = make([]string, len(d.Dump.Modules))
+	}
+	if d.names[i] == "" {
+		d.names[i] = d.Dump.Modules[i].CodeName()
+	}
+	return d.names[i]
 }
 
 func (d *document) address(v uint64) { d.hex(v, d.digits) }
@@ -390,23 +402,23 @@ func (d *document) module(i int) {
 	d.key("base_addr")
 	d.address(m.Base)
 	d.key("code_id")
-	d.text(m.CodeID)
+	d.text(m.CodeID())
 	d.key("corrupt_symbols")
 	d.bool(status == SymbolsCorrupt)
 	d.key("debug_file")
 	d.text(m.DebugName())
 	d.key("debug_id")
-	d.text(cmp.Or(m.DebugID, nilDebugID))
+	d.text(cmp.Or(m.DebugID(), nilDebugID))
 	d.key("end_addr")
 	d.address(m.End())
 	d.key("filename")
-	d.text(m.CodeName())
+	d.text(d.moduleName(i))
 	d.key("loaded_symbols")
 	d.bool(status == SymbolsLoaded)
 	d.key("missing_symbols")
 	d.bool(status == SymbolsMissing)
 	d.key("version")
-	d.optional(m.Version)
+	d.optional(m.Version())
 	d.close('}')
 }
 

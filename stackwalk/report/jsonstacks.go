@@ -73,7 +73,7 @@ func (d *document) frame(n int, f *stackwalk.Frame, withRegisters bool) {
 	d.key("missing_symbols")
 	d.bool(!f.HasFunction)
 	if d.key("module"); f.Module >= 0 {
-		d.text(d.Dump.Modules[f.Module].CodeName())
+		d.text(d.moduleName(f.Module))
 	} else {
 		d.null()
 	}

@@ -54,11 +54,11 @@ func compareLive(t *testing.T, reference string, data []byte, symbols map[int]st
 	files := map[int]*breakpad.File{}
 	for module, body := range symbols {
 		m := &d.Modules[module]
-		text := fmt.Sprintf("MODULE Linux %s %s %s\n%s", archName(d.System.CPU), m.DebugID, m.DebugName(), body)
+		text := fmt.Sprintf("MODULE Linux %s %s %s\n%s", archName(d.System.CPU), m.DebugID(), m.DebugName(), body)
 		if files[module], err = breakpad.Parse(strings.NewReader(text), breakpad.ParseOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, "symbols", m.DebugName(), m.DebugID, m.DebugName()+".sym"), []byte(text))
+		write(t, filepath.Join(dir, "symbols", m.DebugName(), m.DebugID(), m.DebugName()+".sym"), []byte(text))
 	}
 	status := make([]report.SymbolStatus, len(d.Modules))
 	walk := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
