@@ -10,7 +10,7 @@ import (
 )
 
 // walkOptions are part of the process version.
-var walkOptions = stackwalk.Options{Version: 1}
+var walkOptions = stackwalk.Options{Version: 2}
 
 // describe copies what the dump says of the crash, the process and the machine.
 func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
@@ -118,12 +118,19 @@ func threads(d *minidump.Dump, walk *stackwalk.Result, out *schema.ProcessedCras
 		if len(w.Frames) > keep {
 			n.add(schema.StageWalk, schema.NoteFramesCapped, i)
 		}
-		for j := range min(len(w.Frames), keep) {
+		for j := range w.Frames {
+			if leftOut(j, len(w.Frames), keep) {
+				continue
+			}
 			t.Frames = append(t.Frames, frame(d, &w.Frames[j], n))
 		}
 		out.Threads = append(out.Threads, t)
 	}
 }
+
+// leftOut tells whether frame j of n is one of the middle, when only keep of
+// them are kept: both ends of a stack overflow tell what it was.
+func leftOut(j, n, keep int) bool { return n > keep && j >= (keep+1)/2 && j < n-keep/2 }
 
 // limited tells whether a walk was cut by a limit of ours.
 func limited(e stackwalk.End) bool {

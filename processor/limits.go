@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -9,10 +10,11 @@ import (
 
 // What an event keeps. The walk itself is bounded by stackwalk.Options.
 const (
-	// maxCrashingFrames of the thread that crashed, maxFrames of any other: a
-	// stack overflow repeats itself long before.
+	// maxCrashingFrames of the thread that crashed, maxFrames of any other, half
+	// of them from each end: a stack overflow repeats itself long before.
 	maxCrashingFrames      = 1024
 	maxFrames              = 256
+	maxFramesShrunk        = 32 // in an event that is too large
 	maxThreads             = 2048
 	maxModules             = 4096
 	maxInlines             = 128
@@ -67,7 +69,7 @@ func (n *notes) clip(s string, limit int) string {
 // fit makes the event smaller than schema.MaxProcessedBytes, if it is not, by
 // leaving out, in this order: the frames of threads that did not crash, the
 // annotations in the dump, unloaded modules, protected annotations, modules,
-// and the end of the crashing thread. Each step says so.
+// and most of the middle of the crashing thread. Each step says so.
 func fit(out *schema.ProcessedCrash, n *notes) {
 	crashing := -1
 	if out.Crash.CrashingThread != nil {
@@ -95,9 +97,12 @@ func fit(out *schema.ProcessedCrash, n *notes) {
 		func() { out.Modules = nil },
 		func() {
 			for i := range out.Threads {
-				if f := out.Threads[i].Frames; len(f) > 32 {
-					out.Threads[i].Frames = f[:32]
-				}
+				all := out.Threads[i].Frames
+				j := -1
+				out.Threads[i].Frames = slices.DeleteFunc(all, func(schema.Frame) bool {
+					j++
+					return leftOut(j, len(all), maxFramesShrunk)
+				})
 			}
 		},
 	}

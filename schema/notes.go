@@ -105,7 +105,7 @@ var Catalogue = []Code{
 	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
 	{NoteSymbolsLossy, "lines of the module's symbol file could not be read and were skipped"},
 	{NoteSymbolsMalformed, "the module's symbol file could not be read"},
-	{NoteFramesCapped, "the thread has more frames than are kept; frame_count is the number walked"},
+	{NoteFramesCapped, "the thread has more frames than are kept: frame_count is the number walked, and those in the middle are left out"},
 	{NoteThreadsCapped, "there are more threads than are kept"},
 	{NoteModulesCapped, "there are more modules than are kept"},
 	{NoteNotesCapped, "there were more notes than are kept"},

@@ -71,7 +71,8 @@ type Annotation struct {
 }
 
 // Thread is one walked thread. Frames may be fewer than FrameCount (capped,
-// with a note). End is the code of why the walk ended.
+// with a note): then those after the first half of Frames, rounded up, are left
+// out. End is the code of why the walk ended.
 type Thread struct {
 	ThreadID   int64   `avro:"thread_id"`
 	Name       string  `avro:"name"`

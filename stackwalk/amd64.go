@@ -51,6 +51,9 @@ func amd64FramePointer(w *walker, callee *activation, caller *breakpad.Registers
 		if !ipOK || !bpOK {
 			return false
 		}
+		if w.improved && k == 0 && callerBP == 0 && w.os.Apple() {
+			return w.lastFramePointer(caller, rip, rsp, at+16)
+		}
 		callerSP := at + 16
 		if callerSP <= bp || callerBP < callerSP {
 			continue // the caller's frame lies above

@@ -34,13 +34,16 @@ var arm64 = cpu{
 // x29 and the return address. What is in the next record is the lr that the
 // caller had on entry.
 //
-// Parity: the last record's x29 is null, and then one would stop here; the
-// reference goes on to scan.
+// The last record's x29 is null (AAPCS64 6.2.3). Parity: the reference then goes
+// on to scan.
 func arm64FramePointer(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	fp, fpOK := callee.registers.Get(arm64FP)
-	_, spOK := callee.registers.Get(arm64SP)
-	if !fpOK || !spOK || fp == 0 || fp >= ^uint64(0)-16 {
+	sp, spOK := callee.registers.Get(arm64SP)
+	if !fpOK || !spOK || fp >= ^uint64(0)-16 {
 		return false
+	}
+	if fp == 0 {
+		return w.improved && callee.Trust != TrustContext && w.lastFramePointer(caller, arm64PC, arm64SP, sp)
 	}
 	callerFP, fpOK := w.mem.Uint64(fp)
 	callerPC, pcOK := w.mem.Uint64(fp + 8)
@@ -63,8 +66,8 @@ func arm64FramePointer(w *walker, callee *activation, caller *breakpad.Registers
 	return true
 }
 
-// arm64Scan takes the first word that looks like a return address. Parity: a
-// signed one does not.
+// arm64Scan takes the first word that looks like a return address. Parity: to
+// version 1 a signed one does not.
 func arm64Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	sp, ok := callee.registers.Get(arm64SP)
 	return ok && w.scanFor(caller, sp, scanWords(callee))

@@ -84,7 +84,7 @@ func TestPointerAuthenticationBitsAreThoseAboveTheHighestModule(t *testing.T) {
 			b.Module(minidumptest.Module{Base: c.base, Size: mapped, CodeFile: "high"}).
 				Thread(1, minidumptest.Regs{"pc": app, "sp": stack, "fp": stack}, words(0, high|lib+0x10))
 		})
-		frames := stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0].Frames
+		frames := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0].Frames
 		if len(frames) < 2 || frames[1].Resume != c.want {
 			t.Errorf("%s: %+v", name, frames)
 		}
@@ -95,7 +95,7 @@ func TestOldARM64ContextsWalkLikeNewOnes(t *testing.T) {
 	d := dump(t, minidump.CPUARM64, minidump.IOS, func(b *minidumptest.Builder) {
 		b.OldARM64().Thread(1, minidumptest.Regs{"pc": app, "sp": stack, "fp": stack}, words(0, lib+0x10))
 	})
-	r := stackwalk.Walk(d, nil, stackwalk.Options{})
+	r := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1})
 	if got := describe(&r.Threads[0]); got != "context 400000, frame_pointer 500010, no_caller" || r.Arch != breakpad.ARM64 {
 		t.Error(got)
 	}

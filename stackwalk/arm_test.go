@@ -79,7 +79,7 @@ func TestReturnAddressesAreMovedIntoTheCall(t *testing.T) {
 		d := dump(t, cpu, minidump.Linux, func(b *minidumptest.Builder) {
 			b.Thread(1, minidumptest.Regs{"pc": app + 0x120, "sp": stack}, words(lib+0x11, 0))
 		})
-		frames := stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0].Frames
+		frames := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0].Frames
 		if len(frames) != 2 || frames[1].Resume != lib+0x11 || frames[1].Resume-frames[1].Instruction != want || frames[0].Instruction != app+0x120 {
 			t.Errorf("%v: %+v", cpu, frames)
 		}

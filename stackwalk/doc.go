@@ -11,6 +11,21 @@
 // frame, including behaviour that one would not choose today; comments mark
 // those places with "parity". Changes of behaviour come as new versions.
 //
+// Version 2, the newest, differs in this (TestVersion2 has a case for each):
+//
+//   - When what a technique found is no good, the next technique is tried; the
+//     reference ends the stack.
+//   - A caller's frame ends in the thread's stack, and its code is where code
+//     is, if the dump tells what is mapped where. The reference follows
+//     overwritten return addresses into nowhere.
+//   - A scan takes code outside modules, as just-in-time compilers make it, and
+//     refuses data of modules; where the dump holds the code, there must be a
+//     call before a return address. On arm64 it knows signed addresses.
+//   - A stack ends in the function that a thread or program starts in, in the
+//     caller of __libc_start_main, at a return to null, and, where the ABI keeps
+//     a chain of frame pointers (Apple's systems, arm64), at the chain's end. The
+//     reference scans on, into arguments and leftovers.
+//
 // Walk is pure: the same dump, symbols and options give the same result. Its
 // work is bounded by [Options], whatever the dump says.
 package stackwalk

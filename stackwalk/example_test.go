@@ -30,7 +30,7 @@ STACK CFI INIT 100 80 .cfa: $rsp 8 + .ra: .cfa 8 - ^
 		fmt.Println(err)
 		return
 	}
-	result := stackwalk.Walk(d, func(int) stackwalk.Symbols { return file }, stackwalk.Options{})
+	result := stackwalk.Walk(d, func(int) stackwalk.Symbols { return file }, stackwalk.Options{Version: 1})
 	for i, f := range result.Threads[0].Frames {
 		fmt.Printf("#%d %s %s:%d [%v]\n", i, f.Function, f.File, f.Line, f.Trust)
 	}

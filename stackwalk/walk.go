@@ -1,6 +1,7 @@
 package stackwalk
 
 import (
+	"cmp"
 	"math/bits"
 
 	"aftershock/breakpad"
@@ -22,6 +23,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		scanWordsLeft:   orDefault(o.MaxScanWords, DefaultMaxScanWords),
 		inlinesLeft:     orDefault(o.MaxInlines, DefaultMaxInlines),
 		unloadedLeft:    maxUnloadedChecks,
+		improved:        o.Version != 1,
 		callee:          &activation{},
 		caller:          &activation{},
 	}
@@ -29,6 +31,9 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 	if d.System != nil {
 		w.os = d.System.OS
 		w.cpu = cpuFor(d.System.CPU)
+	}
+	if w.improved {
+		w.mappings = d.Mappings()
 	}
 	if w.cpu != nil {
 		r.Arch = w.cpu.arch
@@ -57,6 +62,9 @@ type walker struct {
 	dump *minidump.Dump
 	cpu  *cpu // nil if not supported
 	os   minidump.OS
+	// improved is false for version 1. mappings are empty then.
+	improved bool
+	mappings minidump.Mappings
 
 	source  SymbolSource
 	symbols []Symbols // by module; meaningful where asked
@@ -139,6 +147,9 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 	if !w.setStack(t, sp) {
 		return EndNoStackMemory
 	}
+	if w.improved && atBottom(&first.Frame, nil) {
+		return EndStackBottom
+	}
 	for {
 		if len(w.frames) >= w.maxThreadFrames {
 			return EndThreadFrameLimit
@@ -151,6 +162,9 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 			return end
 		}
 		w.keep(w.caller)
+		if w.improved && atBottom(&w.caller.Frame, &w.callee.Frame) {
+			return EndStackBottom
+		}
 		w.callee, w.caller = w.caller, w.callee
 	}
 }
@@ -203,45 +217,87 @@ func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
 }
 
 // findCaller fills the caller of the last frame or answers why there is none.
-// Parity: what the first technique that finds something finds is
-// taken; when it turns out to be no good the walk ends, and no other technique
-// is tried.
+// Version 1 takes what the first technique that finds something finds; when
+// that turns out to be no good the walk ends (parity). Later versions go on to
+// the next technique.
 func (w *walker) findCaller(callee, caller *activation) End {
-	regs := &caller.registers
-	switch {
-	case w.cfi(callee, regs):
-		caller.Trust = TrustCFI
-	case w.try(regs, w.cpu.framePointer, callee):
-		caller.Trust = TrustFramePointer
-	case w.try(regs, w.cpu.scan, callee):
-		caller.Trust = TrustScan
-	case w.scanWordsLeft <= 0:
-		return EndScanLimit
-	default:
-		return EndNoCaller
+	var failed End
+	for trust := TrustCFI; trust <= TrustScan; trust++ {
+		if !w.find(trust, callee, &caller.registers) {
+			continue
+		}
+		caller.Trust = trust
+		end := w.check(callee, caller)
+		if end == "" {
+			caller.Instruction = caller.Resume - w.cpu.callBytes
+			if !w.symbolicate(&caller.Frame) {
+				return EndInlineLimit
+			}
+			return ""
+		}
+		if !w.improved || end == EndStackBottom {
+			return end
+		}
+		failed = cmp.Or(failed, end)
 	}
+	if w.scanWordsLeft <= 0 {
+		return EndScanLimit
+	}
+	return cmp.Or(failed, EndNoCaller)
+}
+
+// find looks for the caller's registers with one technique.
+func (w *walker) find(trust Trust, callee *activation, caller *breakpad.Registers) bool {
+	switch trust {
+	case TrustCFI:
+		return w.cfi(callee, caller)
+	case TrustFramePointer:
+		*caller = breakpad.Registers{}
+		return w.cpu.framePointer(w, callee, caller)
+	default:
+		*caller = breakpad.Registers{}
+		return w.cpu.scan(w, callee, caller)
+	}
+}
+
+// check sets where the caller goes on, and tells why it can be no caller.
+func (w *walker) check(callee, caller *activation) End {
+	ip := caller.registers.Values[w.cpu.pc]
+	caller.Resume = ip
 	// A return to the null page is how stacks are made to end.
-	ip := regs.Values[w.cpu.pc]
 	if ip < lowestInstruction {
+		if w.improved && ip == 0 {
+			return EndStackBottom
+		}
 		return EndBadInstruction
 	}
 	// Real callers have their frames above. This also makes walks finite, but
 	// where spMayStay: there rules that lead in a circle are left to the limit.
-	sp, calleeSP := regs.Values[w.cpu.sp], callee.registers.Values[w.cpu.sp]
+	sp, calleeSP := caller.registers.Values[w.cpu.sp], callee.registers.Values[w.cpu.sp]
 	if sp < calleeSP || sp == calleeSP && (w.cpu.spMayStay == nil || !w.cpu.spMayStay(callee, caller)) {
 		return EndStackPointerBack
 	}
-	caller.Resume = ip
-	caller.Instruction = ip - w.cpu.callBytes
-	if !w.symbolicate(&caller.Frame) {
-		return EndInlineLimit
+	if w.improved {
+		return w.plausible(caller)
 	}
 	return ""
 }
 
-func (w *walker) try(regs *breakpad.Registers, technique func(*walker, *activation, *breakpad.Registers) bool, callee *activation) bool {
-	*regs = breakpad.Registers{}
-	return technique(w, callee, regs)
+// plausible is what later versions ask of a caller besides: its frame ends in
+// the stack, and its code is where code is.
+func (w *walker) plausible(caller *activation) End {
+	if sp := caller.registers.Values[w.cpu.sp]; sp-w.mem.Base > uint64(len(w.mem.Bytes)) {
+		return EndStackPointerOutside
+	}
+	call := caller.Resume - 1
+	if m, ok := w.mappings.At(call); ok {
+		if !m.Execute {
+			return EndNotExecutable
+		}
+	} else if _, ok := w.dump.ModuleAt(call); !ok && len(w.mappings) > 0 {
+		return EndNotExecutable
+	}
+	return ""
 }
 
 // cfi unwinds with the STACK WIN or STACK CFI records at the callee's
@@ -320,6 +376,9 @@ func (w *walker) scanFor(caller *breakpad.Registers, from uint64, n int) bool {
 		if !ok {
 			return false
 		}
+		if w.improved && w.cpu.arch == breakpad.ARM64 {
+			word &= w.addressMask
+		}
 		if w.returnAddress(word) {
 			caller.Set(w.cpu.pc, word)
 			caller.Set(w.cpu.sp, at+uint64(bytes))
@@ -330,8 +389,9 @@ func (w *walker) scanFor(caller *breakpad.Registers, from uint64, n int) bool {
 }
 
 // returnAddress tells whether a word on the stack looks like one: the call
-// before it lies in a module and, if that has symbols, in a function they
-// name.
+// before it lies in a module and, if that has symbols, in a function they name.
+// Later versions also take code outside modules, as just-in-time compilers make
+// it, and want to see a call where the dump holds the code.
 func (w *walker) returnAddress(word uint64) bool {
 	w.scanWordsLeft--
 	if w.scanWordsLeft < 0 || !w.cpu.addressOK(word) {
@@ -343,10 +403,22 @@ func (w *walker) returnAddress(word uint64) bool {
 	}
 	module, ok := w.dump.ModuleAt(call)
 	if !ok {
+		return w.improved && w.generated(call)
+	}
+	if w.improved && w.contradictsCall(word) {
+		return false
+	}
+	if m, ok := w.mappings.At(call); ok && !m.Execute {
 		return false
 	}
 	symbols := w.symbolsOf(module)
 	return symbols == nil || symbols.HasFunction(call-w.dump.Modules[module].Base)
+}
+
+// generated tells whether addr lies in code that no module brought.
+func (w *walker) generated(addr uint64) bool {
+	m, ok := w.mappings.At(addr)
+	return ok && m.Execute && !w.contradictsCall(addr+1)
 }
 
 // symbolsOf asks the source once a module.
@@ -358,4 +430,12 @@ func (w *walker) symbolsOf(module int) Symbols {
 		}
 	}
 	return w.symbols[module]
+}
+
+// lastFramePointer answers a caller at address 0: the chain of frame pointers
+// has ended, and with it the stack.
+func (w *walker) lastFramePointer(caller *breakpad.Registers, pc, sp breakpad.Register, callerSP uint64) bool {
+	caller.Set(pc, 0)
+	caller.Set(sp, callerSP)
+	return true
 }

@@ -148,7 +148,7 @@ func TestAMD64ScanRecoversTheFramePointer(t *testing.T) {
 		d := dump(t, minidump.CPUAMD64, minidump.Linux, func(b *minidumptest.Builder) {
 			b.Thread(1, minidumptest.Regs{"rip": app, "rsp": stack, "rbp": c.bp}, c.stack)
 		})
-		frames := stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0].Frames
+		frames := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0].Frames
 		if len(frames) != 2 {
 			t.Errorf("%s: %d frames", name, len(frames))
 			continue
@@ -190,7 +190,7 @@ func TestX86Walk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := dump(t, minidump.CPUX86, minidump.Windows, func(b *minidumptest.Builder) { b.Thread(1, regs(c.bp), c.stack) })
-			r := stackwalk.Walk(d, symbols(t, "x86", c.symbols), stackwalk.Options{})
+			r := stackwalk.Walk(d, symbols(t, "x86", c.symbols), stackwalk.Options{Version: 1})
 			if got := describe(&r.Threads[0]); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -203,7 +203,7 @@ func TestStackWinForwardsPreservedRegisters(t *testing.T) {
 	d := dump(t, minidump.CPUX86, minidump.Windows, func(b *minidumptest.Builder) {
 		b.Thread(1, minidumptest.Regs{"eip": app + 0x120, "esp": stack, "ebx": 0xb, "esi": 0x51, "eax": 7}, minidumptest.StackAt(stack).Words(1, lib+0x10, 0))
 	})
-	r := stackwalk.Walk(d, symbols(t, "x86", "FUNC 0 1000 0 f\nSTACK WIN 0 100 100 0 0 0 0 4 0 0 0\n"), stackwalk.Options{})
+	r := stackwalk.Walk(d, symbols(t, "x86", "FUNC 0 1000 0 f\nSTACK WIN 0 100 100 0 0 0 0 4 0 0 0\n"), stackwalk.Options{Version: 1})
 	caller := r.Threads[0].Frames[1].Registers
 	got := map[string]uint64{}
 	for i, name := range breakpad.X86.RegisterNames() {
@@ -241,7 +241,7 @@ func TestWalkStartsFromTheRightRegistersAndMemory(t *testing.T) {
 		}, "context 400000, scan 500010, no_caller"},
 		"big endian": {func(b *minidumptest.Builder) { b.BigEndian().Thread(1, regs, words) }, "context 400000, scan 500010, no_caller"},
 	} {
-		r := stackwalk.Walk(dump(t, minidump.CPUAMD64, minidump.Linux, c.build), nil, stackwalk.Options{})
+		r := stackwalk.Walk(dump(t, minidump.CPUAMD64, minidump.Linux, c.build), nil, stackwalk.Options{Version: 1})
 		if got := describe(&r.Threads[0]); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
@@ -264,7 +264,7 @@ func TestUnsupportedCPUIsNotWalked(t *testing.T) {
 			regs[name] = app + 0x10
 		}
 		d := dump(t, cpu, minidump.Linux, func(b *minidumptest.Builder) { b.Thread(1, regs, minidumptest.StackAt(0).Words(app+1)) })
-		if got := describe(&stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0]); got != want {
+		if got := describe(&stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0]); got != want {
 			t.Errorf("%v: got %s, want %s", cpu, got, want)
 		}
 	}
@@ -278,7 +278,7 @@ func TestFrameSaysWhereItIs(t *testing.T) {
 			UnloadedModule(minidumptest.Module{Base: 0x900004, Size: 0x100, CodeFile: "b"}).
 			UnloadedModule(minidumptest.Module{Base: 0x900008, Size: 0x100, CodeFile: "starts behind"})
 	})
-	frames := stackwalk.Walk(d, symbols(t, "x86_64", text), stackwalk.Options{}).Threads[0].Frames
+	frames := stackwalk.Walk(d, symbols(t, "x86_64", text), stackwalk.Options{Version: 1}).Threads[0].Frames
 	if len(frames) != 3 {
 		t.Fatalf("%d frames", len(frames))
 	}
@@ -307,7 +307,7 @@ func TestSymbolsAreAskedForOnceAndOnlyWhereNeeded(t *testing.T) {
 		}
 	})
 	asked := map[int]int{}
-	stackwalk.Walk(d, func(module int) stackwalk.Symbols { asked[module]++; return nil }, stackwalk.Options{})
+	stackwalk.Walk(d, func(module int) stackwalk.Symbols { asked[module]++; return nil }, stackwalk.Options{Version: 1})
 	if diff := cmp.Diff(map[int]int{0: 1, 1: 1}, asked); diff != "" {
 		t.Error(diff)
 	}
@@ -320,7 +320,7 @@ func TestCrashingThreadIsWalkedFirst(t *testing.T) {
 		}
 		b.Exception(1, 11, 1, 0)
 	})
-	r := stackwalk.Walk(d, nil, stackwalk.Options{MaxFrames: 3})
+	r := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1, MaxFrames: 3})
 	if a, b := describe(&r.Threads[0]), describe(&r.Threads[1]); a != "total_frame_limit" || b != "context 400000, scan 500010, scan 500020, total_frame_limit" {
 		t.Error(a, "|", b)
 	}
@@ -341,14 +341,14 @@ func TestLimits(t *testing.T) {
 		o    stackwalk.Options
 		want string
 	}{
-		"frames of a thread, at":   {d, stackwalk.Options{MaxFramesPerThread: 5}, whole + "no_caller"},
-		"frames of a thread, over": {d, stackwalk.Options{MaxFramesPerThread: 4}, whole + "thread_frame_limit"},
-		"frames, at":               {d, stackwalk.Options{MaxFrames: 5}, whole + "no_caller"},
-		"frames, over":             {d, stackwalk.Options{MaxFrames: 4}, whole + "total_frame_limit"},
-		"scanned words, at":        {d, stackwalk.Options{MaxScanWords: 5}, whole + "no_caller"},
-		"scanned words, over":      {d, stackwalk.Options{MaxScanWords: 2}, "context 400000, scan 500010, scan 500020, scan_limit"},
-		"inlined calls, at":        {inlined, stackwalk.Options{MaxInlines: 2}, "context 400000, scan 400010, no_caller"},
-		"inlined calls, over":      {inlined, stackwalk.Options{MaxInlines: 1}, "context 400000, inline_limit"},
+		"frames of a thread, at":   {d, stackwalk.Options{Version: 1, MaxFramesPerThread: 5}, whole + "no_caller"},
+		"frames of a thread, over": {d, stackwalk.Options{Version: 1, MaxFramesPerThread: 4}, whole + "thread_frame_limit"},
+		"frames, at":               {d, stackwalk.Options{Version: 1, MaxFrames: 5}, whole + "no_caller"},
+		"frames, over":             {d, stackwalk.Options{Version: 1, MaxFrames: 4}, whole + "total_frame_limit"},
+		"scanned words, at":        {d, stackwalk.Options{Version: 1, MaxScanWords: 5}, whole + "no_caller"},
+		"scanned words, over":      {d, stackwalk.Options{Version: 1, MaxScanWords: 2}, "context 400000, scan 500010, scan 500020, scan_limit"},
+		"inlined calls, at":        {inlined, stackwalk.Options{Version: 1, MaxInlines: 2}, "context 400000, scan 400010, no_caller"},
+		"inlined calls, over":      {inlined, stackwalk.Options{Version: 1, MaxInlines: 1}, "context 400000, inline_limit"},
 	} {
 		if got := describe(&stackwalk.Walk(c.d, symbols(t, "x86_64", text), c.o).Threads[0]); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
@@ -388,7 +388,7 @@ func TestUnloadedModulesOfAFrameAreBounded(t *testing.T) {
 				b.UnloadedModule(minidumptest.Module{Base: 0x900000, Size: 1, CodeFile: "gone"})
 			}
 		})
-		if got := len(stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0].Frames[0].Unloaded); got != 64 {
+		if got := len(stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0].Frames[0].Unloaded); got != 64 {
 			t.Errorf("%d modules: %d hits", n, got)
 		}
 	}

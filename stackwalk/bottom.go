@@ -1,0 +1,38 @@
+package stackwalk
+
+// Functions that nothing calls: threads and processes start in them. What lies
+// above them on the stack is arguments and leftovers, in which the techniques
+// find callers that never were. All are a few instructions long, so that a
+// place far behind one belongs to something that has no symbol.
+const maxBottomBytes = 256
+
+var bottoms = map[string]bool{
+	// The entry points of programs (ELF's e_entry, dyld's).
+	"_start": true, "_dyld_start": true, "_rt0_amd64_linux": true,
+	// Where the kernel starts a thread: glibc, musl, Bionic.
+	"__clone": true, "clone": true, "__clone3": true, "clone3": true, "__GI___clone": true, "__GI___clone3": true, "__bionic_clone": true,
+	// libpthread of Apple's systems.
+	"thread_start": true, "start_wqthread": true, "_pthread_wqthread_start": true,
+	// ntdll.dll, and kernel32.dll before Windows Vista.
+	"RtlUserThreadStart": true, "_RtlUserThreadStart": true, "BaseProcessStart": true, "BaseThreadStart": true,
+	// The bottom of a goroutine's stack.
+	"runtime.goexit": true, "runtime.goexit.abi0": true,
+}
+
+// Functions that only a program's entry point calls, which often has no name:
+// their caller is the last frame. glibc's versions of them have suffixes.
+const maxStartBytes = 1 << 10
+
+var starts = map[string]bool{
+	"__libc_start_main": true, "__libc_start_main_impl": true, "__libc_start_main_alias_2": true, "__libc_start_main@@GLIBC_2.34": true,
+	"__libc_init": true, // Bionic
+}
+
+// atBottom tells whether a frame is the last one of its stack. before is the
+// frame that it called, nil for the first.
+func atBottom(f, before *Frame) bool {
+	if f.HasFunction && f.FunctionOffset() < maxBottomBytes && bottoms[string(f.Function)] {
+		return true
+	}
+	return before != nil && before.HasFunction && before.FunctionOffset() < maxStartBytes && starts[string(before.Function)]
+}

@@ -1,0 +1,140 @@
+package stackwalk_test
+
+import (
+	"testing"
+
+	"aftershock/minidump"
+	"aftershock/minidump/minidumptest"
+	"aftershock/stackwalk"
+)
+
+// TestVersion2 has a case for each thing that version 2 does better, with what
+// version 1 makes of it.
+func TestVersion2(t *testing.T) {
+	const (
+		maps = "400000-401000 r-xp 0 0:0 0 /bin/app\n500000-501000 r--p 0 0:0 0 /lib/lib.so\n600000-601000 r-xp 0 0:0 0\n" +
+			"10000-11000 rw-p 0 0:0 0 [stack]\n"
+		symbol = "FUNC 0 100 0 f\n"
+		jit    = 0x600010
+		signed = 0x0012_0000_0000_0000
+	)
+	at := func(words ...uint64) minidumptest.Stack { return minidumptest.StackAt(stack).Words(words...) }
+	amd64 := func(rip uint64, more minidumptest.Regs) minidumptest.Regs {
+		out := minidumptest.Regs{"rip": rip, "rsp": stack}
+		for k, v := range more {
+			out[k] = v
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		cpu     minidump.CPU
+		os      minidump.OS
+		symbols string
+		regs    minidumptest.Regs
+		stack   minidumptest.Stack
+		extra   func(*minidumptest.Builder)
+		v1, v2  string
+	}{
+		"another technique when CFI leads to the null page": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
+			amd64(app+0x20, nil), at(1, 0xfff, lib+0x10), nil,
+			"context 400020, bad_instruction", "context 400020, scan 500010, no_caller",
+		},
+		"another technique when CFI moves the stack pointer down": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 16 - .ra: .cfa 16 + ^\n",
+			amd64(app+0x20, nil), at(lib+0x20, lib+0x10), nil,
+			"context 400020, stack_pointer_back", "context 400020, scan 500020, scan 500010, no_caller",
+		},
+		"another technique when CFI leaves the stack": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 65536 + .ra: $rsp 8 + ^\n",
+			amd64(app+0x20, nil), at(1, lib+0x10), nil,
+			"context 400020, cfi 500010, no_caller", "context 400020, scan 500010, no_caller",
+		},
+		"another technique when CFI leads to no code": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
+			amd64(app+0x20, nil), at(1, 0x10008, app+0x40, app+0x60), linuxMaps(maps),
+			"context 400020, cfi 10008, scan 400040, scan 400060, no_caller", "context 400020, scan 400040, scan 400060, no_caller",
+		},
+		"a return to null is the end, not a failure": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
+			amd64(app+0x20, nil), at(1, 0, app+0x40), nil,
+			"context 400020, bad_instruction", "context 400020, stack_bottom",
+		},
+		"scans look for code, not for data of modules": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(lib+0x10, app+0x40), linuxMaps(maps),
+			"context 400020, scan 500010, scan 400040, no_caller", "context 400020, scan 400040, no_caller",
+		},
+		"scans find generated code": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(jit, app+0x40), linuxMaps(maps),
+			"context 400020, scan 400040, no_caller", "context 400020, scan 600010, scan 400040, no_caller",
+		},
+		"scans want a call before a return address": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(app+0x30, app+0x40), code(app+0x30, 0x40, 0xe8, 0, 0, 0, 0),
+			"context 400020, scan 400030, scan 400040, no_caller", "context 400020, scan 400040, no_caller",
+		},
+		"a thread ends where it started": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 200 40 0 __clone3\n",
+			amd64(app+0x20, nil), at(app+0x210, app+0x20), nil,
+			"context 400020, scan 400210, scan 400020, no_caller", "context 400020, scan 400210, stack_bottom",
+		},
+		"also when it is there": {
+			minidump.CPUAMD64, minidump.Linux, "FUNC 200 40 0 _start\n",
+			amd64(app+0x210, nil), at(app+0x220), nil,
+			"context 400210, scan 400220, no_caller", "context 400210, stack_bottom",
+		},
+		"a name far away is not believed": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "PUBLIC 200 0 clone\n",
+			amd64(app+0x20, nil), at(app+0x301, app+0x20), nil,
+			"context 400020, scan 400301, scan 400020, no_caller", "context 400020, scan 400301, scan 400020, no_caller",
+		},
+		"what calls __libc_start_main is the entry point": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 200 40 0 __libc_start_main\n",
+			amd64(app+0x20, nil), at(app+0x210, lib+0x10, lib+0x20), nil,
+			"context 400020, scan 400210, scan 500010, scan 500020, no_caller", "context 400020, scan 400210, scan 500010, stack_bottom",
+		},
+		"the chain of frame pointers ends at null on macOS": {
+			minidump.CPUAMD64, minidump.MacOS, "", amd64(app+0x20, minidumptest.Regs{"rbp": stack}), at(0, 0, lib+0x10), nil,
+			"context 400020, scan 500010, no_caller", "context 400020, stack_bottom",
+		},
+		"and on arm64": {
+			minidump.CPUARM64, minidump.Linux, "", minidumptest.Regs{"pc": app, "sp": stack, "fp": stack}, at(0, lib+0x10, lib+0x20), nil,
+			"context 400000, frame_pointer 500010, scan 500020, no_caller", "context 400000, frame_pointer 500010, stack_bottom",
+		},
+		"scans on arm64 know signed return addresses": {
+			minidump.CPUARM64, minidump.MacOS, "", minidumptest.Regs{"pc": app, "sp": stack, "fp": 8}, at(1, signed|lib+0x10), nil,
+			"context 400000, no_caller", "context 400000, scan 500010, no_caller",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := dump(t, c.cpu, c.os, func(b *minidumptest.Builder) {
+				b.Thread(1, c.regs, c.stack)
+				if c.extra != nil {
+					c.extra(b)
+				}
+			})
+			for version, want := range map[int]string{1: c.v1, 2: c.v2, 0: c.v2} {
+				r := stackwalk.Walk(d, symbols(t, "x86_64", c.symbols), stackwalk.Options{Version: version})
+				if got := describe(&r.Threads[0]); got != want {
+					t.Errorf("version %d:\ngot  %s\nwant %s", version, got, want)
+				}
+			}
+		})
+	}
+}
+
+func linuxMaps(text string) func(*minidumptest.Builder) {
+	return func(b *minidumptest.Builder) { b.LinuxMaps(text) }
+}
+
+// code puts size bytes of code before an address and behind it, NOPs but for
+// the ones that end at its end.
+func code(at uint64, size int, end ...byte) func(*minidumptest.Builder) {
+	return func(b *minidumptest.Builder) {
+		bytes := make([]byte, size)
+		for i := range bytes {
+			bytes[i] = 0x90
+		}
+		copy(bytes[0x30-len(end):], end)
+		b.Memory(at-0x20, bytes)
+	}
+}
