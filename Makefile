@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo test lint bench generate libchdb fuzz clean
+.PHONY: build demo test parity parity-live lint bench generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -27,6 +27,14 @@ demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops after
 RACE := $(if $(shell command -v cc),-race)
 test: build libchdb ## everything; tests of what is not here skip with a message
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 10m ./...
+
+parity: ## stacks against the reference's answers in the corpora beside the checkout
+	$(GO) test ./stackwalk/report -count 1 -v -run 'TestJSONEqualsTheReference$$|TestBreakpad' | grep -v '^ *--- PASS\|^=== '
+
+MINIDUMP_STACKWALK ?= $(or $(shell command -v minidump-stackwalk),$(wildcard $(HOME)/.cargo/bin/minidump-stackwalk))
+parity-live: ## the same against the installed minidump-stackwalk 0.27 (cargo install), on damaged and random dumps too
+	@test -n '$(MINIDUMP_STACKWALK)' || { echo 'no minidump-stackwalk: cargo install minidump-stackwalk@0.27.0, or set MINIDUMP_STACKWALK'; exit 1; }
+	AFTERSHOCK_MINIDUMP_STACKWALK=$(MINIDUMP_STACKWALK) $(GO) test ./stackwalk/report -count 1 -v -run TestLive | grep -v '^ *--- PASS\|^=== '
 
 lint: ## the rules of .golangci.yml, and what go itself checks
 	$(GO) run $(GOLANGCI) run ./...

@@ -13,6 +13,7 @@ const (
 	maxHandles         = 1 << 20
 	maxStringBytes     = 64 << 10 // of one string, as it stands in the dump
 	maxCodeViewBytes   = 64 << 10 // of one CodeView record
+	maxBuildBytes      = 512      // of the text about the system; uname's fields have 65
 	maxAnnotations     = 4096     // of all kinds, of all modules together
 	maxAnnotationBytes = 256 << 10
 	maxExceptionParams = 15 // EXCEPTION_MAXIMUM_PARAMETERS

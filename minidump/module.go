@@ -35,9 +35,9 @@ func (m *Module) CodeName() string { return BaseName(m.CodeFile()) }
 // DebugName is the last element of DebugFile, after '/' or '\'.
 func (m *Module) DebugName() string { return BaseName(m.DebugFile()) }
 
-// Version is "a.b.c.d", "" when the dump has none. Writers on Linux and Android
-// put one number of the version into each field of VS_FIXEDFILEINFO, the others
-// use the 16-bit halves of the file version.
+// Version is "a.b.c.d", "" when the dump has none. Writers on Windows and
+// Apple's systems use the 16-bit halves of VS_FIXEDFILEINFO's file version, those
+// elsewhere put one number into each field.
 func (m *Module) Version() string {
 	c := cursor.New(m.version, m.dump.order)
 	magic, format := c.U32(), c.U32()
@@ -45,10 +45,10 @@ func (m *Module) Version() string {
 	switch {
 	case magic != fixedFileInfoMagic || format != fixedFileInfoFormat:
 		return ""
-	case m.dump.on(Linux, Android):
-		return dotted(hi, lo, productHi, productLo)
+	case m.dump.on(Windows, MacOS, IOS):
+		return dotted(hi>>16, hi&0xffff, lo>>16, lo&0xffff)
 	}
-	return dotted(hi>>16, hi&0xffff, lo>>16, lo&0xffff)
+	return dotted(hi, lo, productHi, productLo)
 }
 
 // dotted is a version number.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"aftershock/internal/cursor"
 )
@@ -170,7 +171,9 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 	s.OS, s.CPU = osOf(s.Platform), cpuOf(s.Architecture)
 	s.Version = dotted(major, minor, build)
 	if csd, ok := d.textAt(uint64(csdRVA)); ok {
-		s.Build = strings.TrimSpace(csd)
+		// With a wrong size it goes on into memory of the process.
+		csd, _, _ = strings.Cut(csd[:min(len(csd), maxBuildBytes)], "\x00")
+		s.Build = strings.TrimSpace(strings.ToValidUTF8(csd, ""))
 	}
 	if (s.OS == Linux || s.OS == Android) && s.Version == "0.0.0" {
 		s.Version, s.Build = parseUname(s.Build)
@@ -182,7 +185,11 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 		for _, v := range variant {
 			vendor = binary.LittleEndian.AppendUint32(vendor, v)
 		}
-		s.CPUInfo = strings.ToValidUTF8(string(vendor), "\ufffd") + " " + family
+		var text []byte
+		for _, b := range vendor { // ASCII; other bytes are shown as Latin-1
+			text = utf8.AppendRune(text, rune(b))
+		}
+		s.CPUInfo = string(text) + " " + family
 	case CPUAMD64:
 		s.CPUInfo = family
 	case CPUARM:

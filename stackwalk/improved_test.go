@@ -79,7 +79,7 @@ func TestVersion2(t *testing.T) {
 		},
 		"also when it is there": {
 			minidump.CPUAMD64, minidump.Linux, "FUNC 200 40 0 _start\n",
-			amd64(app+0x210, nil), at(app+0x220), nil,
+			amd64(app+0x210, nil), at(app + 0x220), nil,
 			"context 400210, scan 400220, no_caller", "context 400210, stack_bottom",
 		},
 		"a name far away is not believed": {

@@ -50,7 +50,7 @@ func (d *document) all() {
 	d.key("crash_info")
 	d.crashInfo()
 	d.key("crashing_thread")
-	if i := d.Walk.CrashingThread; i >= 0 {
+	if i := d.Walk.CrashingThread; i >= 0 && len(d.Walk.Threads[i].Frames) > 0 {
 		d.thread(i, true)
 	} else {
 		d.null()
@@ -195,7 +195,8 @@ func (d *document) process() {
 	d.key("proc_limits")
 	d.limits()
 	d.key("process_uptime")
-	if seconds, ok := d.Dump.Uptime(); ok {
+	seconds, ok := d.Dump.Uptime()
+	if _, created := d.Dump.CreateTime(); ok || created { // 0 when the clock went back
 		d.uint(uint64(seconds))
 	} else {
 		d.null()
@@ -386,7 +387,11 @@ func (d *document) systemInfo() {
 		d.null()
 	}
 	d.key("os")
-	d.text(s.OS.String())
+	if s.OS == minidump.OSUnknown && d.Dump.System != nil {
+		d.hex(uint64(s.Platform), 6)
+	} else {
+		d.text(s.OS.String())
+	}
 	d.key("os_ver")
 	d.optional(s.OSVersion())
 	d.close('}')
