@@ -12,6 +12,7 @@ const (
 	ARM64
 	MIPS
 	MIPS64
+	RISCV64
 )
 
 // Register is the index of a register in [Registers]. Indices are per
@@ -104,6 +105,15 @@ var archs = [...]archInfo{
 	},
 	MIPS:   {name: "mips", wordBytes: 4, pc: 32, sp: 29, registers: mipsRegisters},
 	MIPS64: {name: "mips64", wordBytes: 8, pc: 32, sp: 29, registers: mipsRegisters},
+	RISCV64: {
+		name: "riscv64", wordBytes: 8, pc: 0, sp: 2,
+		registers: []string{
+			"pc", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1",
+			"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
+			"s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+		},
+		aliases: map[string]Register{"fp": 8},
+	},
 }
 
 var mipsRegisters = []string{
@@ -134,6 +144,8 @@ func ParseArch(name string) Arch {
 		return MIPS
 	case "mips64":
 		return MIPS64
+	case "riscv64":
+		return RISCV64
 	}
 	return ArchUnknown
 }

@@ -33,6 +33,8 @@ func (c CPU) RegisterNames() []string {
 		return ppc64Registers
 	case CPUSPARC:
 		return sparcRegisters
+	case CPURISCV64:
+		return riscv64Registers
 	default:
 		return nil
 	}
@@ -106,6 +108,8 @@ func (d *Dump) readContext(loc location) (ctx *Context, ok bool) {
 		ok = ctx.readPPC64(&c)
 	case CPUSPARC:
 		ok = ctx.readSPARC(&c)
+	case CPURISCV64:
+		ok = ctx.readRISCV64(&c)
 	default:
 	}
 	if !ok {

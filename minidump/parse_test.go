@@ -65,7 +65,7 @@ func TestParseReadsThreadsInEitherByteOrder(t *testing.T) {
 // cpus are all whose contexts are decoded.
 var cpus = []minidump.CPU{
 	minidump.CPUX86, minidump.CPUAMD64, minidump.CPUARM, minidump.CPUARM64, minidump.CPUMIPS, minidump.CPUMIPS64,
-	minidump.CPUPPC, minidump.CPUPPC64, minidump.CPUSPARC,
+	minidump.CPUPPC, minidump.CPUPPC64, minidump.CPUSPARC, minidump.CPURISCV64,
 }
 
 func TestParseReadsRegistersOfEveryCPU(t *testing.T) {
@@ -399,8 +399,8 @@ func TestLinuxStreams(t *testing.T) {
 }
 
 func TestParseOfAnUnsupportedCPUKeepsTheRest(t *testing.T) {
-	d := parse(t, minidumptest.New(minidump.CPURISCV64, minidump.Linux).Thread(3, minidumptest.Regs{}, minidumptest.StackAt(0x1000).Words(1)))
-	if d.System.CPU != minidump.CPURISCV64 || len(d.Threads) != 1 || d.Threads[0].Context != nil || len(d.Threads[0].Stack.Bytes) != 8 {
+	d := parse(t, minidumptest.New(minidump.CPURISCV, minidump.Linux).Thread(3, minidumptest.Regs{}, minidumptest.StackAt(0x1000).Words(1)))
+	if d.System.CPU != minidump.CPURISCV || len(d.Threads) != 1 || d.Threads[0].Context != nil || len(d.Threads[0].Stack.Bytes) != 4 {
 		t.Errorf("%+v", d.Threads)
 	}
 	if !has(d, minidump.FindingCPUUnsupported) || has(d, minidump.FindingThreadContext) {

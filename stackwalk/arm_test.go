@@ -21,7 +21,7 @@ func words(words ...uint64) minidumptest.Stack { return minidumptest.StackAt(sta
 
 func runWalkCases(t *testing.T, cpu minidump.CPU, cases map[string]walkCase) {
 	t.Helper()
-	arch := map[minidump.CPU]string{minidump.CPUARM: "arm", minidump.CPUARM64: "arm64", minidump.CPUMIPS: "mips"}[cpu]
+	arch := map[minidump.CPU]string{minidump.CPUARM: "arm", minidump.CPUARM64: "arm64", minidump.CPUMIPS: "mips", minidump.CPURISCV64: "riscv64"}[cpu]
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			regs := minidumptest.Regs{"pc": app + 0x120, "sp": stack}

@@ -47,6 +47,8 @@ func cpuFor(c minidump.CPU) *cpu {
 		return &arm64
 	case minidump.CPUMIPS:
 		return &mips
+	case minidump.CPURISCV64:
+		return &riscv64
 	case minidump.CPUPPC, minidump.CPUPPC64:
 		return &ppc
 	case minidump.CPUSPARC:

@@ -250,13 +250,13 @@ func TestWalkStartsFromTheRightRegistersAndMemory(t *testing.T) {
 
 func TestUnsupportedCPUIsNotWalked(t *testing.T) {
 	for cpu, want := range map[minidump.CPU]string{
-		minidump.CPURISCV64: "unsupported_cpu",
-		minidump.CPUMIPS64:  "unsupported_cpu",
-		minidump.CPUPPC:     "context 400010, unsupported_cpu",
-		minidump.CPUPPC64:   "context 400010, unsupported_cpu",
-		minidump.CPUSPARC:   "context 400010, unsupported_cpu",
+		minidump.CPURISCV:  "unsupported_cpu",
+		minidump.CPUMIPS64: "unsupported_cpu",
+		minidump.CPUPPC:    "context 400010, unsupported_cpu",
+		minidump.CPUPPC64:  "context 400010, unsupported_cpu",
+		minidump.CPUSPARC:  "context 400010, unsupported_cpu",
 	} {
-		pc := map[minidump.CPU]string{minidump.CPURISCV64: "", minidump.CPUSPARC: "pc", minidump.CPUMIPS64: "pc"}
+		pc := map[minidump.CPU]string{minidump.CPURISCV: "", minidump.CPUSPARC: "pc", minidump.CPUMIPS64: "pc"}
 		regs := minidumptest.Regs{}
 		if name, ok := pc[cpu]; !ok {
 			regs["srr0"] = app + 0x10
@@ -369,7 +369,7 @@ func TestOptionsCheckRefusesUnknownVersions(t *testing.T) {
 func TestRegistersAreNumberedAlike(t *testing.T) {
 	for cpu, arch := range map[minidump.CPU]breakpad.Arch{
 		minidump.CPUX86: breakpad.X86, minidump.CPUAMD64: breakpad.AMD64, minidump.CPUARM: breakpad.ARM, minidump.CPUARM64: breakpad.ARM64,
-		minidump.CPUMIPS: breakpad.MIPS, minidump.CPUMIPS64: breakpad.MIPS64,
+		minidump.CPUMIPS: breakpad.MIPS, minidump.CPUMIPS64: breakpad.MIPS64, minidump.CPURISCV64: breakpad.RISCV64,
 	} {
 		if diff := cmp.Diff(cpu.RegisterNames(), arch.RegisterNames()); diff != "" {
 			t.Errorf("%v: %s", cpu, diff)

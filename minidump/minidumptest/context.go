@@ -42,6 +42,8 @@ func (b *Builder) layout() (layout, bool) {
 		return layout{size: 1004, flags: 0x20000001, flagBytes: 4, word: 4, runs: []run{{0, 40, 4}}}, true
 	case minidump.CPUPPC64:
 		return layout{size: 1160, flags: 0x1000001, flagBytes: 8, word: 8, runs: []run{{0, 39, 8}}}, true
+	case minidump.CPURISCV64:
+		return layout{size: 528, flags: 0x8000003, flagBytes: 4, word: 8, runs: []run{{0, 32, 8}}}, true
 	case minidump.CPUSPARC:
 		return layout{size: 584, flags: 0x10000001, flagBytes: 4, word: 8, runs: []run{{0, 38, 8}}}, true
 	default:

@@ -12,7 +12,7 @@ var platforms = map[minidump.OS]uint32{
 
 var architectures = map[minidump.CPU]uint16{
 	minidump.CPUX86: 0, minidump.CPUMIPS: 1, minidump.CPUARM: 5, minidump.CPUAMD64: 9, minidump.CPUARM64: 12,
-	minidump.CPUPPC: 3, minidump.CPUSPARC: 0x8001, minidump.CPUPPC64: 0x8002, minidump.CPUMIPS64: 0x8004, minidump.CPURISCV64: 0x8006,
+	minidump.CPUPPC: 3, minidump.CPUSPARC: 0x8001, minidump.CPUPPC64: 0x8002, minidump.CPUMIPS64: 0x8004, minidump.CPURISCV: 0x8005, minidump.CPURISCV64: 0x8006,
 }
 
 func (b *Builder) systemInfo() []byte {
