@@ -439,6 +439,15 @@ func FuzzParse(f *testing.F) {
 		if n := len(data); len(d.Threads) > n || len(d.Modules) > n || len(d.Memory.Regions) > n || len(d.MemoryInfo) > n || len(d.Handles) > n {
 			t.Errorf("more entries than the %d input bytes can hold", n)
 		}
+		for i := range d.Modules {
+			m := &d.Modules[i]
+			if size := len(m.CodeFile()) + len(m.DebugFile()) + len(m.CodeID()) + len(m.DebugID()) + len(m.Version()); size > 8*len(data)+200 {
+				t.Errorf("texts of %d bytes in %d", size, len(data))
+			}
+		}
+		if size := len(d.LinuxCPUInfo()) + len(d.LinuxLimits()) + len(d.LinuxEnvironment()) + len(d.LinuxProcStatus()) + len(d.Mappings()); size > len(data) {
+			t.Errorf("%d lines in %d bytes", size, len(data))
+		}
 		d.CrashReason()
 		d.CrashAddress()
 		d.Uptime()
