@@ -169,6 +169,7 @@ func parseLimits(text []byte) []LinuxLimit {
 // readLinuxMaps reads "start-end perms offset device inode path" lines.
 func (d *Dump) readLinuxMaps(text []byte) {
 	index := -1
+	d.LinuxMaps = make([]LinuxMap, 0, min(bytes.Count(text, []byte{'\n'})+1, maxLinuxMaps))
 	for line := range bytes.Lines(text) {
 		index++
 		line = bytes.Trim(line, " \r\n\x00")

@@ -14,7 +14,9 @@ import (
 // order, which is alphabetical. With Input.NoAnalysis what the analysis says is
 // null.
 func JSON(w io.Writer, in Input, indented bool) error {
-	d := document{Input: in, jsonWriter: jsonWriter{out: w, indented: indented}, digits: addressDigits(in.Dump)}
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	d := document{Input: in, jsonWriter: jsonWriter{out: w, indented: indented, b: (*buffer)[:0]}, digits: addressDigits(in.Dump)}
 	d.all()
 	d.b = append(d.b, '\n')
 	if d.flush(); d.err != nil {

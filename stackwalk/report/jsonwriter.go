@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -22,6 +23,12 @@ type jsonWriter struct {
 
 // flushAt is how much is collected before it is written.
 const flushAt = 64 << 10
+
+// buffers holds those that are not in use.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, flushAt+flushAt/4) // few values are longer than the rest of it
+	return &b
+}}
 
 func (j *jsonWriter) flush() {
 	if j.err == nil {
