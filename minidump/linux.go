@@ -169,7 +169,8 @@ func parseLimits(text []byte) []LinuxLimit {
 // readLinuxMaps reads "start-end perms offset device inode path" lines.
 func (d *Dump) readLinuxMaps(text []byte) {
 	index := -1
-	d.LinuxMaps = make([]LinuxMap, 0, min(bytes.Count(text, []byte{'\n'})+1, maxLinuxMaps))
+	const shortest = 32 // bytes of a real line, so that empty ones get no room
+	d.LinuxMaps = make([]LinuxMap, 0, min(bytes.Count(text, []byte{'\n'})+1, len(text)/shortest+1, maxLinuxMaps))
 	for line := range bytes.Lines(text) {
 		index++
 		line = bytes.Trim(line, " \r\n\x00")
