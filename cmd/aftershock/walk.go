@@ -28,10 +28,13 @@ func (v *walkVerb) Run(r *run) error {
 	if err := options.Check(); err != nil {
 		return &usageError{fmt.Sprintf("--walker-version: %v", err)}
 	}
-	cache, err := v.cache()
+	progress := showDownloads(r.stderr)
+	defer progress.done()
+	cache, err := v.cache(nil, progress)
 	if err != nil {
 		return err
 	}
+	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
 	out := bufio.NewWriter(r.stdout)
 	var errs []error
 	for _, path := range v.Dumps {
