@@ -33,7 +33,11 @@ func newProcessor(t testing.TB) *Processor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cache.Close() })
+	t.Cleanup(func() {
+		if err := cache.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return &Processor{SignatureVersion: 1, Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: cache.Get}
 }
 

@@ -3,6 +3,7 @@ package symbolcache
 import (
 	"context"
 	"io"
+	"os"
 	"sync"
 	"time"
 )
@@ -55,6 +56,7 @@ type Cache struct {
 	loads    sync.WaitGroup
 
 	mu      sync.Mutex
+	swept   time.Time
 	handles *handles
 	misses  *misses
 	flights map[string]*flight
@@ -139,6 +141,7 @@ func (c *Cache) get(ctx context.Context, key Key, refresh bool) Lookup {
 		return Lookup{Outcome: Missing}
 	}
 	r := request{hash: hashKey(c.scope, path), path: path, refresh: refresh, began: c.o.Now()}
+	c.sweep(r.began)
 	c.mu.Lock()
 	h, m, f := c.handles.get(r.hash), c.misses.get(r.hash), c.flights[r.hash]
 	switch {
@@ -192,6 +195,27 @@ func (c *Cache) touch(h *handle) {
 	c.mu.Unlock()
 	if due {
 		c.disk.touch(h.hash, now)
+	}
+}
+
+// sweepInterval is how long an idle file stays mapped that another process has
+// evicted or replaced.
+const sweepInterval = time.Minute
+
+// sweep unmaps, now and then, what is idle and has no name any more: it needs
+// room on the disk that nobody counts.
+func (c *Cache) sweep(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.swept) < sweepInterval {
+		return
+	}
+	c.swept = now
+	for hash, el := range c.handles.byHash {
+		h := el.Value.(*handle)
+		if info, err := os.Stat(c.disk.path(hash)); h.refs == 1 && (err != nil || !os.SameFile(info, h.info)) {
+			c.handles.drop(hash)
+		}
 	}
 }
 

@@ -118,7 +118,7 @@ func (d *disk) open(hash string) (*handle, error) {
 	}
 	now := time.Now()
 	d.touch(hash, now)
-	return &handle{hash: hash, file: file, bytes: info.Size(), loaded: info.ModTime(), touched: now}, nil
+	return &handle{hash: hash, file: file, info: info, bytes: info.Size(), loaded: info.ModTime(), touched: now}, nil
 }
 
 // touch writes down that a file was used.
@@ -143,6 +143,10 @@ func (d *disk) publish(ctx context.Context, hash string, began time.Time, write 
 	if err != nil {
 		return nil, errors.Join(err, t.abandon())
 	}
+	info, err := t.file.Stat()
+	if err != nil {
+		return nil, errors.Join(&DiskError{err}, t.abandon())
+	}
 	file, err := Open(t.file.Name())
 	if err == nil {
 		if err = file.Verify(); err == nil {
@@ -155,7 +159,7 @@ func (d *disk) publish(ctx context.Context, hash string, began time.Time, write 
 	if err != nil {
 		return nil, errors.Join(&DiskError{err}, t.abandon())
 	}
-	return &handle{hash: hash, file: file, bytes: t.written, loaded: began, touched: began}, nil
+	return &handle{hash: hash, file: file, info: info, bytes: t.written, loaded: began, touched: began}, nil
 }
 
 // place renames a finished file.

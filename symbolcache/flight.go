@@ -70,7 +70,8 @@ func (c *Cache) settle(r request, f *flight, h *handle, m *miss) {
 		f.handle = h
 	} else {
 		f.outcome = m.outcome
-		c.handles.drop(r.hash) // it was asked for because it is out of date
+		// A file that is mapped was asked for because it is out of date.
+		c.handles.drop(r.hash)
 		if c.ctx.Err() == nil { // else the cache was closed: that says nothing of the file
 			c.misses.put(m)
 		}

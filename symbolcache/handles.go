@@ -2,6 +2,7 @@ package symbolcache
 
 import (
 	"container/list"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -18,6 +19,7 @@ const (
 type handle struct {
 	hash   string
 	file   *File
+	info   os.FileInfo
 	bytes  int64
 	loaded time.Time // when the load of what it holds began
 

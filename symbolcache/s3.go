@@ -27,6 +27,9 @@ func NewS3(name string) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("symbol source: %w", err)
 	}
+	if u.Host == "" {
+		return nil, fmt.Errorf("symbol source %s: want s3://bucket/prefix", name)
+	}
 	q := u.Query()
 	for parameter := range q {
 		switch parameter {

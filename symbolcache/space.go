@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoSpace: the cache's byte bound leaves no room, and nothing can be evicted.
+// ErrNoSpace tells that the cache's byte bound leaves no room, and nothing can be evicted.
 var ErrNoSpace = errors.New("symbol cache is full")
 
 const (
@@ -41,7 +41,8 @@ const (
 // should have the same bound; each keeps its own.
 //
 // Not counted are lock files, missed files (bounded by number) and evicted files
-// that somebody still has mapped.
+// that somebody still has mapped: whoever evicts unmaps his own, other processes
+// within sweepInterval of their next lookup (Cache.sweep), unless they are in use.
 type space struct {
 	root    string
 	max     int64

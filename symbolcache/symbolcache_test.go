@@ -55,7 +55,7 @@ func open(t testing.TB, o symbolcache.Options, sources ...symbolcache.Source) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { c.Close() }) //nolint:gosec // some tests have closed it
 	return c
 }
 
@@ -196,7 +196,9 @@ func TestCloseEndsLoads(t *testing.T) {
 	answer := make(chan symbolcache.Lookup)
 	go func() { answer <- c.Get(t.Context(), key(1)) }()
 	<-asked
-	c.Close()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 	if l := <-answer; l.File != nil || !l.Outcome.Transient() {
 		t.Error(l.Outcome)
 	}

@@ -122,6 +122,6 @@ func fetchAll(ctx context.Context, cache *symbolcache.Cache, keys []symbolcache.
 			return nil
 		})
 	}
-	g.Wait() //nolint:errcheck // none of them fails
+	g.Wait() //nolint:errcheck,gosec // none of them fails
 	return answers
 }
