@@ -55,6 +55,12 @@ func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwal
 	for i := range symbols {
 		symbols[i].Outcome = symbolcache.Unused
 	}
+	defer func() { // also when the walk panics: a worker recovers
+		for i := range symbols {
+			symbols[i].Release()
+			symbols[i].File = nil
+		}
+	}()
 	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
 		m := &dump.Modules[module]
 		symbols[module] = find(ctx, SymbolKey(m))
@@ -63,10 +69,6 @@ func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwal
 		}
 		return symbols[module].File
 	}, o)
-	for i := range symbols {
-		symbols[i].Release()
-		symbols[i].File = nil
-	}
 	return walk, symbols
 }
 

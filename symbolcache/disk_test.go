@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,7 +183,18 @@ func TestWhatWasUsedLongestAgoLeavesFirst(t *testing.T) {
 		}
 	}
 	o.MaxBytes = bytesOf(t, files) + 1
-	get(t, open(t, o, s), key(4)) // needs one or two of them
+	c = open(t, o, s)
+	get(t, c, key(1)) // counts as a use
+	for path, n := range byUse {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used := time.Unix(info.Sys().(*syscall.Stat_t).Atim.Unix()); (n == 3) != (time.Since(used) < time.Hour) {
+			t.Errorf("%s was used at %v", path, used)
+		}
+	}
+	get(t, c, key(4)) // needs one or two of them
 	left := 0
 	for _, path := range files {
 		if _, err := os.Stat(path); err == nil {

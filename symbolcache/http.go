@@ -128,9 +128,13 @@ func statusError(code int) error {
 	return fmt.Errorf("symbol server answered %d", code)
 }
 
-// transportError marks what is worth another try: not a refused redirect, and
+// transportError leaves out the URL, which may hold a password, and marks what is worth another try: not a refused redirect, and
 // not a timeout, which has taken its time.
 func transportError(err error) error {
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
+	}
 	if errors.Is(err, errRedirect) || errors.Is(err, context.Canceled) || isTimeout(err) {
 		return err
 	}

@@ -76,10 +76,13 @@ func (c *Cache) fromDisk(r request) (*handle, *miss) {
 // the worst failure counts only if none has the file.
 func (c *Cache) fromSources(ctx context.Context, r request) (*handle, Outcome) {
 	outcome := Missing
-	for _, s := range c.o.Sources {
+	for i, s := range c.o.Sources {
 		h, err := c.fromSource(ctx, s, r)
 		if err == nil {
 			return h, Found
+		}
+		if c.o.Failed != nil && !errors.Is(err, ErrNotFound) && c.ctx.Err() == nil {
+			c.o.Failed(i, r.path, err)
 		}
 		var full *DiskError
 		if errors.As(err, &full) {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"aftershock/symbolcache"
 )
 
@@ -107,6 +109,16 @@ func TestSourcesAreAskedInOrder(t *testing.T) {
 	}
 	if first.asked.Load() != 1 || second.asked.Load() != 1 || third.asked.Load() != 0 {
 		t.Errorf("asked %d, %d and %d times", first.asked.Load(), second.asked.Load(), third.asked.Load())
+	}
+}
+
+func TestFailuresAreSaid(t *testing.T) {
+	var said []string
+	o := symbolcache.Options{Failed: func(source int, path string, err error) { said = append(said, fmt.Sprint(source, path, err)) }}
+	get(t, open(t, o, says("", symbolcache.ErrNotFound), says("", errors.New("x")), says("", symbolcache.ErrDenied)), key(1))
+	want := []string{"1" + symPath("1") + "x", "2" + symPath("1") + symbolcache.ErrDenied.Error()}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Error(diff)
 	}
 }
 

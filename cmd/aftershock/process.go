@@ -22,7 +22,7 @@ func (v *processVerb) Run(r *run) error {
 		return err
 	}
 	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
-		symbols, err := v.cache(symbolcache.NewMetrics(roles.metrics), nil)
+		symbols, err := v.cache(r.log, symbolcache.NewMetrics(roles.metrics), nil)
 		if err != nil {
 			return err
 		}

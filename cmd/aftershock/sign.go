@@ -145,7 +145,7 @@ func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
 func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) error {
 	progress := showDownloads(r.stderr)
 	defer progress.done()
-	cache, err := v.cache(nil, progress)
+	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
 	}

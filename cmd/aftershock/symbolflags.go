@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rs/zerolog"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -21,8 +22,12 @@ type symbolFlags struct {
 
 // cache opens the cache. Nothing is made on disk when no source is named. Whoever
 // opens it closes it. Metrics and downloads may be nil.
-func (f symbolFlags) cache(metrics *symbolcache.Metrics, d *downloads) (*symbolcache.Cache, error) {
+func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads) (*symbolcache.Cache, error) {
 	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, Metrics: metrics}
+	o.Failed = func(source int, path string, err error) {
+		// By its place among the flags: the URL may hold a password.
+		log.Warn().Err(err).Int("source", source+1).Str("file", path).Msg("symbol source failed")
+	}
 	if f.SymbolCacheBytes < 0 {
 		return nil, &usageError{"--symbol-cache-bytes: want 0 or more"}
 	}

@@ -56,7 +56,7 @@ func (v *upVerb) Run(r *run) (err error) {
 		v.SymbolCache = filepath.Join(v.DataDir, "symbols")
 	}
 	registry := newRegistry()
-	symbols, err := v.cache(symbolcache.NewMetrics(registry), nil)
+	symbols, err := v.cache(r.log, symbolcache.NewMetrics(registry), nil)
 	if err != nil {
 		return err
 	}

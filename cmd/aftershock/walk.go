@@ -30,7 +30,7 @@ func (v *walkVerb) Run(r *run) error {
 	}
 	progress := showDownloads(r.stderr)
 	defer progress.done()
-	cache, err := v.cache(nil, progress)
+	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
 	}
