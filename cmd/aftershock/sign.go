@@ -144,7 +144,7 @@ func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
 // dumps signs as a processor does. What it cannot read is in the signature.
 func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) error {
 	progress := showDownloads(r.stderr)
-	defer progress.done()
+	defer progress.clear()
 	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
@@ -159,6 +159,7 @@ func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) erro
 			return err
 		}
 		processed, err := p.Process(r.ctx, processor.Input{Raw: &schema.RawCrash{}, Dump: data})
+		progress.clear()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/rs/zerolog"
 	"github.com/vbauerster/mpb/v8"
@@ -51,27 +52,42 @@ func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *
 	return symbolcache.New(o)
 }
 
-// downloads shows how far downloads have come.
-type downloads struct{ bars *mpb.Progress }
+// downloads shows how far downloads have come. Nil shows nothing.
+type downloads struct {
+	w    io.Writer
+	mu   sync.Mutex
+	bars *mpb.Progress // while there is something to show
+}
 
-// showDownloads draws on w if that is a terminal; else the answer is nil, which
-// draws nothing.
+// showDownloads draws on w if that is a terminal.
 func showDownloads(w io.Writer) *downloads {
 	if !isTerminal(w) {
 		return nil
 	}
-	return &downloads{mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh())}
+	return &downloads{w: w}
 }
 
-// done takes the bars off the screen.
-func (d *downloads) done() {
-	if d != nil {
+// clear takes the bars off the screen. It comes before every output: what is
+// drawn afterwards would wipe lines of it.
+func (d *downloads) clear() {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bars != nil {
 		d.bars.Shutdown()
+		d.bars = nil
 	}
 }
 
 // watch draws a bar until the body is closed.
 func (d *downloads) watch(path string, bytes int64, body io.ReadCloser) io.ReadCloser {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bars == nil {
+		d.bars = mpb.New(mpb.WithOutput(d.w), mpb.WithAutoRefresh())
+	}
 	bar := d.bars.AddBar(max(bytes, 0),
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(printable(filepath.Base(path)), decor.WCSyncSpaceR)),

@@ -42,14 +42,14 @@ func (v *symbolsFetchVerb) Run(r *run) error {
 		return &usageError{"symbols fetch: want --symbols"}
 	}
 	progress := showDownloads(r.stderr)
-	defer progress.done()
+	defer progress.clear()
 	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
 	}
 	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
 	answers := fetchAll(r.ctx, cache, keys)
-	progress.done()
+	progress.clear()
 	out := tabwriter.NewWriter(r.stdout, 0, 0, 2, ' ', 0)
 	found, failed := 0, 0
 	for i, a := range answers {

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/vbauerster/mpb/v8"
-
 	"aftershock/symbolcache"
 )
 
@@ -122,7 +120,7 @@ func TestFetchOfOneModule(t *testing.T) {
 }
 
 func TestDownloadsAreDrawnUntilTheyEnd(t *testing.T) {
-	d := &downloads{mpb.New(mpb.WithOutput(io.Discard), mpb.WithAutoRefresh())}
+	d := &downloads{w: io.Discard}
 	for _, bytes := range []int64{4, -1, 100} {
 		body := d.watch("app/1/\x1b[31mapp.sym", bytes, io.NopCloser(strings.NewReader("text")))
 		if text, err := io.ReadAll(body); string(text) != "text" || err != nil {
@@ -131,9 +129,9 @@ func TestDownloadsAreDrawnUntilTheyEnd(t *testing.T) {
 		if err := body.Close(); err != nil {
 			t.Error(err)
 		}
+		d.clear()
+		d.clear()
 	}
-	d.done()
-	d.done()
 	if showDownloads(io.Discard) != nil {
 		t.Error("drawn where nobody looks")
 	}

@@ -29,7 +29,7 @@ func (v *walkVerb) Run(r *run) error {
 		return &usageError{fmt.Sprintf("--walker-version: %v", err)}
 	}
 	progress := showDownloads(r.stderr)
-	defer progress.done()
+	defer progress.clear()
 	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
@@ -38,14 +38,14 @@ func (v *walkVerb) Run(r *run) error {
 	out := bufio.NewWriter(r.stdout)
 	var errs []error
 	for _, path := range v.Dumps {
-		if err := v.walk(r, out, cache, path, options); err != nil {
+		if err := v.walk(r, out, cache, progress, path, options); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
 		}
 	}
 	return errors.Join(append(errs, out.Flush())...)
 }
 
-func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, path string, options stackwalk.Options) error {
+func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, progress *downloads, path string, options stackwalk.Options) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -58,6 +58,7 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pat
 		return err
 	}
 	walk, symbols := processor.Walk(r.ctx, dump, cache.Get, options)
+	progress.clear()
 	status := make([]report.SymbolStatus, len(symbols))
 	for i := range symbols {
 		status[i] = symbolStatus(symbols[i].Outcome)
