@@ -125,7 +125,9 @@ func TestKilledProcessesLeaveAConsistentCache(t *testing.T) {
 			texts[i] = gzipped(t, string(texts[i]))
 		}
 	}
+	var served atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served.Add(1)
 		var n int
 		if _, err := fmt.Sscanf(strings.TrimPrefix(r.URL.Path, "/"), "app%d/", &n); err != nil || n > modules {
 			w.WriteHeader(http.StatusNotFound)
@@ -145,6 +147,9 @@ func TestKilledProcessesLeaveAConsistentCache(t *testing.T) {
 		for range 3 {
 			cmd, out := loader(t, o.Dir, server.URL, o.MaxBytes, modules)
 			cmds, outs = append(cmds, cmd), append(outs, out)
+		}
+		for before := served.Load(); served.Load() == before; { // else nothing would be under way
+			time.Sleep(time.Millisecond)
 		}
 		for i, cmd := range cmds {
 			time.Sleep(time.Duration(rand.IntN(30_000)) * time.Microsecond) //nolint:gosec // not a secret
