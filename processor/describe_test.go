@@ -13,7 +13,7 @@ import (
 // tells how many there were.
 func TestBothEndsOfALongStackAreKept(t *testing.T) {
 	const app, stack = 0x400000, 0x10000
-	p := newProcessor()
+	p := newProcessor(t)
 	for _, frames := range []int{maxCrashingFrames, maxCrashingFrames + 1, 3 * maxCrashingFrames} {
 		words := make([]uint64, frames-1)
 		for i := range words {

@@ -27,8 +27,17 @@ import (
 const crashes = "../testdata/crashes"
 
 // newProcessor has the sample crashes' symbols and the shipped ruleset.
-func newProcessor() *Processor {
-	cache := symbolcache.New(symbolcache.Options{Sources: []symbolcache.Source{symbolcache.Dir("../testdata/symbols")}})
+func newProcessor(t testing.TB) *Processor {
+	t.Helper()
+	cache, err := symbolcache.New(symbolcache.Options{Dir: t.TempDir(), Sources: []symbolcache.Source{symbolcache.Dir("../testdata/symbols")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cache.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return &Processor{SignatureVersion: 1, Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: cache.Get}
 }
 
@@ -98,7 +107,7 @@ func TestSampleCrashesAreUnderstood(t *testing.T) {
 	if err := json.Unmarshal(text, &expected); err != nil {
 		t.Fatal(err)
 	}
-	p := newProcessor()
+	p := newProcessor(t)
 	for _, name := range samples(t) {
 		t.Run(name, func(t *testing.T) {
 			want, ok := expected[name]
@@ -146,7 +155,7 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 			in := input(bytes.Clone(dump))
 			in.Raw.Annotations["OOMAllocationSize"] = "not a number" // notes come in an order as well
 			in.Raw.Annotations["SafeMode"] = strings.Repeat("ü", maxLongTextBytes)
-			b, err := schema.Encode(process(t, newProcessor(), in))
+			b, err := schema.Encode(process(t, newProcessor(t), in))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +170,7 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 func TestAnnotationsAreClassified(t *testing.T) {
 	in := input(nil)
 	in.Raw.Annotations["SafeMode"] = "my secret"
-	out := process(t, newProcessor(), in)
+	out := process(t, newProcessor(t), in)
 	want := []schema.Annotation{
 		{Name: "ProductName", Value: "orchard", Public: true},
 		{Name: "SafeMode", Value: "my secret"},
@@ -197,7 +206,7 @@ func TestBadDumpsGetAStatusAndANote(t *testing.T) {
 		"no threads":  {noThreads, statusNoThreads, schema.NoteDumpUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := process(t, newProcessor(), input(tc.dump))
+			out := process(t, newProcessor(t), input(tc.dump))
 			if out.DumpStatus == schema.DumpOK || tc.status != "" && out.DumpStatus != tc.status {
 				t.Errorf("status %q, want %q", out.DumpStatus, tc.status)
 			}
@@ -237,7 +246,7 @@ func knownCodes(t *testing.T) map[string]bool {
 
 func TestDamagedDumpsNeverFailAndNotesHoldOnlyCodes(t *testing.T) {
 	codes := knownCodes(t)
-	p := newProcessor()
+	p := newProcessor(t)
 	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // repeatable damage
 	check := func(what string, dump []byte) {
 		out := process(t, p, input(dump))
@@ -269,7 +278,7 @@ func TestDamagedDumpsNeverFailAndNotesHoldOnlyCodes(t *testing.T) {
 }
 
 func TestTransientSymbolFailureIsNoted(t *testing.T) {
-	p := newProcessor()
+	p := newProcessor(t)
 	p.Symbols = func(context.Context, symbolcache.Key) symbolcache.Lookup {
 		return symbolcache.Lookup{Outcome: symbolcache.Timeout}
 	}
@@ -289,7 +298,7 @@ func TestTransientSymbolFailureIsNoted(t *testing.T) {
 // A stack that lacks the symbols it should have must not pass for the answer.
 func TestDeadlineFailsInsteadOfGivingAWorseStack(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	p := newProcessor()
+	p := newProcessor(t)
 	p.Symbols = func(context.Context, symbolcache.Key) symbolcache.Lookup {
 		cancel()
 		return symbolcache.Lookup{Outcome: symbolcache.Timeout}
@@ -301,11 +310,11 @@ func TestDeadlineFailsInsteadOfGivingAWorseStack(t *testing.T) {
 
 func TestNoAnnotationReachesTheSignature(t *testing.T) {
 	in := input(sample(t, "orchard-abort.dmp"))
-	plain := process(t, newProcessor(), in)
+	plain := process(t, newProcessor(t), in)
 	for _, name := range []string{"AbortMessage", "MozCrashReason", "JavaStackTrace", "JavaException", "AsyncShutdownTimeout", "URL", "Comments", "ipc_channel_error"} {
 		in.Raw.Annotations[name] = "canary " + name
 	}
-	out := process(t, newProcessor(), in)
+	out := process(t, newProcessor(t), in)
 	if out.Signature != plain.Signature || out.ProtoSignature != plain.ProtoSignature || !slices.Equal(out.SignatureNotes, plain.SignatureNotes) {
 		t.Errorf("signature %q, without the annotations %q", out.Signature, plain.Signature)
 	}
@@ -405,7 +414,7 @@ func TestLargeEventsAreMadeToFit(t *testing.T) {
 func FuzzProcess(f *testing.F) {
 	f.Add(sample(f, "orchard-null.dmp"))
 	f.Add(sample(f, "orchard-wild-jump.dmp"))
-	p := newProcessor()
+	p := newProcessor(f)
 	f.Fuzz(func(t *testing.T, dump []byte) {
 		in := input(dump)
 		out, err := p.Process(t.Context(), in)
@@ -419,7 +428,7 @@ func FuzzProcess(f *testing.F) {
 }
 
 func BenchmarkProcess(b *testing.B) {
-	p := newProcessor()
+	p := newProcessor(b)
 	for _, name := range []string{"orchard-null.dmp", "orchard-overflow.dmp", "tidepool-unwrap.dmp"} {
 		b.Run(strings.TrimSuffix(name, ".dmp"), func(b *testing.B) {
 			in := input(sample(b, name))

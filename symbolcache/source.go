@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Errors of a Source.
@@ -20,98 +21,110 @@ var (
 	ErrNotFound = errors.New("no symbol file")
 	// ErrDenied: the source refuses.
 	ErrDenied = errors.New("access to the symbol file denied")
+	// ErrTemporary: trying again at once may help.
+	ErrTemporary = errors.New("symbol source failed")
 )
 
-// Source opens the file at a path like app.pdb/5A98…1/app.sym. Its errors wrap
-// ErrNotFound and ErrDenied where those are meant; any other is transient.
-type Source func(ctx context.Context, path string) (io.ReadCloser, error)
+// Source hands out symbol files. Implementations are safe for concurrent use.
+type Source interface {
+	// Name tells sources apart, also tomorrow: it is part of the cache's keys.
+	Name() string
+	// Open opens the file at a path like app.pdb/5A98…1/app.sym. Errors, the
+	// body's too, wrap those above where they are meant. The context is that of
+	// the body too.
+	Open(ctx context.Context, path string) (Body, error)
+}
 
-// NewSource returns the source that a flag names: an http or https URL, or a
-// directory, which must exist.
-func NewSource(name string, client *http.Client) (Source, error) {
-	if strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://") {
+// Body is an open symbol file: text, or text in gzip or zstd.
+type Body struct {
+	io.ReadCloser
+	Bytes  int64 // -1 when unknown
+	Remote bool  // it comes over a network: progress is worth showing
+}
+
+// changer is a Source that can say cheaply whether it has got another file at a
+// path since a time. Others' files are taken to stay what they were.
+type changer interface {
+	changedSince(path string, t time.Time) bool
+}
+
+// NewSource returns the source that a flag names: an http or https URL, an S3
+// bucket (see NewS3), or a directory, which must exist.
+func NewSource(name string) (Source, error) {
+	switch scheme, _, ok := strings.Cut(name, "://"); {
+	case ok && (scheme == "http" || scheme == "https"):
 		u, err := url.Parse(name)
 		if err != nil {
 			return nil, fmt.Errorf("symbol source: %w", err)
 		}
-		return HTTP(u, client), nil
+		return NewHTTP(u), nil
+	case ok && scheme == "s3":
+		return NewS3(name)
 	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("symbol source: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("symbol source %s: want a directory or an http URL", name)
+		return nil, fmt.Errorf("symbol source %s: want a directory, an http URL or an s3 URL", name)
 	}
 	return Dir(name), nil
 }
 
-// Dir is the source of files below a directory.
+// Dir is the source of files below a directory. A file may be compressed and
+// then end in .gz or .zst; a plain one comes first. A file that appears or
+// changes later is noticed by the next lookup.
 func Dir(root string) Source {
-	return func(_ context.Context, path string) (io.ReadCloser, error) {
-		f, err := os.Open(filepath.Join(root, filepath.FromSlash(path)))
+	if abs, err := filepath.Abs(root); err == nil {
+		root = abs
+	}
+	return dir(root)
+}
+
+type dir string
+
+var dirEndings = [...]string{"", ".gz", ".zst"}
+
+func (d dir) Name() string { return "dir " + string(d) }
+
+func (d dir) Open(_ context.Context, path string) (Body, error) {
+	for _, ending := range dirEndings {
+		f, err := os.Open(d.file(path, ending))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, ErrNotFound
+			continue
 		case errors.Is(err, fs.ErrPermission):
-			return nil, fmt.Errorf("%w: %w", ErrDenied, err)
+			return Body{}, fmt.Errorf("%w: %w", ErrDenied, err)
 		case err != nil:
-			return nil, err
+			return Body{}, err
 		}
-		return f, nil
+		info, err := f.Stat()
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s is no file", f.Name())
+		}
+		if err != nil {
+			return Body{}, errors.Join(err, f.Close())
+		}
+		return Body{ReadCloser: f, Bytes: info.Size()}, nil
 	}
+	return Body{}, ErrNotFound
 }
 
-// DefaultHTTPTimeout bounds one download, redirects and body included.
-const DefaultHTTPTimeout = time.Minute
-
-// HTTP is the source of files at <base>/<path>. A nil client has DefaultHTTPTimeout.
-func HTTP(base *url.URL, client *http.Client) Source {
-	if client == nil {
-		client = &http.Client{Timeout: DefaultHTTPTimeout}
-	}
-	return func(ctx context.Context, path string) (io.ReadCloser, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(strings.Split(path, "/")...).String(), nil)
-		if err != nil {
-			return nil, err
-		}
-		res, err := client.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		if res.StatusCode == http.StatusOK {
-			return res.Body, nil
-		}
-		res.Body.Close() //nolint:errcheck,gosec // its text is of no use
-		switch res.StatusCode {
-		case http.StatusNotFound, http.StatusGone:
-			return nil, ErrNotFound
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return nil, ErrDenied
-		}
-		return nil, fmt.Errorf("symbol server answered %s", res.Status)
-	}
+func (d dir) file(path, ending string) string {
+	return filepath.Join(string(d), filepath.FromSlash(path)) + ending
 }
 
-const (
-	maxNameBytes = 200 // of a debug file's base name
-	maxIDBytes   = 48  // of a debug id: 32 digits and an age
-)
+// clockTick is how far a file system's clock may lag behind time.Now.
+const clockTick = 10 * time.Millisecond
 
-// path is the place of a key's file: <leaf>/<ID>/<leaf without .pdb>.sym. It is
-// false for a key that cannot have one: no name or id, an id of zeros, or a name
-// that would leave its folder.
-func (k Key) path() (string, bool) {
-	leaf := k.DebugFile[strings.LastIndexAny(k.DebugFile, `/\`)+1:]
-	switch {
-	case leaf == "" || leaf == "." || leaf == ".." || len(leaf) > maxNameBytes || strings.ContainsFunc(leaf, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return "", false
-	case len(k.DebugID) < 33 || len(k.DebugID) > maxIDBytes || strings.Trim(k.DebugID, "0") == "" || strings.Trim(k.DebugID, "0123456789abcdefABCDEF") != "":
-		return "", false
+// changedSince looks at the time of the last change of the inode: unlike that of
+// the content it also moves when an older file is put in place.
+func (d dir) changedSince(path string, t time.Time) bool {
+	for _, ending := range dirEndings {
+		var s unix.Stat_t
+		if unix.Stat(d.file(path, ending), &s) == nil {
+			return time.Unix(s.Ctim.Unix()).After(t.Add(-clockTick))
+		}
 	}
-	stem := leaf
-	if len(stem) > 4 && strings.EqualFold(stem[len(stem)-4:], ".pdb") {
-		stem = stem[:len(stem)-4]
-	}
-	return leaf + "/" + k.DebugID + "/" + stem + ".sym", true
+	return false
 }

@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"aftershock/symbolcache"
 )
@@ -28,219 +25,196 @@ func key(n int) symbolcache.Key {
 	return symbolcache.Key{DebugFile: fmt.Sprintf("/home/jane/app%d", n), DebugID: debugID}
 }
 
-// from is a source that counts and answers from a function.
-func from(asked *atomic.Int64, answer func(path string) (string, error)) symbolcache.Source {
-	return func(_ context.Context, path string) (io.ReadCloser, error) {
-		asked.Add(1)
-		s, err := answer(path)
-		return io.NopCloser(strings.NewReader(s)), err
+// source counts how often it is asked and answers from a function.
+type source struct {
+	name   string
+	asked  atomic.Int64
+	answer func(ctx context.Context, path string) (string, error)
+}
+
+func (s *source) Name() string { return s.name }
+
+func (s *source) Open(ctx context.Context, path string) (symbolcache.Body, error) {
+	s.asked.Add(1)
+	text, err := s.answer(ctx, path)
+	return symbolcache.Body{ReadCloser: io.NopCloser(strings.NewReader(text)), Bytes: -1}, err
+}
+
+// says is a source that always answers the same.
+func says(text string, err error) *source {
+	return &source{answer: func(context.Context, string) (string, error) { return text, err }}
+}
+
+// open opens a cache, in a new directory if o names none, and closes it when the
+// test ends.
+func open(t testing.TB, o symbolcache.Options, sources ...symbolcache.Source) *symbolcache.Cache {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
 	}
+	o.Sources = sources
+	c, err := symbolcache.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() }) //nolint:gosec // some tests have closed it
+	return c
+}
+
+// get asks and releases.
+func get(t testing.TB, c *symbolcache.Cache, k symbolcache.Key) symbolcache.Lookup {
+	t.Helper()
+	l := c.Get(t.Context(), k)
+	l.Release()
+	return l
 }
 
 func TestOutcomes(t *testing.T) {
-	none := func(string) (string, error) { return "", symbolcache.ErrNotFound }
-	good := func(string) (string, error) { return text, nil }
+	none, good := says("", symbolcache.ErrNotFound), says(text, nil)
 	for name, tc := range map[string]struct {
-		sources []func(string) (string, error)
+		sources []*source
 		want    symbolcache.Outcome
 	}{
-		"found":                        {[]func(string) (string, error){none, good}, symbolcache.Found},
-		"a bad line":                   {[]func(string) (string, error){func(string) (string, error) { return text + "FUNC x\n", nil }}, symbolcache.FoundLossy},
-		"missing":                      {[]func(string) (string, error){none, none}, symbolcache.Missing},
+		"found":                        {[]*source{none, good}, symbolcache.Found},
+		"a bad line":                   {[]*source{says(text+"FUNC x\n", nil)}, symbolcache.FoundLossy},
+		"missing":                      {[]*source{none, none}, symbolcache.Missing},
 		"no sources":                   {nil, symbolcache.Missing},
-		"denied":                       {[]func(string) (string, error){none, func(string) (string, error) { return "", symbolcache.ErrDenied }, none}, symbolcache.Denied},
-		"an error hides not the next":  {[]func(string) (string, error){func(string) (string, error) { return "", errors.New("x") }, good}, symbolcache.Found},
-		"an error is not missing":      {[]func(string) (string, error){func(string) (string, error) { return "", errors.New("x") }, none}, symbolcache.Error},
-		"a timeout is not missing":     {[]func(string) (string, error){func(string) (string, error) { return "", context.DeadlineExceeded }, none}, symbolcache.Timeout},
-		"an error page":                {[]func(string) (string, error){func(string) (string, error) { return "<html>", nil }}, symbolcache.Malformed},
-		"malformed hides not the next": {[]func(string) (string, error){func(string) (string, error) { return "", nil }, good}, symbolcache.Found},
+		"denied":                       {[]*source{none, says("", symbolcache.ErrDenied), none}, symbolcache.Denied},
+		"an error hides not the next":  {[]*source{says("", errors.New("x")), good}, symbolcache.Found},
+		"an error is not missing":      {[]*source{says("", errors.New("x")), none}, symbolcache.Error},
+		"a timeout is not missing":     {[]*source{says("", context.DeadlineExceeded), none}, symbolcache.Timeout},
+		"an error page":                {[]*source{says("<html>", nil)}, symbolcache.Malformed},
+		"malformed hides not the next": {[]*source{says("", nil), good}, symbolcache.Found},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var asked atomic.Int64
 			var sources []symbolcache.Source
-			for _, answer := range tc.sources {
-				sources = append(sources, from(&asked, answer))
+			for _, s := range tc.sources {
+				sources = append(sources, s)
 			}
-			got := symbolcache.New(symbolcache.Options{Sources: sources}).Get(t.Context(), key(1))
-			if got.Outcome != tc.want || (got.File != nil) != (tc.want == symbolcache.Found || tc.want == symbolcache.FoundLossy) || (got.SHA256 != "") != (got.File != nil) {
+			got := open(t, symbolcache.Options{}, sources...).Get(t.Context(), key(1))
+			defer got.Release()
+			found := tc.want == symbolcache.Found || tc.want == symbolcache.FoundLossy
+			if got.Outcome != tc.want || (got.File != nil) != found || (got.SHA256 != "") != found {
 				t.Errorf("%+v, want %s", got, tc.want)
 			}
 		})
 	}
 }
 
-func TestKeysThatNameNoFileAreNotAskedFor(t *testing.T) {
-	for name, k := range map[string]symbolcache.Key{
-		"no name":             {"", debugID},
-		"no id":               {"app", ""},
-		"zeros":               {"app", strings.Repeat("0", 33)},
-		"no digits":           {"app", strings.Repeat("../", 11)},
-		"a short id":          {"app", debugID[:32]},
-		"a long id":           {"app", debugID + strings.Repeat("1", 16)},
-		"dots":                {"x/..", debugID},
-		"a folder":            {"app/", debugID},
-		"a control character": {"app\n", debugID},
-		"a long name":         {strings.Repeat("a", 201), debugID},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var asked atomic.Int64
-			c := symbolcache.New(symbolcache.Options{Sources: []symbolcache.Source{from(&asked, func(string) (string, error) { return text, nil })}})
-			if got := c.Get(t.Context(), k); got.Outcome != symbolcache.Missing || asked.Load() != 0 {
-				t.Errorf("%s, asked %d times", got.Outcome, asked.Load())
-			}
-		})
+func TestSourcesAreAskedInOrder(t *testing.T) {
+	first, second := says("", symbolcache.ErrNotFound), says(text, nil)
+	third := says(text, nil)
+	if got := get(t, open(t, symbolcache.Options{}, first, second, third), key(1)); got.Outcome != symbolcache.Found {
+		t.Error(got.Outcome)
+	}
+	if first.asked.Load() != 1 || second.asked.Load() != 1 || third.asked.Load() != 0 {
+		t.Errorf("asked %d, %d and %d times", first.asked.Load(), second.asked.Load(), third.asked.Load())
 	}
 }
 
-func TestLayoutIsThatOfMozillasServer(t *testing.T) {
-	for debugFile, want := range map[string]string{
-		`C:\build\app.PDB`: "app.PDB/" + debugID + "/app.sym",
-		"/usr/lib/libc.so": "libc.so/" + debugID + "/libc.so.sym",
-		".pdb":             ".pdb/" + debugID + "/.pdb.sym",
+func TestFailuresAreSaid(t *testing.T) {
+	var said []string
+	o := symbolcache.Options{Failed: func(source int, path string, err error) { said = append(said, fmt.Sprint(source, path, err)) }}
+	get(t, open(t, o, says("", symbolcache.ErrNotFound), says("", errors.New("x")), says("", symbolcache.ErrDenied)), key(1))
+	want := []string{"1" + symPath("1") + "x", "2" + symPath("1") + symbolcache.ErrDenied.Error()}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestASourceThatFailsIsAskedAgainAtOnce(t *testing.T) {
+	s := &source{}
+	s.answer = func(context.Context, string) (string, error) {
+		if s.asked.Load() < 3 {
+			return "", symbolcache.ErrTemporary
+		}
+		return text, nil
+	}
+	if got := get(t, open(t, symbolcache.Options{}, s), key(1)); got.Outcome != symbolcache.Found || s.asked.Load() != 3 {
+		t.Errorf("%s after %d tries", got.Outcome, s.asked.Load())
+	}
+	for outcome, s := range map[symbolcache.Outcome]*source{
+		symbolcache.Missing: says("", symbolcache.ErrNotFound), symbolcache.Denied: says("", symbolcache.ErrDenied),
+		symbolcache.Timeout: says("", context.DeadlineExceeded), symbolcache.Error: says("", errors.New("x")),
 	} {
-		var asked atomic.Int64
-		got := ""
-		c := symbolcache.New(symbolcache.Options{Sources: []symbolcache.Source{from(&asked, func(path string) (string, error) { got = path; return text, nil })}})
-		c.Get(t.Context(), symbolcache.Key{DebugFile: debugFile, DebugID: debugID})
-		if got != want {
-			t.Errorf("%q: asked for %q, want %q", debugFile, got, want)
+		if got := get(t, open(t, symbolcache.Options{}, s), key(1)); got.Outcome != outcome || s.asked.Load() != 1 {
+			t.Errorf("%s, want %s; asked %d times", got.Outcome, outcome, s.asked.Load())
 		}
 	}
 }
 
-func TestOneLoadForManyAskers(t *testing.T) {
-	var asked atomic.Int64
+func TestOneLoadForManyCallers(t *testing.T) {
 	release := make(chan struct{})
-	c := symbolcache.New(symbolcache.Options{Sources: []symbolcache.Source{from(&asked, func(string) (string, error) { <-release; return text, nil })}})
+	s := &source{answer: func(context.Context, string) (string, error) { <-release; return text, nil }}
+	c := open(t, symbolcache.Options{}, s)
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			if got := c.Get(t.Context(), key(1)); got.Outcome != symbolcache.Found {
-				t.Error(got.Outcome)
+			l := c.Get(t.Context(), key(1))
+			defer l.Release()
+			if l.Outcome != symbolcache.Found || !l.File.HasFunction(0x1004) {
+				t.Error(l.Outcome)
 			}
 		})
 	}
 	close(release)
 	wg.Wait()
-	if asked.Load() != 1 {
-		t.Errorf("asked %d times", asked.Load())
+	if s.asked.Load() != 1 {
+		t.Errorf("asked %d times", s.asked.Load())
 	}
 }
 
-func TestAnAbortedLoadIsNotRemembered(t *testing.T) {
-	var asked atomic.Int64
+func TestACallerWhoLeavesDoesNotFailTheOthers(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	s := &source{answer: func(ctx context.Context, _ string) (string, error) {
+		close(asked)
+		select {
+		case <-release:
+			return text, nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}}
+	c := open(t, symbolcache.Options{}, s)
 	ctx, cancel := context.WithCancel(t.Context())
-	c := symbolcache.New(symbolcache.Options{Sources: []symbolcache.Source{from(&asked, func(string) (string, error) {
-		if asked.Load() == 1 {
-			cancel()
-			return "", context.Canceled
-		}
-		return text, nil
-	})}})
-	if got := c.Get(ctx, key(1)); got.File != nil {
-		t.Fatal(got.Outcome)
+	first, second := make(chan symbolcache.Lookup), make(chan symbolcache.Lookup)
+	go func() { first <- c.Get(ctx, key(1)) }()
+	<-asked
+	go func() { second <- c.Get(t.Context(), key(1)) }()
+	cancel()
+	if l := <-first; l.Outcome != symbolcache.Timeout || l.File != nil {
+		t.Errorf("who left got %s", l.Outcome)
 	}
-	if got := c.Get(t.Context(), key(1)); got.Outcome != symbolcache.Found {
-		t.Errorf("the next asker gets %s", got.Outcome)
-	}
-}
-
-func TestMissesAreBelievedForATime(t *testing.T) {
-	for name, tc := range map[string]struct {
-		err   error
-		short bool
-	}{"missing": {symbolcache.ErrNotFound, false}, "a failure": {errors.New("x"), true}} {
-		t.Run(name, func(t *testing.T) {
-			var asked atomic.Int64
-			now := time.Unix(0, 0)
-			c := symbolcache.New(symbolcache.Options{
-				Sources: []symbolcache.Source{from(&asked, func(string) (string, error) { return "", tc.err })},
-				Now:     func() time.Time { return now },
-			})
-			c.Get(t.Context(), key(1))
-			c.Get(t.Context(), key(1))
-			if asked.Load() != 1 {
-				t.Fatalf("asked %d times at once", asked.Load())
-			}
-			now = now.Add(time.Minute)
-			c.Get(t.Context(), key(1))
-			if again := asked.Load() == 2; again != tc.short {
-				t.Errorf("asked again after a minute: %v", again)
-			}
-			now = now.Add(10 * time.Minute)
-			before := asked.Load()
-			c.Get(t.Context(), key(1))
-			if asked.Load() != before+1 {
-				t.Error("not asked again after ten minutes")
-			}
-		})
+	close(release)
+	l := <-second
+	defer l.Release()
+	if l.Outcome != symbolcache.Found || s.asked.Load() != 1 {
+		t.Errorf("who stayed got %s, asked %d times", l.Outcome, s.asked.Load())
 	}
 }
 
-func TestBytesAreBounded(t *testing.T) {
-	var asked atomic.Int64
-	size := int64(len(text))
-	c := symbolcache.New(symbolcache.Options{
-		Sources:  []symbolcache.Source{from(&asked, func(string) (string, error) { return text, nil })},
-		MaxBytes: 3 * size, MaxFileBytes: size,
-	})
-	for i := range 4 {
-		c.Get(t.Context(), key(i))
-	}
-	c.Get(t.Context(), key(3))
-	c.Get(t.Context(), key(1))
-	if asked.Load() != 4 {
-		t.Errorf("asked %d times for what should be kept", asked.Load())
-	}
-	c.Get(t.Context(), key(0)) // the one used longest ago had to leave
-	if asked.Load() != 5 {
-		t.Errorf("asked %d times", asked.Load())
-	}
-	small := symbolcache.New(symbolcache.Options{
-		Sources:      []symbolcache.Source{from(&asked, func(string) (string, error) { return text, nil })},
-		MaxFileBytes: size - 1,
-	})
-	if got := small.Get(t.Context(), key(0)); got.Outcome != symbolcache.Malformed {
-		t.Errorf("one byte past the limit: %s", got.Outcome)
+func TestALoadHasADeadlineOfItsOwn(t *testing.T) {
+	s := &source{answer: func(ctx context.Context, _ string) (string, error) { <-ctx.Done(); return "", ctx.Err() }}
+	if got := get(t, open(t, symbolcache.Options{LoadTimeout: time.Millisecond}, s), key(1)); got.Outcome != symbolcache.Timeout {
+		t.Error(got.Outcome)
 	}
 }
 
-func TestDirAndHTTPServeTheSame(t *testing.T) {
-	root := t.TempDir()
-	file := filepath.Join(root, "app1", debugID, "app1.sym")
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		t.Fatal(err)
+func TestCloseEndsLoads(t *testing.T) {
+	asked := make(chan struct{})
+	s := &source{answer: func(ctx context.Context, _ string) (string, error) { close(asked); <-ctx.Done(); return "", ctx.Err() }}
+	dir := t.TempDir()
+	c := open(t, symbolcache.Options{Dir: dir}, s)
+	answer := make(chan symbolcache.Lookup)
+	go func() { answer <- c.Get(t.Context(), key(1)) }()
+	<-asked
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	if l := <-answer; l.File != nil || !l.Outcome.Transient() {
+		t.Error(l.Outcome)
 	}
-	status := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status != 0 {
-			w.WriteHeader(status)
-			return
-		}
-		http.StripPrefix("/try", http.FileServer(http.Dir(root))).ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	base, err := url.Parse(server.URL + "/try")
-	if err != nil {
-		t.Fatal(err)
-	}
-	get := func(s symbolcache.Source, n int) symbolcache.Lookup {
-		return symbolcache.New(symbolcache.Options{Sources: []symbolcache.Source{s}}).Get(t.Context(), key(n))
-	}
-	dir, web := get(symbolcache.Dir(root), 1), get(symbolcache.HTTP(base, nil), 1)
-	if dir.Outcome != symbolcache.Found || web.Outcome != symbolcache.Found || dir.SHA256 != web.SHA256 {
-		t.Errorf("directory %+v, HTTP %+v", dir, web)
-	}
-	if a, b := get(symbolcache.Dir(root), 2).Outcome, get(symbolcache.HTTP(base, nil), 2).Outcome; a != symbolcache.Missing || b != symbolcache.Missing {
-		t.Errorf("a missing file: %s, %s", a, b)
-	}
-	for code, want := range map[int]symbolcache.Outcome{403: symbolcache.Denied, 401: symbolcache.Denied, 410: symbolcache.Missing, 500: symbolcache.Error, 429: symbolcache.Error} {
-		status = code
-		if got := get(symbolcache.HTTP(base, nil), 1).Outcome; got != want {
-			t.Errorf("HTTP %d: %s, want %s", code, got, want)
-		}
+	if got := get(t, open(t, symbolcache.Options{Dir: dir}, says(text, nil)), key(1)); got.Outcome != symbolcache.Found {
+		t.Errorf("afterwards: %s", got.Outcome)
 	}
 }

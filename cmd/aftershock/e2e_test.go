@@ -40,7 +40,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	// Tests leave the user's cache alone.
+	dir, err := os.MkdirTemp("", "aftershock-symbols-")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("AFTERSHOCK_SYMBOL_CACHE", dir) //nolint:errcheck // it cannot fail
+	code := m.Run()
+	os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	os.Exit(code)
 }
 
 // program is a command that runs aftershock.

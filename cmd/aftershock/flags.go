@@ -8,7 +8,6 @@ import (
 	"aftershock/blob"
 	"aftershock/schema"
 	"aftershock/stream"
-	"aftershock/symbolcache"
 )
 
 // kafkaFlags say how to reach Kafka.
@@ -28,23 +27,6 @@ type instanceFlag struct {
 // metricsFlag is where health and metrics are served.
 type metricsFlag struct {
 	MetricsListen string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
-}
-
-// symbolFlags name the symbol sources.
-type symbolFlags struct {
-	Symbols []string `help:"Directory or http(s) URL with symbol files in the layout <debug file>/<debug id>/<name>.sym. Repeat it; they are asked in order." placeholder:"DIR|URL" sep:"none"`
-}
-
-func (f symbolFlags) cache() (*symbolcache.Cache, error) {
-	var sources []symbolcache.Source
-	for _, name := range f.Symbols {
-		s, err := symbolcache.NewSource(name, nil)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, s)
-	}
-	return symbolcache.New(symbolcache.Options{Sources: sources}), nil
 }
 
 // doorFlags are the collector's.

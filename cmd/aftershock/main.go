@@ -32,7 +32,7 @@ type cli struct {
 	Sink     sinkVerbs    `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
 	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
 	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
-	Symbols  symbolsVerbs `cmd:"" help:"Compile, inspect, ask and scrub compiled symbol files."`
+	Symbols  symbolsVerbs `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
 	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
@@ -130,15 +130,22 @@ func signals(stderr io.Writer) (context.Context, func()) {
 	}
 }
 
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
 func (c *cli) logger(w io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(c.LogLevel)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	if f, ok := w.(*os.File); ok && !c.LogJSON {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
-		}
+	if isTerminal(w) && !c.LogJSON {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
 	}
 	zerolog.DurationFieldInteger = true
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()

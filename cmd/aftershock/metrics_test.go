@@ -15,6 +15,7 @@ import (
 
 	"aftershock/collector"
 	"aftershock/stream"
+	"aftershock/symbolcache"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/metrics.md")
@@ -47,6 +48,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	d := &describing{}
 	newRoles(stream.Kafka{}, "", zerolog.Nop(), d)
 	collector.New(collector.Options{Metrics: d})
+	symbolcache.NewMetrics(d)
 	var lines []string
 	for _, text := range d.descs {
 		m := desc.FindStringSubmatch(text)

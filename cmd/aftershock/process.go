@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"aftershock/symbolcache"
+)
 
 // processVerb runs a processor alone.
 type processVerb struct {
@@ -17,11 +21,12 @@ func (v *processVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	symbols, err := v.cache()
-	if err != nil {
-		return err
-	}
 	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+		symbols, err := v.cache(r.log, symbolcache.NewMetrics(roles.metrics), nil)
+		if err != nil {
+			return err
+		}
+		defer symbols.Close() //nolint:errcheck // what it keeps is on disk already
 		roles.process(ctx, blobs, symbols)
 		return nil
 	})

@@ -143,10 +143,13 @@ func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
 
 // dumps signs as a processor does. What it cannot read is in the signature.
 func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) error {
-	cache, err := v.cache()
+	progress := showDownloads(r.stderr)
+	defer progress.clear()
+	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
 	}
+	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
 	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: cache.Get}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -156,6 +159,7 @@ func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) erro
 			return err
 		}
 		processed, err := p.Process(r.ctx, processor.Input{Raw: &schema.RawCrash{}, Dump: data})
+		progress.clear()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -15,8 +15,9 @@ import (
 	"aftershock/symbolcache"
 )
 
-// symbolsVerbs work on compiled symbol files.
+// symbolsVerbs work on symbol files.
 type symbolsVerbs struct {
+	Fetch   symbolsFetchVerb   `cmd:"" help:"Fetch the symbol files of dumps, or of one module, into the cache."`
 	Compile symbolsCompileVerb `cmd:"" help:"Compile a Breakpad symbol file."`
 	Inspect symbolsInspectVerb `cmd:"" help:"Say what a compiled symbol file holds."`
 	Lookup  symbolsLookupVerb  `cmd:"" help:"Say what is at addresses of a module."`
@@ -124,13 +125,14 @@ func describeLocation(l *breakpad.Location, rva uint64) string {
 
 // symbolsScrubVerb looks for damage.
 type symbolsScrubVerb struct {
-	Path string `arg:"" help:"Compiled symbol file, or a directory of such." type:"existing"`
+	Path   string `arg:"" help:"Compiled symbol file, or a directory of such, like that of the cache." type:"existing"`
+	Remove bool   `help:"Remove the bad ones. A cache makes them again when they are asked for."`
 }
 
 var errDamaged = errors.New("damaged or foreign symbol files: compile them again")
 
 // Run reads every compiled file at or below Path and names those that are
-// damaged or of another version. It fails if there are any.
+// damaged or of another version. It fails if there are any left.
 func (v *symbolsScrubVerb) Run(r *run) error {
 	files, bad := 0, 0
 	err := filepath.WalkDir(v.Path, func(path string, entry fs.DirEntry, err error) error {
@@ -141,6 +143,9 @@ func (v *symbolsScrubVerb) Run(r *run) error {
 		if err := symbolcache.VerifyFile(path); err != nil {
 			bad++
 			say(r.stdout, "%v\n", err)
+			if v.Remove {
+				return os.Remove(path) //nolint:gosec // who can swap folders below a cache can remove its files
+			}
 		}
 		return r.ctx.Err()
 	})
@@ -148,7 +153,7 @@ func (v *symbolsScrubVerb) Run(r *run) error {
 		return err
 	}
 	say(r.stdout, "%d files, %d bad\n", files, bad)
-	if bad > 0 {
+	if bad > 0 && !v.Remove {
 		return fmt.Errorf("%d %w", bad, errDamaged)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
+	"aftershock/symbolcache"
 )
 
 // upVerb runs every role in one process, with embedded servers in processes of
@@ -51,10 +52,15 @@ func (v *upVerb) Run(r *run) (err error) {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	symbols, err := v.cache()
+	if v.SymbolCache == "" {
+		v.SymbolCache = filepath.Join(v.DataDir, "symbols")
+	}
+	registry := newRegistry()
+	symbols, err := v.cache(r.log, symbolcache.NewMetrics(registry), nil)
 	if err != nil {
 		return err
 	}
+	defer symbols.Close() //nolint:errcheck // what it keeps is on disk already
 	if v.Blob == "" {
 		v.Blob = filepath.Join(v.DataDir, "blobs")
 	}
@@ -69,7 +75,6 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	registry := newRegistry()
 	roles := newRoles(kafka, v.Instance, r.log, registry)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })

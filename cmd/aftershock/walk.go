@@ -29,21 +29,24 @@ func (v *walkVerb) Run(r *run) error {
 	if err := options.Check(); err != nil {
 		return &usageError{fmt.Sprintf("--walker-version: %v", err)}
 	}
-	cache, err := v.cache()
+	progress := showDownloads(r.stderr)
+	defer progress.clear()
+	cache, err := v.cache(r.log, nil, progress)
 	if err != nil {
 		return err
 	}
+	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
 	out := bufio.NewWriter(r.stdout)
 	var errs []error
 	for _, path := range v.Dumps {
-		if err := v.walk(r, out, cache, path, options); err != nil {
+		if err := v.walk(r, out, cache, progress, path, options); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
 		}
 	}
 	return errors.Join(append(errs, out.Flush())...)
 }
 
-func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, path string, options stackwalk.Options) error {
+func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, progress *downloads, path string, options stackwalk.Options) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -56,6 +59,7 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pat
 		return err
 	}
 	walk, symbols := processor.Walk(r.ctx, dump, cache.Get, options)
+	progress.clear()
 	status := make([]report.SymbolStatus, len(symbols))
 	for i := range symbols {
 		status[i] = symbolStatus(symbols[i].Outcome)

@@ -1,0 +1,202 @@
+package symbolcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Limits of the network. The whole of a download is bounded by the load's
+// deadline, DefaultLoadTimeout.
+const (
+	connectTimeout = 5 * time.Second
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 30 * time.Second
+	// stallTimeout ends a download of which nothing arrives any more.
+	stallTimeout = 30 * time.Second
+	maxRedirects = 5
+	// maxPerSource bounds the requests to one source at a time; servers answer
+	// more with 429.
+	maxPerSource = 8
+)
+
+const userAgent = "aftershock"
+
+// newTransport leaves compressed bodies as they are: unpack counts both sizes.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSHandshakeTimeout:   connectTimeout,
+		ResponseHeaderTimeout: headerTimeout,
+		IdleConnTimeout:       idleTimeout,
+		MaxIdleConnsPerHost:   maxPerSource,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+	}
+}
+
+// NewHTTP is the source of files at <base>/<path>. Redirects are followed, but
+// not from https to http.
+func NewHTTP(base *url.URL) Source {
+	return &httpSource{
+		base:   base,
+		client: &http.Client{Transport: newTransport(), CheckRedirect: checkRedirect},
+		slots:  make(chan struct{}, maxPerSource),
+	}
+}
+
+type httpSource struct {
+	base   *url.URL
+	client *http.Client
+	slots  chan struct{}
+}
+
+var errRedirect = errors.New("redirect refused")
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("%w: more than %d", errRedirect, maxRedirects)
+	case req.URL.Scheme != "https" && via[len(via)-1].URL.Scheme == "https":
+		return fmt.Errorf("%w: from https to %s", errRedirect, req.URL.Scheme)
+	}
+	return nil
+}
+
+// Name leaves out passwords, which change while the files stay.
+func (s *httpSource) Name() string {
+	u := *s.base
+	u.User = nil
+	return u.String()
+}
+
+func (s *httpSource) Open(ctx context.Context, path string) (Body, error) {
+	ctx, body, err := acquire(ctx, s.slots)
+	if err != nil {
+		return Body{}, err
+	}
+	opened, err := s.get(ctx, path, body)
+	if err != nil {
+		body.Close() //nolint:errcheck,gosec // gives the slot back
+		return Body{}, err
+	}
+	return opened, nil
+}
+
+func (s *httpSource) get(ctx context.Context, path string, body *download) (Body, error) {
+	u := *s.base
+	elements := strings.Split(path, "/")
+	for i, e := range elements {
+		elements[i] = url.PathEscape(e) // else "%2e%2e" and "a?b" would mean something
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.JoinPath(elements...).String(), nil)
+	if err != nil {
+		return Body{}, err
+	}
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept-Encoding", "zstd, gzip")
+	res, err := s.client.Do(req)
+	if err != nil {
+		return Body{}, transportError(err)
+	}
+	if res.StatusCode == http.StatusOK {
+		body.src = res.Body
+		return Body{ReadCloser: body, Bytes: res.ContentLength, Remote: true}, nil
+	}
+	res.Body.Close() //nolint:errcheck,gosec // its text is of no use
+	return Body{}, statusError(res.StatusCode)
+}
+
+// statusError is what an answer without a file means.
+func statusError(code int) error {
+	switch {
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return ErrNotFound
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return ErrDenied
+	case code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
+		return fmt.Errorf("%w: status %d", ErrTemporary, code)
+	}
+	return fmt.Errorf("symbol server answered %d", code)
+}
+
+// transportError leaves out the URL, which may hold a password, and marks what is worth another try: not a refused redirect, and
+// not a timeout, which has taken its time.
+func transportError(err error) error {
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
+	}
+	if errors.Is(err, errRedirect) || errors.Is(err, context.Canceled) || isTimeout(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrTemporary, err)
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
+}
+
+// download is a body from a network. It holds one of its source's slots until it
+// is closed, and ends when nothing arrives for stallTimeout.
+type download struct {
+	src    io.ReadCloser
+	stall  *time.Timer
+	cancel context.CancelCauseFunc
+	ctx    context.Context //nolint:containedctx // that of the request, to know why it ended
+	slots  chan struct{}
+	once   sync.Once
+}
+
+// acquire waits for a slot. The context is for the request and ends with the
+// download; the caller sets src, and closes the download in any case.
+func acquire(ctx context.Context, slots chan struct{}) (context.Context, *download, error) {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	d := &download{cancel: cancel, ctx: ctx, slots: slots}
+	return ctx, d, nil
+}
+
+func (d *download) Read(p []byte) (int, error) {
+	if d.stall == nil {
+		d.stall = time.AfterFunc(stallTimeout, func() { d.cancel(context.DeadlineExceeded) })
+	} else {
+		d.stall.Reset(stallTimeout)
+	}
+	n, err := d.src.Read(p)
+	d.stall.Stop() // who reads may take its time
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
+	}
+	if cause := context.Cause(d.ctx); cause != nil {
+		return n, cause
+	}
+	return n, transportError(err)
+}
+
+func (d *download) Close() (err error) {
+	d.once.Do(func() {
+		d.cancel(context.Canceled)
+		if d.stall != nil {
+			d.stall.Stop()
+		}
+		if d.src != nil {
+			err = d.src.Close()
+		}
+		<-d.slots
+	})
+	return err
+}
