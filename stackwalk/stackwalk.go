@@ -56,6 +56,7 @@ type End string
 // The reasons for which a thread's stack ends.
 const (
 	EndDumpThread          End = "dump_thread"           // the thread wrote the dump: not walked
+	EndNotAsked            End = "not_asked"             // Options.CrashingOnly: not walked
 	EndNoContext           End = "no_context"            // no registers, no frames
 	EndUnsupportedCPU      End = "unsupported_cpu"       // no frames, or only the context frame
 	EndNoStackMemory       End = "no_stack_memory"       // only the context frame
@@ -78,6 +79,9 @@ type Options struct {
 	// parity with minidump-stackwalk 0.27; the package's documentation says what
 	// later ones do better.
 	Version int
+	// CrashingOnly leaves the other threads without frames, if the dump tells
+	// which one crashed.
+	CrashingOnly bool
 	// MaxFramesPerThread, MaxFrames (of all threads), MaxScanWords (stack words
 	// looked at by scans, of all threads) and MaxInlines (of all frames) are
 	// hard limits; 0 means the Default constant.

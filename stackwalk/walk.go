@@ -43,7 +43,12 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		r.Threads[r.CrashingThread] = w.thread(r.CrashingThread)
 	}
 	for i := range d.Threads {
-		if i != r.CrashingThread {
+		switch {
+		case i == r.CrashingThread:
+		case o.CrashingOnly && r.CrashingThread >= 0:
+			t := &d.Threads[i]
+			r.Threads[i] = Thread{Index: i, ID: t.ID, Name: t.Name, Named: t.Named, End: EndNotAsked}
+		default:
 			r.Threads[i] = w.thread(i)
 		}
 	}

@@ -356,6 +356,32 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestCrashingOnlyLeavesTheOthers(t *testing.T) {
+	build := func(crashed bool) *minidump.Dump {
+		return dump(t, minidump.CPUAMD64, minidump.Linux, func(b *minidumptest.Builder) {
+			for id := range uint32(3) {
+				b.Thread(id, minidumptest.Regs{"rip": app, "rsp": stack}, words(app+0x10)).ThreadName(id, fmt.Sprint("t", id))
+			}
+			if crashed {
+				b.Exception(1, 11, 1, 0)
+			}
+		})
+	}
+	for crashed, want := range map[bool]string{true: "not_asked|context 400000, scan 400010, no_caller|not_asked", false: strings.Repeat("context 400000, scan 400010, no_caller|", 3)} {
+		r := stackwalk.Walk(build(crashed), nil, stackwalk.Options{CrashingOnly: true})
+		var got []string
+		for i := range r.Threads {
+			got = append(got, describe(&r.Threads[i]))
+			if r.Threads[i].ID != uint32(i) || r.Threads[i].Name != fmt.Sprint("t", i) {
+				t.Errorf("%+v", r.Threads[i])
+			}
+		}
+		if text := strings.Join(got, "|"); text != strings.TrimSuffix(want, "|") {
+			t.Errorf("crashed %v: %s", crashed, text)
+		}
+	}
+}
+
 func TestOptionsCheckRefusesUnknownVersions(t *testing.T) {
 	for version, ok := range map[int]bool{-1: false, 0: true, 1: true, stackwalk.NewestVersion + 1: false} {
 		if err := (stackwalk.Options{Version: version}).Check(); (err == nil) != ok || (err != nil && !errors.Is(err, stackwalk.ErrVersion)) {

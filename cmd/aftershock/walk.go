@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
 
 	"aftershock/minidump"
 	"aftershock/processor"
@@ -18,6 +17,8 @@ type walkVerb struct {
 	symbolFlags
 	JSON          bool     `help:"Print JSON in the schema of Mozilla's minidump-stackwalk." name:"json"`
 	Pretty        bool     `help:"Indent the JSON."`
+	Dump          bool     `help:"Print what the streams of the dumps hold instead of walking. Nothing is left out: memory, environment and annotations are private."`
+	Threads       string   `help:"Threads to walk: all or crashing." enum:"all,crashing" default:"all"`
 	WalkerVersion int      `help:"Version of the walker's behaviour; 1 is that of minidump-stackwalk 0.27. 0 is the newest." default:"0"`
 	Dumps         []string `arg:"" name:"dump" help:"Minidump files." type:"existingfile"`
 }
@@ -25,7 +26,7 @@ type walkVerb struct {
 // Run prints one document a dump. It goes on after a dump that cannot be read,
 // and fails at the end.
 func (v *walkVerb) Run(r *run) error {
-	options := stackwalk.Options{Version: v.WalkerVersion}
+	options := stackwalk.Options{Version: v.WalkerVersion, CrashingOnly: v.Threads == "crashing"}
 	if err := options.Check(); err != nil {
 		return &usageError{fmt.Sprintf("--walker-version: %v", err)}
 	}
@@ -47,11 +48,15 @@ func (v *walkVerb) Run(r *run) error {
 }
 
 func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, progress *downloads, path string, options stackwalk.Options) error {
-	data, err := os.ReadFile(path)
+	data, unmap, err := mapFile(path)
 	if err != nil {
 		return err
 	}
+	defer unmap()
 	dump, err := minidump.Parse(data)
+	if v.Dump && err == nil {
+		return report.Streams(out, dump)
+	}
 	if err == nil {
 		err = dump.Walkable()
 	}

@@ -30,7 +30,7 @@ func Human(w io.Writer, in Input) error {
 		h.thread(i)
 	}
 	for i := range in.Walk.Threads {
-		if i != in.Walk.CrashingThread {
+		if i != in.Walk.CrashingThread && in.Walk.Threads[i].End != stackwalk.EndNotAsked {
 			h.thread(i)
 		}
 	}
