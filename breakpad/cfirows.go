@@ -175,7 +175,7 @@ func (p *parser) finishCFI() {
 			inits = append(inits, in)
 		}
 	}
-	inits = disjoint(inits, func(in cfiInit) (uint32, uint32) { return in.first, in.last })
+	inits = Disjoint(inits, func(in *cfiInit) (uint32, uint32) { return in.first, in.last })
 	shared := map[string]slice{}
 	f.cfiRanges = make([]cfiRange, 0, len(inits))
 	f.cfiRows = make([]cfiRow, 0, len(inits)+len(p.cfiDeltas))
@@ -227,8 +227,30 @@ func (f *File) CFI(rva uint64) (CFIRow, bool) {
 	r := &f.cfiRanges[i]
 	rows := f.cfiRows[r.rows.start:r.rows.end]
 	at := rows[searchFirst(rows, func(row *cfiRow) uint32 { return row.rva }, addr)-1].entries
+	return f.cfiRow(r, at), true
+}
+
+// EachCFI calls yield in the order of addresses with where a row comes into
+// force, and with ok false where the last one of an INIT record ends and no
+// other begins.
+func (f *File) EachCFI(yield func(rva uint64, row CFIRow, ok bool)) {
+	for i := range f.cfiRanges {
+		r := &f.cfiRanges[i]
+		for _, row := range f.cfiRows[r.rows.start:r.rows.end] {
+			if row.rva > r.last {
+				break
+			}
+			yield(uint64(row.rva), f.cfiRow(r, row.entries), true)
+		}
+		if end := uint64(r.last) + 1; i+1 == len(f.cfiRanges) || uint64(f.cfiRanges[i+1].first) > end {
+			yield(end, CFIRow{}, false)
+		}
+	}
+}
+
+func (f *File) cfiRow(r *cfiRange, entries slice) CFIRow {
 	return CFIRow{
 		InitRVA: uint64(r.first),
-		Rules:   Rules{Entries: f.cfiRules[at.start:at.end:at.end], Code: f.cfiCode},
-	}, true
+		Rules:   Rules{Entries: f.cfiRules[entries.start:entries.end:entries.end], Code: f.cfiCode},
+	}
 }

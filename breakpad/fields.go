@@ -1,9 +1,7 @@
 package breakpad
 
-import "bytes"
-
-// fields takes a line apart. A failed read sets bad and all later ones answer
-// zero, so that a record is checked once.
+// fields takes a line apart. A failed read sets bad, so that a record is
+// checked once.
 type fields struct {
 	rest []byte
 	bad  bool
@@ -11,18 +9,25 @@ type fields struct {
 
 func blank(b byte) bool { return b == ' ' || b == '\t' }
 
-// token is what stands before the next blank; nil at the end.
-func (f *fields) token() []byte {
-	rest := f.rest
-	for len(rest) > 0 && blank(rest[0]) {
-		rest = rest[1:]
-	}
+// skip passes over blanks.
+func (f *fields) skip() {
 	n := 0
-	for n < len(rest) && !blank(rest[n]) {
+	for n < len(f.rest) && blank(f.rest[n]) {
 		n++
 	}
-	f.rest = rest[n:]
-	return rest[:n]
+	f.rest = f.rest[n:]
+}
+
+// token is what stands before the next blank; empty at the end.
+func (f *fields) token() []byte {
+	f.skip()
+	n := 0
+	for n < len(f.rest) && !blank(f.rest[n]) {
+		n++
+	}
+	token := f.rest[:n]
+	f.rest = f.rest[n:]
+	return token
 }
 
 // keyword passes over word and the blank after it if they stand next.
@@ -34,14 +39,43 @@ func (f *fields) keyword(word string) bool {
 	return true
 }
 
-// hex reads a hexadecimal number of at most digits digits.
+// hexDigits gives the value of every byte as a hexadecimal digit, noDigit of
+// the others.
+var hexDigits = func() (values [256]byte) {
+	for i := range values {
+		values[i] = noDigit
+	}
+	for v, c := range "0123456789abcdef" {
+		values[c] = byte(v)
+	}
+	for v, c := range "ABCDEF" {
+		values[c] = byte(10 + v)
+	}
+	return values
+}()
+
+const noDigit = 0xff
+
+// hex reads a hexadecimal number of at most digits (at most 16) digits.
 func (f *fields) hex(digits int) uint64 {
-	t := f.token()
-	v, ok := parseHex(t)
-	if !ok || len(t) > digits {
+	b := f.rest
+	start := 0
+	for start < len(b) && blank(b[start]) {
+		start++
+	}
+	v, at := uint64(0), start
+	for ; at < len(b); at++ {
+		digit := hexDigits[b[at]]
+		if digit == noDigit {
+			break
+		}
+		v = v<<4 | uint64(digit)
+	}
+	if at == start || at-start > digits || at < len(b) && !blank(b[at]) {
 		f.bad = true
 		return 0
 	}
+	f.rest = b[at:]
 	return v
 }
 
@@ -61,45 +95,51 @@ const maxRVA = 1<<32 - 1
 
 // decimal reads an unsigned 32-bit decimal number.
 func (f *fields) decimal() uint32 {
-	t := f.token()
-	v := uint64(0)
-	for _, c := range t {
-		if c < '0' || c > '9' || v > maxRVA {
-			f.bad = true
-			return 0
-		}
-		v = v*10 + uint64(c-'0')
+	b := f.rest
+	start := 0
+	for start < len(b) && blank(b[start]) {
+		start++
 	}
-	if len(t) == 0 || v > maxRVA {
+	v, at := uint64(0), start
+	for ; at < len(b) && b[at]-'0' < 10 && v <= maxRVA; at++ {
+		v = v*10 + uint64(b[at]-'0')
+	}
+	if at == start || v > maxRVA || at < len(b) && !blank(b[at]) {
 		f.bad = true
+		return 0
 	}
+	f.rest = b[at:]
 	return uint32(v)
 }
 
 // name is the rest of the line after the blanks; it may be empty.
 func (f *fields) name() []byte {
-	return bytes.TrimLeft(f.rest, " \t")
+	f.skip()
+	return f.rest
 }
 
 // done tells whether nothing is left.
-func (f *fields) done() bool { return len(f.name()) == 0 }
+func (f *fields) done() bool {
+	if len(f.rest) > 0 {
+		f.skip()
+	}
+	return len(f.rest) == 0
+}
 
-func parseHex(t []byte) (v uint64, ok bool) {
-	if len(t) == 0 || len(t) > 16 {
-		return 0, false
+// count is how many tokens are left.
+func (f fields) count() int {
+	n := 0
+	for len(f.token()) > 0 {
+		n++
 	}
-	for _, c := range t {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		v = v<<4 | uint64(c)
+	return n
+}
+
+// multiple passes over the "m" that marks a record standing for several
+// symbols at one address.
+func (f *fields) multiple() {
+	f.skip()
+	if len(f.rest) > 1 && f.rest[0] == 'm' && blank(f.rest[1]) {
+		f.rest = f.rest[2:]
 	}
-	return v, true
 }

@@ -10,7 +10,7 @@ type File struct {
 	arch     Arch
 	badLines int
 	records  int
-	// oldInlines: INLINE records have no call_file.
+	// oldInlines: there are INLINE records without call_file.
 	oldInlines bool
 
 	names     []byte        // all names, one after another
@@ -53,6 +53,7 @@ type inlineRange struct {
 	first, size        uint32
 	callFile, callLine uint32
 	origin             uint32
+	old                bool // the record has no call_file
 }
 
 type origin struct {
@@ -63,6 +64,19 @@ type origin struct {
 type public struct {
 	rva, parameterSize uint32
 	name               text
+}
+
+// OldInlines tells whether there are INLINE records of the older form, which
+// decides how INLINE_ORIGIN records are read: see [OldOrigin].
+func (f *File) OldInlines() bool { return f.oldInlines }
+
+// WinRecords lists the STACK WIN records of a kind: disjoint, by address. The
+// slice is shared: do not change it.
+func (f *File) WinRecords(kind WinKind) []WinRecord {
+	if kind == WinFPO {
+		return f.fpo
+	}
+	return f.framedata
 }
 
 // Arch is the architecture that register indices in CFI rows are of.

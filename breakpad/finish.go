@@ -6,37 +6,27 @@ import (
 	"slices"
 )
 
-// finish sorts the tables, drops what cannot be found and resolves ids.
-func (p *parser) finish() *File {
-	f := p.file
-	p.finishOrigins()
-	for i := range f.lines {
-		f.lines[i].file = p.fileIndex(f.lines[i].file)
+// finish sorts what the parser has kept itself, and drops what cannot be found.
+func (p *parser) finish() {
+	winRange := func(w *WinRecord) (uint32, uint32) {
+		return uint32(w.RVA), uint32(min(w.RVA+w.Size-1, maxRVA))
 	}
-	for i := range f.inlines {
-		in := &f.inlines[i]
-		in.callFile = p.fileIndex(in.callFile)
-		if index, ok := p.originIDs[in.origin]; ok {
-			in.origin = index
-		} else {
-			in.origin = unknown
-		}
-	}
-	f.functions = disjoint(f.functions, func(fn function) (uint32, uint32) { return fn.first, fn.last })
+	p.file.oldInlines = p.oldInlines
+	p.file.framedata = Disjoint(p.file.framedata, winRange)
+	p.file.fpo = Disjoint(p.file.fpo, winRange)
+	p.finishCFI()
+}
+
+// finish sorts the tables of code, and drops what cannot be found.
+func (f *File) finish() {
+	f.functions = Disjoint(f.functions, func(fn *function) (uint32, uint32) { return fn.first, fn.last })
 	for i := range f.functions {
 		fn := &f.functions[i]
-		kept := disjoint(f.lines[fn.lines.start:fn.lines.end], func(l line) (uint32, uint32) { return l.first, l.last })
+		kept := Disjoint(f.lines[fn.lines.start:fn.lines.end], func(l *line) (uint32, uint32) { return l.first, l.last })
 		fn.lines.end = fn.lines.start + uint32(len(kept))
 		slices.SortStableFunc(f.inlines[fn.inlines.start:fn.inlines.end], compareInlines)
 	}
-	p.finishPublics()
-	winRange := func(w WinRecord) (uint32, uint32) {
-		return uint32(w.RVA), uint32(min(w.RVA+w.Size-1, maxRVA))
-	}
-	f.framedata = disjoint(f.framedata, winRange)
-	f.fpo = disjoint(f.fpo, winRange)
-	p.finishCFI()
-	return f
+	f.finishPublics()
 }
 
 func compareInlines(a, b inlineRange) int {
@@ -45,8 +35,7 @@ func compareInlines(a, b inlineRange) int {
 
 // finishPublics sorts PUBLIC records; of several at one address the one with
 // the greatest name counts, then the one with the most parameters.
-func (p *parser) finishPublics() {
-	f := p.file
+func (f *File) finishPublics() {
 	slices.SortStableFunc(f.publics, func(a, b public) int {
 		return cmp.Or(cmp.Compare(a.rva, b.rva), bytes.Compare(f.text(a.name), f.text(b.name)), cmp.Compare(a.parameterSize, b.parameterSize))
 	})
@@ -60,25 +49,34 @@ func (p *parser) finishPublics() {
 	f.publics = kept
 }
 
-// disjoint sorts ranges and drops those that overlap an earlier one: of two
-// that start together the shorter stays, of two equal ones the first; a later
-// start inside a kept range goes. Parity: every range table of
+// Disjoint sorts ranges in place and drops those that overlap an earlier one:
+// of two that start together the shorter stays, of two equal ones the first; a
+// later start inside a kept range goes. Parity: every range table of
 // minidump-stackwalk follows this rule.
-func disjoint[T any](ranges []T, span func(T) (first, last uint32)) []T {
-	slices.SortStableFunc(ranges, func(a, b T) int {
+func Disjoint[T any](ranges []T, span func(*T) (first, last uint32)) []T {
+	compare := func(a, b *T) int {
 		aFirst, aLast := span(a)
 		bFirst, bLast := span(b)
 		return cmp.Or(cmp.Compare(aFirst, bFirst), cmp.Compare(aLast, bLast))
-	})
-	kept := ranges[:0]
+	}
+	for i := 1; i < len(ranges); i++ {
+		if compare(&ranges[i-1], &ranges[i]) > 0 { // most come sorted
+			slices.SortStableFunc(ranges, func(a, b T) int { return compare(&a, &b) })
+			break
+		}
+	}
+	kept := 0
 	end := int64(-1) // last address kept so far
 	for i := range ranges {
-		first, last := span(ranges[i])
+		first, last := span(&ranges[i])
 		if int64(first) <= end {
 			continue
 		}
 		end = int64(last)
-		kept = append(kept, ranges[i])
+		if kept != i {
+			ranges[kept] = ranges[i]
+		}
+		kept++
 	}
-	return kept
+	return ranges[:kept]
 }

@@ -44,14 +44,15 @@ func (f *File) AppendLocations(dst *Locations, rva uint64) {
 		in = next
 	}
 	slices.Reverse(list[start:]) // they came outermost first
-	dst.List = append(list, real)
+	list = append(list, real)
+	dst.List = list
 }
 
 // setCall sets the place of the call that in describes. caller is the inlined
 // call that makes it, nil for fn itself.
 func (l *Location) setCall(f *File, fn *function, in, caller *inlineRange) {
 	file := in.callFile
-	if f.oldInlines {
+	if in.old {
 		file = f.oldCallFile(fn, caller)
 	}
 	if file == unknown {

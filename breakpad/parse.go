@@ -2,7 +2,6 @@ package breakpad
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,30 @@ type ParseOptions struct {
 //
 // The error is ErrNoModule, ErrNameLimit or the reader's.
 func Parse(r io.Reader, o ParseOptions) (*File, error) {
-	p := newParser(o)
+	t := &tables{file: &File{}, fileIDs: map[uint32]uint32{}, originIDs: map[uint32]uint32{}}
+	if err := scan(r, o, t.file, t); err != nil {
+		return nil, err
+	}
+	t.resolve()
+	t.file.finish()
+	return t.file, nil
+}
+
+// Scan reads as Parse does, and hands the records of code to the sink instead
+// of keeping them: the File that it answers locates nothing, but has all the
+// rest. So what a reader of large files holds at a time is its own choice.
+//
+// The error is one of Parse or of the sink.
+func Scan(r io.Reader, o ParseOptions, sink Sink) (*File, error) {
+	f := &File{}
+	if err := scan(r, o, f, sink); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func scan(r io.Reader, o ParseOptions, file *File, sink Sink) error {
+	p := &parser{file: file, sink: sink, options: o, winPrograms: map[string]WinProgram{}, cfiRecordAt: map[string]uint32{}}
 	in := bufio.NewReaderSize(r, maxLineBytes)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -36,11 +58,11 @@ func Parse(r io.Reader, o ParseOptions) (*File, error) {
 			line = nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("symbol file: line %d: %w", p.lineNumber+1, err)
+			return fmt.Errorf("symbol file: line %d: %w", p.lineNumber+1, err)
 		}
 		if line != nil {
-			if perr := p.line(bytes.TrimRight(line, "\r\n")); perr != nil {
-				return nil, fmt.Errorf("symbol file: line %d: %w", p.lineNumber, perr)
+			if perr := p.line(withoutEnd(line)); perr != nil {
+				return fmt.Errorf("symbol file: line %d: %w", p.lineNumber, perr)
 			}
 		}
 		if err != nil {
@@ -48,44 +70,40 @@ func Parse(r io.Reader, o ParseOptions) (*File, error) {
 		}
 	}
 	if !p.sawModule {
-		return nil, fmt.Errorf("symbol file: %w", ErrNoModule)
+		return fmt.Errorf("symbol file: %w", ErrNoModule)
 	}
-	return p.finish(), nil
+	p.finish()
+	return nil
 }
 
-// section is what the lines before decide about the next one.
-type section uint8
+// withoutEnd takes CR and LF off the end of a line.
+func withoutEnd(line []byte) []byte {
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	return line[:n]
+}
 
-const (
-	sectionNone    section = iota
-	sectionFunc            // line and INLINE records may follow
-	sectionDropped         // the same, of a FUNC that is left out
-	sectionCFI             // STACK CFI deltas may follow
-)
-
-// parser builds a File. Addresses are checked to fit 32 bits as they are read.
+// parser reads records. Those of code go to the sink, the others to the file.
+// Addresses are checked to fit 32 bits as they are read.
 type parser struct {
 	file        *File
+	sink        Sink
+	err         error // of the sink
 	options     ParseOptions
 	lineNumber  int
 	sawModule   bool
 	section     section
-	fileIDs     map[uint32]uint32 // id in the text → index in File.files
-	originIDs   map[uint32]uint32 // id in the text → index in File.origins
+	nameBytes   uint64        // of all names
+	ranges      []InlineRange // of the last INLINE record; its memory is used again
+	oldInlines  bool
 	programs    programTable
 	winPrograms map[string]WinProgram
 	cfiInits    []cfiInit
 	cfiDeltas   []cfiDelta
 	cfiRecords  []cfiRecord
 	cfiRecordAt map[string]uint32 // text → index in cfiRecords
-}
-
-func newParser(o ParseOptions) *parser {
-	return &parser{
-		file: &File{}, options: o,
-		fileIDs: map[uint32]uint32{}, originIDs: map[uint32]uint32{},
-		winPrograms: map[string]WinProgram{}, cfiRecordAt: map[string]uint32{},
-	}
 }
 
 // line reads one record. It fails only when going on is of no use.
@@ -103,7 +121,7 @@ func (p *parser) line(text []byte) error {
 		p.file.records++
 		return nil
 	}
-	if uint64(len(p.file.names))+uint64(len(text)) > maxNameBytes {
+	if p.nameBytes+uint64(len(text)) > maxNameBytes {
 		return ErrNameLimit
 	}
 	if p.record(&f) {
@@ -111,7 +129,7 @@ func (p *parser) line(text []byte) error {
 	} else {
 		p.file.badLines++
 	}
-	return nil
+	return p.err
 }
 
 // record dispatches on the first word and answers whether the line made sense.
@@ -177,51 +195,4 @@ func (p *parser) info(f *fields) bool {
 		p.file.URL = string(f.name())
 	}
 	return true
-}
-
-// keep stores a name and answers where. A NUL, which some compilers leave in
-// names, becomes '_' as in Breakpad.
-func (p *parser) keep(name []byte) text {
-	t := text{uint32(len(p.file.names)), uint32(len(name))}
-	p.file.names = append(p.file.names, name...)
-	if bytes.IndexByte(name, 0) >= 0 {
-		kept := p.file.names[t.start:]
-		for i, c := range kept {
-			if c == 0 {
-				kept[i] = '_'
-			}
-		}
-	}
-	return t
-}
-
-// fileName reads "FILE id name"; of two with one id the later one counts.
-func (p *parser) fileName(f *fields) bool {
-	id := f.decimal()
-	if f.bad {
-		return false
-	}
-	p.fileIDs[id] = uint32(len(p.file.files))
-	p.file.files = append(p.file.files, p.keep(f.name()))
-	return true
-}
-
-// public reads "PUBLIC [m] address parameter_size name".
-func (p *parser) public(f *fields) bool {
-	f.multiple()
-	rva, params := f.rva(), f.hex32()
-	if f.bad {
-		return false
-	}
-	p.file.publics = append(p.file.publics, public{rva: uint32(rva), parameterSize: params, name: p.keep(f.name())})
-	return true
-}
-
-// multiple passes over the "m" that marks a record standing for several
-// symbols at one address.
-func (f *fields) multiple() {
-	rest := bytes.TrimLeft(f.rest, " \t")
-	if len(rest) > 1 && rest[0] == 'm' && blank(rest[1]) {
-		f.rest = rest[2:]
-	}
 }

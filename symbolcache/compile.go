@@ -1,10 +1,11 @@
 package symbolcache
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
-	"hash/crc32"
+	"hash"
 	"io"
 	"slices"
 
@@ -15,287 +16,247 @@ const maxRVA = 1<<32 - 1
 
 // Compile reads the text of a symbol file and writes it compiled. Equal texts
 // give equal bytes. The error is one of breakpad.Parse, ErrTooLarge, or the
-// reader's or writer's.
+// reader's or writer's; w may have got a part of the file then.
 //
-// It tabulates answers instead of translating records: the text tells at which
-// addresses an answer can change, breakpad.File what it is there. So a compiled
-// file cannot disagree with the parsed one about what overlapping, unsorted or
-// broken records mean. The price is memory: the parsed file, four bytes a
-// boundary and the output are held at once.
-func Compile(w io.Writer, r io.Reader) error {
-	var at boundaries
-	sum, size := sha256.New(), counter(0)
-	file, err := breakpad.Parse(io.TeeReader(r, io.MultiWriter(sum, &size, &at)), breakpad.ParseOptions{})
+// It is one pass: the code of a function is written when the next one starts,
+// and what is held until the end is a few dozen bytes a symbol, the names, each
+// once, and STACK records.
+func Compile(w io.Writer, r io.Reader) error { return compile(newOutput(w), r) }
+
+func compile(o *output, r io.Reader) error {
+	c := &compiler{out: o, names: newNames()}
+	text := &hashed{r: r, sum: sha256.New()}
+	file, err := breakpad.Scan(text, breakpad.ParseOptions{}, c)
 	if err != nil {
 		return err
 	}
-	at.finish()
-	c := newCompiler(file)
-	c.locations(sorted(at.code))
-	c.cfi(sorted(at.cfi))
-	c.win(sorted(at.win))
-	h := header{
-		arch: file.Arch(), textBytes: uint64(size),
-		records: uint64(file.Records()), badLines: uint64(file.BadLines()),
+	c.endFunction()
+	c.meta(file)
+	c.symbols(file.OldInlines())
+	cfi := cfiTable{sets: map[string]uint32{}, ruleSets: make([]byte, 4)}
+	file.EachCFI(cfi.row)
+	cfi.write(o)
+	writeWin(o, file)
+	if c.names.full {
+		return ErrTooLarge
 	}
-	sum.Sum(h.textSHA256[:0])
-	return c.write(w, &h, maxSectionBytes)
+	h := &o.header
+	h.arch, h.textBytes = file.Arch(), text.size
+	h.records, h.badLines = uint64(file.Records()), uint64(file.BadLines())
+	text.sum.Sum(h.textSHA256[:0])
+	return o.finish()
 }
 
-type counter uint64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
+// hashed is a reader that hashes what it reads.
+type hashed struct {
+	r    io.Reader
+	sum  hash.Hash
+	size uint64
 }
 
-func sorted(addresses []uint32) []uint32 {
-	slices.Sort(addresses)
-	return slices.Compact(addresses)
+func (h *hashed) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	h.sum.Write(p[:n])
+	h.size += uint64(n)
+	return n, err
 }
 
-// compiler builds the sections of one file.
+// compiler is the sink of the records of one text.
 type compiler struct {
-	file     *breakpad.File
-	sections [sectionCount][]byte
-	text     texts
-	files    map[uint32]uint32 // text → index in the files section
-	nodes    map[node]uint32   // of the current function → offset in the nodes section
-	answer   breakpad.Locations
+	out     *output
+	names   *names
+	files   definitions
+	origins definitions
 
-	// The run that is being written.
-	open     bool // lookups at the current address end in it
-	segments int
-	run      run
-	last     segment // what holds at the current address
-	at       uint32  // where it starts to
-	// What the next segment's numbers count from: those that the run named last.
-	lastFile, lastLine, lastNode uint32
+	functions []function
+	publics   []public
+	body      body // of the last function
 }
 
-// run is an entry of the runs section: up to runSegments segments of one symbol.
-// The last address that it covers is not known before the next one starts.
-type run struct {
-	base          uint32 // where the function starts; the run may start later
-	name          uint32 // text
+// function is what is kept of a function until all have been read.
+type function struct {
+	first, last   uint32
+	name          uint32
 	parameterSize uint32
+	code          uint32 // offset of its entry in the code section
 }
 
-// place is where in the source an address is or a call stands. The zero place
-// is unknown.
-type place struct {
-	known      bool
-	file, line uint32
-	rva        uint32 // where its line record or the call's range starts
+// public is a PUBLIC record.
+type public struct{ rva, parameterSize, name uint32 }
+
+func (c *compiler) File(id uint32, name []byte) { c.files.define(id, c.names.number(name)) }
+
+func (c *compiler) Origin(id uint32, name []byte) { c.origins.define(id, c.names.number(name)) }
+
+func (c *compiler) Function(r breakpad.FuncRecord) error {
+	c.endFunction()
+	c.functions = append(c.functions, function{
+		first: r.First, last: r.Last, name: c.names.number(r.Name), parameterSize: r.ParameterSize,
+		code: uint32(c.out.size()),
+	})
+	c.body.reset(r.First, r.Last)
+	return c.out.err
 }
 
-// segment is what holds from an address to the next segment of the run.
-type segment struct {
-	place place  // of the innermost function
-	node  uint32 // of the innermost inlined call; 0 without
+func (c *compiler) endFunction() {
+	if len(c.functions) > 0 {
+		c.out.append(c.body.encode())
+	}
 }
 
-// node is an inlined call: its function, the call that it is in, and where
-// that one calls it.
-type node struct {
-	parent uint32 // 0 for the function itself
-	name   uint32
-	rva    uint32 // where the range of the call starts
-	call   place
+func (c *compiler) Line(r breakpad.LineRecord) {
+	c.body.lines = append(c.body.lines, line{r.First, r.Last, r.Number, c.files.index(r.File)})
 }
 
-func newCompiler(file *breakpad.File) *compiler {
-	c := &compiler{file: file, text: newTexts(), files: map[uint32]uint32{}, nodes: map[node]uint32{}}
+func (c *compiler) Inline(r breakpad.InlineRecord) {
+	in := call{origin: c.origins.index(r.Origin), line: r.CallLine, depth: r.Depth, old: r.Old}
+	if !r.Old {
+		in.file = c.files.index(r.CallFile)
+	}
+	for _, at := range r.Ranges {
+		c.body.ranges = append(c.body.ranges, inlineRange{
+			key: uint64(r.Depth)<<32 | uint64(at.First), size: at.Size, call: uint32(len(c.body.calls)),
+		})
+	}
+	c.body.calls = append(c.body.calls, in)
+}
+
+func (c *compiler) Public(r breakpad.PublicRecord) {
+	c.publics = append(c.publics, public{r.RVA, r.ParameterSize, c.names.number(r.Name)})
+}
+
+func (c *compiler) meta(file *breakpad.File) {
+	var b []byte
 	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.URL} {
-		c.sections[sectionMeta] = appendText(c.sections[sectionMeta], []byte(s))
+		b = appendText(b, []byte(s))
 	}
-	c.sections[sectionNodes] = []byte{0} // offset 0 is no node
-	return c
+	c.out.section(sectionMeta, b)
 }
 
-// locations tabulates the answers of AppendLocations.
-func (c *compiler) locations(addresses []uint32) {
-	for _, address := range addresses {
-		c.answer.Reset()
-		c.file.AppendLocations(&c.answer, uint64(address))
-		answer := c.answer.List
-		if len(answer) == 0 {
-			c.end(address)
-			continue
-		}
-		real := &answer[len(answer)-1]
-		r := run{uint32(real.FunctionRVA), c.text.at(real.Function), real.ParameterSize}
-		if r.base != c.run.base {
-			clear(c.nodes) // they count addresses from it
-		}
-		s := segment{c.place(&answer[0]), c.chain(r.base)}
-		if !c.open || r != c.run || c.segments == runSegments && s != c.last {
-			c.start(address, r)
-		}
-		c.segment(address, s)
-	}
+// run is the part of the module that one symbol covers.
+type run struct {
+	first, last uint32
+	name        uint32 // with publicBit for a PUBLIC symbol
+	parameters  uint32
+	start       uint32 // of a function its code, of a PUBLIC symbol its address
 }
 
-// start begins a run.
-func (c *compiler) start(address uint32, r run) {
-	c.end(address)
-	le := binary.LittleEndian
-	c.sections[sectionRunAddresses] = le.AppendUint32(c.sections[sectionRunAddresses], address)
-	b := c.sections[sectionRuns]
-	b = le.AppendUint32(b, maxRVA)
-	b = le.AppendUint32(b, r.base)
-	b = le.AppendUint32(b, r.name)
-	b = le.AppendUint32(b, r.parameterSize)
-	c.sections[sectionRuns] = le.AppendUint32(b, uint32(len(c.sections[sectionSegments])))
-	c.open, c.segments, c.run, c.last, c.at = true, 0, r, segment{}, address
-	c.lastFile, c.lastLine, c.lastNode = 0, 0, 0
-}
-
-// end ends the run before address, if there is one.
-func (c *compiler) end(address uint32) {
-	if b := c.sections[sectionRuns]; c.open {
-		binary.LittleEndian.PutUint32(b[len(b)-runSize:], address-1)
-	}
-	c.open = false
-}
-
-// segment writes what holds from address on.
-func (c *compiler) segment(address uint32, s segment) {
-	if s == c.last {
-		return
-	}
-	code := uint64(segmentLine)
-	switch {
-	case !s.place.known:
-		code = segmentNoLine
-	case s.place == c.last.place:
-		code = segmentSameLine
-	case s.place.rva != address:
-		code = segmentAnyLine
-	default:
-		if s.place.file != c.lastFile {
-			code |= segmentFileBit
+// runs lays functions and PUBLIC symbols side by side: those of PUBLIC symbols
+// go from each to the next symbol, as far as no function covers them. None goes
+// on behind a function that starts at or after it.
+func (c *compiler) runs() []run {
+	functions := breakpad.Disjoint(c.functions, func(f *function) (uint32, uint32) { return f.first, f.last })
+	publics := c.lastPublics()
+	runs := make([]run, 0, len(functions)+len(publics))
+	next := 0 // of functions
+	for i, p := range publics {
+		for ; next < len(functions) && functions[next].first <= p.rva; next++ {
+			runs = append(runs, functions[next].run())
 		}
-		if s.node != c.last.node {
-			code |= segmentNodeBit
+		first, last := uint64(p.rva), uint64(maxRVA)
+		if next > 0 {
+			before := &functions[next-1]
+			if before.first == p.rva {
+				continue
+			}
+			first = max(first, uint64(before.last)+1)
+		}
+		if next < len(functions) {
+			last = uint64(functions[next].first) - 1
+		}
+		if i+1 < len(publics) {
+			last = min(last, uint64(publics[i+1].rva)-1)
+		}
+		if first <= last {
+			runs = append(runs, run{uint32(first), uint32(last), p.name | publicBit, p.parameterSize, p.rva})
 		}
 	}
-	c.append(sectionSegments, uint64(address-c.at)<<segmentCodeBits|code)
-	if code == segmentAnyLine {
-		c.append(sectionSegments, uint64(address-s.place.rva))
+	for ; next < len(functions); next++ {
+		runs = append(runs, functions[next].run())
 	}
-	if hasFile(code) {
-		c.append(sectionSegments, uint64(s.place.file))
-		c.lastFile = s.place.file
-	}
-	if hasLine(code) {
-		c.append(sectionSegments, zigzag(s.place.line-c.lastLine))
-		c.lastLine = s.place.line
-	}
-	if hasNode(code) {
-		c.appendNode(s.node)
-	}
-	c.segments++
-	c.last, c.at = s, address
+	return runs
 }
 
-func (c *compiler) appendNode(node uint32) {
-	if node == 0 {
-		c.append(sectionSegments, 0)
-		return
+func (f *function) run() run { return run{f.first, f.last, f.name, f.parameterSize, f.code} }
+
+// lastPublics sorts PUBLIC records; of several at one address the one with the
+// greatest name counts, then the one with the most parameters.
+func (c *compiler) lastPublics() []public {
+	slices.SortFunc(c.publics, func(a, b public) int {
+		return cmp.Or(cmp.Compare(a.rva, b.rva), bytes.Compare(c.names.text(a.name), c.names.text(b.name)), cmp.Compare(a.parameterSize, b.parameterSize))
+	})
+	kept := c.publics[:0]
+	for i, p := range c.publics {
+		if i+1 == len(c.publics) || c.publics[i+1].rva != p.rva {
+			kept = append(kept, p)
+		}
 	}
-	c.append(sectionSegments, 1+zigzag(node-c.lastNode))
-	c.lastNode = node
+	return kept
 }
 
-func (c *compiler) append(s section, v uint64) {
-	c.sections[s] = binary.AppendUvarint(c.sections[s], v)
+// symbols writes the sections from addresses to names.
+func (c *compiler) symbols(oldInlines bool) {
+	declared := make([]uint32, len(c.origins.names)) // where origins are
+	for i, name := range c.origins.names {
+		declared[i] = undefined
+		if oldInlines && name != undefined {
+			c.origins.names[i], declared[i] = c.oldOrigin(name)
+		}
+	}
+	runs := c.runs()
+	order := c.names.sorted()
+	numbers := make([]uint32, len(order)) // in the file, by those of c.names
+	for i, old := range order {
+		numbers[old] = uint32(i)
+	}
+	number := func(name uint32) uint32 {
+		if name == undefined {
+			return undefined
+		}
+		return numbers[name&^publicBit] | name&publicBit
+	}
+	addresses := make([]uint32, len(runs))
+	table := newTable(len(runs))
+	for i, r := range runs {
+		addresses[i] = r.first
+		table.append(r.first)
+	}
+	c.out.section(sectionAddresses, table)
+	c.out.section(sectionAddressIndex, appendAddressIndex(nil, addresses))
+	table = newTable(len(runs) * symbolSize / 4)
+	for _, r := range runs {
+		table.append(r.last, number(r.name), r.parameters, r.start)
+	}
+	c.out.section(sectionSymbols, table)
+	table = newTable(len(declared) * originSize / 4)
+	for i, file := range declared {
+		table.append(number(c.origins.names[i]), file)
+	}
+	c.out.section(sectionOrigins, table)
+	table = newTable(len(c.files.names))
+	for _, name := range c.files.names {
+		table.append(number(name))
+	}
+	c.out.section(sectionFiles, table)
+	c.names.write(c.out, order)
 }
 
-// place is where l is. A place without file, line and start is unknown: an
-// answer shows no more.
-func (c *compiler) place(l *breakpad.Location) place {
-	if len(l.File) == 0 && l.Line == 0 && l.LineRVA == 0 {
-		return place{}
-	}
-	name := c.text.at(l.File)
-	index, ok := c.files[name]
+// oldOrigin takes the name of an origin of the older form apart.
+func (c *compiler) oldOrigin(text uint32) (name, file uint32) {
+	id, rest, ok := breakpad.OldOrigin(c.names.text(text))
 	if !ok {
-		index = uint32(len(c.files))
-		c.files[name] = index
-		c.sections[sectionFiles] = binary.LittleEndian.AppendUint32(c.sections[sectionFiles], name)
+		return text, undefined
 	}
-	return place{true, index, l.Line, uint32(l.LineRVA)}
+	return c.names.number(rest), c.files.index(id)
 }
 
-// chain answers the node of the innermost inlined call of the answer.
-func (c *compiler) chain(base uint32) uint32 {
-	at := uint32(0)
-	answer := c.answer.List
-	for i := len(answer) - 2; i >= 0; i-- {
-		l := &answer[i]
-		at = c.node(base, node{at, c.text.at(l.Function), uint32(l.FunctionRVA), c.place(&answer[i+1])})
-	}
-	return at
-}
+// table is numbers of 32 bits.
+type table []byte
 
-// node answers where n is in the section. Runs of one function share nodes.
-func (c *compiler) node(base uint32, n node) uint32 {
-	at, ok := c.nodes[n]
-	if ok {
-		return at
-	}
-	at = uint32(len(c.sections[sectionNodes]))
-	c.nodes[n] = at
-	code := uint64(callAtStart)
-	switch {
-	case !n.call.known:
-		code = callUnknown
-	case n.call.rva != n.rva:
-		code = callAnywhere
-	}
-	back := uint64(0)
-	if n.parent != 0 {
-		back = uint64(at - n.parent)
-	}
-	c.append(sectionNodes, back<<callCodeBits|code)
-	c.append(sectionNodes, uint64(n.name))
-	c.append(sectionNodes, zigzag(n.rva-base))
-	if code == callAnywhere {
-		c.append(sectionNodes, zigzag(n.call.rva-base))
-	}
-	if code != callUnknown {
-		c.append(sectionNodes, uint64(n.call.file))
-		c.append(sectionNodes, uint64(n.call.line))
-	}
-	return at
-}
+func newTable(numbers int) table { return make(table, 0, 4*numbers) }
 
-// write writes the file. No section may exceed limit.
-func (c *compiler) write(w io.Writer, h *header, limit uint64) error {
-	c.sections[sectionStrings] = c.text.bytes
-	var sizes [sectionCount]uint64
-	for i, b := range c.sections {
-		if sizes[i] = uint64(len(b)); sizes[i] > limit {
-			return fmt.Errorf("%w: section %q has %d bytes, limit %d", ErrTooLarge, sections[i].name, len(b), limit)
-		}
-		h.sections[i].checksum = crc32.Checksum(b, castagnoli)
+func (t *table) append(numbers ...uint32) {
+	for _, v := range numbers {
+		*t = binary.LittleEndian.AppendUint32(*t, v)
 	}
-	h.size = h.layout(sizes)
-	if _, err := w.Write(h.encode()); err != nil {
-		return err
-	}
-	var padding [sectionAlign]byte
-	end := uint64(headerBytes)
-	for i, b := range c.sections {
-		if _, err := w.Write(padding[:h.sections[i].offset-end]); err != nil {
-			return err
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
-		end = h.sections[i].offset + sizes[i]
-	}
-	_, err := w.Write(padding[:h.size-end])
-	return err
 }

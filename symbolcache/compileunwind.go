@@ -6,81 +6,100 @@ import (
 	"aftershock/breakpad"
 )
 
-// cfi tabulates the answers of CFI. All rows share one code section.
-func (c *compiler) cfi(addresses []uint32) {
-	le := binary.LittleEndian
-	sets := map[string]uint64{} // entries → number, from 1
-	var (
-		open bool
-		rows int
-		init uint64 // of the run
-		last uint64 // number of the rule set in force
-		at   uint32 // where it came into force
-	)
-	row := func(address uint32, set uint64) {
-		c.append(sectionCFIRows, uint64(address-at))
-		c.append(sectionCFIRows, set)
-		rows++
-		at, last = address, set
-	}
-	c.sections[sectionRuleSets] = le.AppendUint32(nil, 0)
-	for _, address := range addresses {
-		answer, ok := c.file.CFI(uint64(address))
-		if !ok {
-			if open {
-				row(address, 0)
-				open = false
-			}
-			continue
-		}
-		set, ok := sets[string(answer.Rules.Entries)]
-		if !ok {
-			set = uint64(len(sets) + 1)
-			sets[string(answer.Rules.Entries)] = set
-			c.sections[sectionRules] = append(c.sections[sectionRules], answer.Rules.Entries...)
-			c.sections[sectionRuleSets] = le.AppendUint32(c.sections[sectionRuleSets], uint32(len(c.sections[sectionRules])))
-			c.sections[sectionRuleCode] = answer.Rules.Code
-		}
-		if open && init == answer.InitRVA && set == last {
-			continue
-		}
-		if !open || init != answer.InitRVA || rows == cfiRunRows {
-			c.sections[sectionCFIAddresses] = le.AppendUint32(c.sections[sectionCFIAddresses], address)
-			b := le.AppendUint32(c.sections[sectionCFIRuns], uint32(answer.InitRVA))
-			c.sections[sectionCFIRuns] = le.AppendUint32(b, uint32(len(c.sections[sectionCFIRows])))
-			open, rows, init, at = true, 0, answer.InitRVA, address
-		}
-		row(address, set)
-	}
+// cfiTable collects the rows of STACK CFI. All rows share one code section.
+type cfiTable struct {
+	addresses             []uint32 // of runs
+	runs, rows            []byte
+	ruleSets, rules, code []byte
+	sets                  map[string]uint32 // entries → number, from 1
+
+	open bool // a row is in force
+	size int  // rows of the run
+	init uint64
+	last uint32 // set in force
+	at   uint64 // where it came into force
 }
 
-// win copies the STACK WIN records that can be found. Records of equal
-// programs share them.
-func (c *compiler) win(addresses []uint32) {
+// row takes what holds from rva on.
+func (t *cfiTable) row(rva uint64, row breakpad.CFIRow, ok bool) {
+	if !ok {
+		if rva <= maxRVA {
+			t.append(rva, 0)
+		}
+		t.open = false
+		return
+	}
+	set := t.set(row.Rules)
+	if t.open && t.init == row.InitRVA && set == t.last {
+		return
+	}
+	if !t.open || t.init != row.InitRVA || t.size == cfiRunRows {
+		t.addresses = append(t.addresses, uint32(rva))
+		t.runs = binary.LittleEndian.AppendUint32(t.runs, uint32(row.InitRVA))
+		t.runs = binary.LittleEndian.AppendUint32(t.runs, uint32(len(t.rows)))
+		t.open, t.size, t.init, t.at = true, 0, row.InitRVA, rva
+	}
+	t.append(rva, set)
+}
+
+func (t *cfiTable) append(rva uint64, set uint32) {
+	t.rows = binary.AppendUvarint(t.rows, rva-t.at)
+	t.rows = binary.AppendUvarint(t.rows, uint64(set))
+	t.size++
+	t.at, t.last = rva, set
+}
+
+// set answers the number of the rules.
+func (t *cfiTable) set(rules breakpad.Rules) uint32 {
+	set, ok := t.sets[string(rules.Entries)]
+	if !ok {
+		set = uint32(len(t.sets) + 1)
+		t.sets[string(rules.Entries)] = set
+		t.rules = append(t.rules, rules.Entries...)
+		t.ruleSets = binary.LittleEndian.AppendUint32(t.ruleSets, uint32(len(t.rules)))
+		t.code = rules.Code
+	}
+	return set
+}
+
+func (t *cfiTable) write(o *output) {
+	addresses := newTable(len(t.addresses))
+	addresses.append(t.addresses...)
+	o.section(sectionCFIAddresses, addresses)
+	o.section(sectionCFIIndex, appendAddressIndex(nil, t.addresses))
+	o.section(sectionCFIRuns, t.runs)
+	o.section(sectionCFIRows, t.rows)
+	o.section(sectionRuleSets, t.ruleSets)
+	o.section(sectionRules, t.rules)
+	o.section(sectionRuleCode, t.code)
+}
+
+// writeWin writes the STACK WIN records. Those of equal programs share them.
+func writeWin(o *output, file *breakpad.File) {
 	programs := map[string]uint32{}
+	var texts []byte
 	for _, kind := range [...]breakpad.WinKind{breakpad.WinFrameData, breakpad.WinFPO} {
-		s := winSection(kind)
-		for _, address := range addresses {
-			w, ok := c.file.Win(uint64(address), kind)
-			if !ok || w.RVA != uint64(address) {
-				continue
-			}
+		records := file.WinRecords(kind)
+		t := newTable(len(records) * winSize / 4)
+		for i := range records {
+			w := &records[i]
 			last := uint32(0)
 			if kind == breakpad.WinFrameData {
-				last, ok = programs[string(w.Program)]
+				at, ok := programs[string(w.Program)]
 				if !ok {
-					last = uint32(len(c.sections[sectionWinPrograms]))
-					programs[string(w.Program)] = last
-					c.sections[sectionWinPrograms] = appendText(c.sections[sectionWinPrograms], w.Program)
+					at = uint32(len(texts))
+					programs[string(w.Program)] = at
+					texts = appendText(texts, w.Program)
 				}
+				last = at
 			} else if w.AllocatesBasePointer {
 				last = 1
 			}
-			for _, v := range [...]uint32{uint32(w.RVA), uint32(w.Size), w.ParameterSize, w.SavedRegisterSize, w.LocalSize, last} {
-				c.sections[s] = binary.LittleEndian.AppendUint32(c.sections[s], v)
-			}
+			t.append(uint32(w.RVA), uint32(w.Size), w.ParameterSize, w.SavedRegisterSize, w.LocalSize, last)
 		}
+		o.section(winSection(kind), t)
 	}
+	o.section(sectionWinPrograms, texts)
 }
 
 func winSection(kind breakpad.WinKind) section {

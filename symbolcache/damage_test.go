@@ -36,16 +36,25 @@ STACK WIN 4 1000 40 0 0 8 4 10 0 1 $T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + =
 STACK WIN 0 2000 10 0 0 4 0 0 0 0 1
 `
 
-// header is where the table of sections ends.
-const header = 88 + 16*24
+// What a file starts and ends with. The footer is the table of sections, 24
+// bytes each, and 80 bytes.
+const (
+	front    = 16
+	sections = 19
+	footer   = sections*24 + 80
+)
 
-// seal gives a changed header its checksum, so that what comes after that
+// seal gives a changed footer its checksum, so that what comes after that
 // check is tested too.
 func seal(b []byte) []byte {
-	copy(b[24:28], make([]byte, 4))
-	binary.LittleEndian.PutUint32(b[24:], crc32.Checksum(b[:header], crc32.MakeTable(crc32.Castagnoli)))
+	table := crc32.MakeTable(crc32.Castagnoli)
+	covered := b[len(b)-footer : len(b)-12]
+	binary.LittleEndian.PutUint32(b[len(b)-12:], crc32.Update(crc32.Checksum(b[:front], table), table, covered))
 	return b
 }
+
+// entry is section i in the table.
+func entry(b []byte, i int) []byte { return b[len(b)-footer+24*i:] }
 
 func TestOpenRefuses(t *testing.T) {
 	le := binary.LittleEndian
@@ -58,23 +67,26 @@ func TestOpenRefuses(t *testing.T) {
 		"text mode":             {func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }, symbolcache.ErrNotCompiled},
 		"an older version":      {func(b []byte) []byte { le.PutUint32(b[8:], symbolcache.Version-1); return b }, symbolcache.ErrOldVersion},
 		"a newer version":       {func(b []byte) []byte { le.PutUint32(b[8:], symbolcache.Version+1); return b }, symbolcache.ErrNewVersion},
-		"half a header":         {func(b []byte) []byte { return b[:header-1] }, symbolcache.ErrTruncated},
+		"no footer":             {func(b []byte) []byte { return b[:footer-1] }, symbolcache.ErrTruncated},
+		"nothing but a front":   {func(b []byte) []byte { return b[:front] }, symbolcache.ErrTruncated},
+		"half a front":          {func(b []byte) []byte { return b[:front-1] }, symbolcache.ErrTruncated},
 		"a byte less":           {func(b []byte) []byte { return b[:len(b)-1] }, symbolcache.ErrTruncated},
 		"a byte more":           {func(b []byte) []byte { return append(b, 0) }, symbolcache.ErrTruncated},
-		"another architecture":  {func(b []byte) []byte { b[28] ^= 1; return b }, symbolcache.ErrCorrupt},
-		"another checksum":      {func(b []byte) []byte { b[24] ^= 1; return b }, symbolcache.ErrCorrupt},
+		"8 bytes amid less":     {func(b []byte) []byte { return append(b[:front], b[front+8:]...) }, symbolcache.ErrTruncated},
+		"another architecture":  {func(b []byte) []byte { b[len(b)-16] ^= 1; return b }, symbolcache.ErrCorrupt},
+		"another checksum":      {func(b []byte) []byte { b[len(b)-12] ^= 1; return b }, symbolcache.ErrCorrupt},
 		"sections":              {func(b []byte) []byte { b[12]++; return seal(b) }, symbolcache.ErrCorrupt},
-		"a section's number":    {func(b []byte) []byte { b[88]++; return seal(b) }, symbolcache.ErrCorrupt},
-		"a section's place":     {func(b []byte) []byte { b[88+8]++; return seal(b) }, symbolcache.ErrCorrupt},
-		"a section's size":      {func(b []byte) []byte { b[88+16] += 64; return seal(b) }, symbolcache.ErrCorrupt},
-		"a section without end": {func(b []byte) []byte { le.PutUint64(b[88+16:], 1<<64-1); return seal(b) }, symbolcache.ErrCorrupt},
+		"a section's number":    {func(b []byte) []byte { entry(b, 0)[0]++; return seal(b) }, symbolcache.ErrCorrupt},
+		"a section's place":     {func(b []byte) []byte { entry(b, 0)[8]++; return seal(b) }, symbolcache.ErrCorrupt},
+		"a section's size":      {func(b []byte) []byte { entry(b, 0)[16] += 64; return seal(b) }, symbolcache.ErrCorrupt},
+		"a section without end": {func(b []byte) []byte { le.PutUint64(entry(b, 0)[16:], 1<<64-1); return seal(b) }, symbolcache.ErrCorrupt},
 		"sections that wrap": {func(b []byte) []byte {
-			le.PutUint64(b[88+16:], 1<<63)
-			le.PutUint64(b[88+24+16:], 1<<63)
+			le.PutUint64(entry(b, 0)[16:], 1<<63)
+			le.PutUint64(entry(b, 1)[16:], 1<<63)
 			return seal(b)
 		}, symbolcache.ErrCorrupt},
-		"runs without addresses": {func(b []byte) []byte {
-			le.PutUint64(b[88+24+16:], le.Uint64(b[88+24+16:])-4)
+		"symbols without addresses": {func(b []byte) []byte {
+			le.PutUint64(entry(b, 2)[16:], le.Uint64(entry(b, 2)[16:])-4)
 			return seal(b)
 		}, symbolcache.ErrCorrupt},
 	} {
@@ -94,14 +106,19 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestEveryBitOfTheHeaderIsChecked: none changes without notice.
-func TestEveryBitOfTheHeaderIsChecked(t *testing.T) {
+// TestEveryBitOfFrontAndFooterIsChecked: none changes without notice.
+func TestEveryBitOfFrontAndFooterIsChecked(t *testing.T) {
 	good := compile(t, small)
-	for bit := range header * 8 {
-		b := bytes.Clone(good)
-		b[bit/8] ^= 1 << (bit % 8)
-		if _, err := symbolcache.OpenBytes(b); err == nil {
-			t.Errorf("bit %d of byte %d", bit%8, bit/8)
+	for i := range good {
+		if i >= front && i < len(good)-footer {
+			continue
+		}
+		for bit := range 8 {
+			b := bytes.Clone(good)
+			b[i] ^= 1 << bit
+			if _, err := symbolcache.OpenBytes(b); err == nil {
+				t.Errorf("bit %d of byte %d", bit, i)
+			}
 		}
 	}
 }
@@ -206,7 +223,7 @@ func TestDamagedFilesAnswerWithoutPanic(t *testing.T) {
 	for range 20_000 {
 		b := bytes.Clone(good)
 		for range 1 + source.IntN(4) {
-			b[header+source.IntN(len(b)-header)] = byte(source.Uint32())
+			b[front+source.IntN(len(b)-front-footer)] = byte(source.Uint32())
 		}
 		f, err := symbolcache.OpenBytes(b)
 		if err != nil {
@@ -223,7 +240,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(compile(f, small), uint64(0x1014))
 	f.Add(compile(f, "MODULE Linux x86_64 0 a\n"), uint64(0))
 	f.Fuzz(func(t *testing.T, b []byte, rva uint64) {
-		if len(b) >= header {
+		if len(b) >= front+footer {
 			b = seal(bytes.Clone(b)) // else the fuzzer does not get past it
 		}
 		file, err := symbolcache.OpenBytes(b)

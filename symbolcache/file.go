@@ -29,7 +29,7 @@ type File struct {
 	mapped   []byte // nil when the bytes are the caller's
 }
 
-// Open maps a compiled file. It reads the header only, so that it takes
+// Open maps a compiled file. It reads front and footer only, so that it takes
 // microseconds whatever the size. The error wraps one of the Err variables of
 // this package or is the system's.
 func Open(path string) (*File, error) {
@@ -65,7 +65,8 @@ func Open(path string) (*File, error) {
 // OpenBytes is Open for a file in memory, which must not change afterwards.
 func OpenBytes(b []byte) (*File, error) {
 	f := &File{}
-	if err := f.header.decode(b); err != nil {
+	front, footer := b[:min(len(b), frontSize)], b[max(len(b)-footerSize, min(len(b), frontSize)):]
+	if err := f.header.decode(front, footer, uint64(len(b))); err != nil {
 		return nil, err
 	}
 	for i, s := range f.header.sections {
@@ -84,7 +85,8 @@ func OpenBytes(b []byte) (*File, error) {
 	return f, nil
 }
 
-// Close ends the mapping. What lookups answered must not be used afterwards.
+// Close ends the mapping. CFI rows and WIN programs that lookups answered must
+// not be used afterwards; names may.
 func (f *File) Close() error {
 	b := f.mapped
 	f.mapped, f.sections = nil, [sectionCount][]byte{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 
 	"aftershock/breakpad"
 )
@@ -15,7 +16,7 @@ import (
 // Version is that of the compiled files this package writes, the only one it
 // reads. It counts changes of the layout and of the meaning: what breakpad makes
 // of a text is part of it, for that is what a compiled file holds.
-const Version = 1
+const Version = 2
 
 // Why a file is refused. All of them mean: compile again from the text.
 var (
@@ -34,24 +35,35 @@ var (
 
 const (
 	magic           = "\x89CSYM\r\n\x1a" // ends like PNG's, which text mode damages
-	headerSize      = 88
+	endMagic        = "CSYM.end"
+	frontSize       = 16
+	summarySize     = 80 // behind the table of sections
 	sectionSize     = 24 // of an entry in the table of sections
+	footerSize      = int(sectionCount)*sectionSize + summarySize
 	sectionAlign    = 8
 	maxSectionBytes = 1<<32 - 1
+	// longestName bounds what a name decodes to: lines of a text are no longer.
+	longestName = 160 << 10
+	// maxInlines bounds the inlined calls at one address: breakpad takes no
+	// deeper nest.
+	maxInlines = 512
 )
 
 // section is the index of a section, in the order of the file.
 type section int
 
 const (
-	sectionMeta section = iota
-	sectionRunAddresses
-	sectionRuns
-	sectionSegments
-	sectionNodes
+	sectionCode section = iota
+	sectionMeta
+	sectionAddresses
+	sectionAddressIndex
+	sectionSymbols
+	sectionOrigins
 	sectionFiles
-	sectionStrings
+	sectionNames
+	sectionNameBytes
 	sectionCFIAddresses
+	sectionCFIIndex
 	sectionCFIRuns
 	sectionCFIRows
 	sectionRuleSets
@@ -68,14 +80,17 @@ var sections = [sectionCount]struct {
 	name    string
 	element uint64
 }{
+	sectionCode:         {"code", 1},
 	sectionMeta:         {"meta", 1},
-	sectionRunAddresses: {"run addresses", 4},
-	sectionRuns:         {"runs", runSize},
-	sectionSegments:     {"segments", 1},
-	sectionNodes:        {"inline nodes", 1},
+	sectionAddresses:    {"addresses", 4},
+	sectionAddressIndex: {"address index", 4},
+	sectionSymbols:      {"symbols", symbolSize},
+	sectionOrigins:      {"origins", originSize},
 	sectionFiles:        {"files", 4},
-	sectionStrings:      {"strings", 1},
+	sectionNames:        {"names", nameSize},
+	sectionNameBytes:    {"name bytes", 1},
 	sectionCFIAddresses: {"cfi addresses", 4},
+	sectionCFIIndex:     {"cfi index", 4},
 	sectionCFIRuns:      {"cfi runs", cfiRunSize},
 	sectionCFIRows:      {"cfi rows", 1},
 	sectionRuleSets:     {"rule sets", 4},
@@ -86,49 +101,46 @@ var sections = [sectionCount]struct {
 	sectionWinPrograms:  {"win programs", 1},
 }
 
-// Sizes of elements, and how many segments or rows a run has at most: the
-// bound of what a lookup decodes.
+// Sizes of elements, and how many line records a group, or rows a run, has at
+// most: the bound of what a lookup decodes.
 const (
-	runSize     = 20
-	cfiRunSize  = 8
-	winSize     = 24
-	runSegments = 16
-	cfiRunRows  = 32
+	symbolSize = 16
+	originSize = 8
+	nameSize   = 12
+	cfiRunSize = 8
+	winSize    = 24
+	lineGroup  = 16
+	cfiRunRows = 32
 )
 
-// Codes of segments, in the low bits of a segment's first number. The first
-// four are a line record that starts with the segment: bit 0 tells that a file
-// follows, bit 1 that a node does.
 const (
-	segmentLine     = 0
-	segmentFileBit  = 1
-	segmentNodeBit  = 2
-	segmentSameLine = 4 // another node in the same line record
-	segmentNoLine   = 5
-	segmentAnyLine  = 6 // a line record that started earlier; 7 is not used
-	segmentCodeBits = 3
+	// publicBit marks the name of a PUBLIC symbol.
+	publicBit = 1 << 31
+	// undefined stands for a name that no record defines.
+	undefined = 1<<32 - 1
 )
 
-// What follows a segment's first number, in this order.
-func hasFile(code uint64) bool {
-	return code == segmentAnyLine || code < segmentSameLine && code&segmentFileBit != 0
-}
-
-func hasLine(code uint64) bool {
-	return code < segmentSameLine || code == segmentAnyLine
-}
-
-func hasNode(code uint64) bool {
-	return code >= segmentSameLine || code&segmentNodeBit != 0
-}
-
-// Where the function of a node is called from, in the low bits of a node's
-// first number.
+// Bits of a code entry's first number, below the number of line records.
 const (
-	callUnknown  = 0
-	callAtStart  = 1 // the place starts where the node's range does
-	callAnywhere = 2
-	callCodeBits = 2
+	codeWide    = 1 << iota // tables have numbers of 32 bits, and addresses
+	codeInlines             // inlined calls follow
+	codeBits    = 2
+)
+
+// Bits of a line record's first number, below its size.
+const (
+	lineFile = 1 << iota // another file than that of the record before
+	lineGap              // it does not start where the record before ends
+	lineBits = 2
+)
+
+// Where the place of a call is from, in the low bits of its first number.
+const (
+	callAt         = 0 // file and line follow
+	callUnknown    = 1
+	callByCaller   = 2 // the file that the caller's origin was declared in; the line follows
+	callPlaceBits  = 2
+	maxCallNumbers = 3
 )
 
 // header is what a file says about itself as a whole.
@@ -149,11 +161,9 @@ type extent struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-const headerBytes = headerSize + int(sectionCount)*sectionSize
-
-// layout places sections of these sizes and answers the size of the file.
+// layout places sections of these sizes and answers where the footer starts.
 func (h *header) layout(sizes [sectionCount]uint64) uint64 {
-	at := uint64(headerBytes)
+	at := uint64(frontSize)
 	for i, size := range sizes {
 		h.sections[i].offset, h.sections[i].size = at, size
 		at = (at + size + sectionAlign - 1) &^ (sectionAlign - 1)
@@ -161,60 +171,67 @@ func (h *header) layout(sizes [sectionCount]uint64) uint64 {
 	return at
 }
 
+// front is what a file starts with.
+func front() []byte {
+	b := append(make([]byte, 0, frontSize), magic...)
+	b = binary.LittleEndian.AppendUint32(b, Version)
+	return binary.LittleEndian.AppendUint32(b, uint32(sectionCount))
+}
+
+// encode makes the footer.
 func (h *header) encode() []byte {
 	le := binary.LittleEndian
-	b := make([]byte, headerSize, headerBytes)
-	copy(b, magic)
-	le.PutUint32(b[8:], Version)
-	le.PutUint32(b[12:], uint32(sectionCount))
-	le.PutUint64(b[16:], h.size)
-	b[28] = byte(h.arch)
-	copy(b[32:], h.textSHA256[:])
-	le.PutUint64(b[64:], h.textBytes)
-	le.PutUint64(b[72:], h.records)
-	le.PutUint64(b[80:], h.badLines)
+	b := make([]byte, 0, footerSize)
 	for i, s := range h.sections {
 		b = le.AppendUint32(b, uint32(i))
 		b = le.AppendUint32(b, s.checksum)
 		b = le.AppendUint64(b, s.offset)
 		b = le.AppendUint64(b, s.size)
 	}
-	le.PutUint32(b[24:], crc32.Checksum(b, castagnoli))
-	return b
+	b = append(b, h.textSHA256[:]...)
+	b = le.AppendUint64(b, h.textBytes)
+	b = le.AppendUint64(b, h.records)
+	b = le.AppendUint64(b, h.badLines)
+	b = le.AppendUint64(b, h.size)
+	b = le.AppendUint32(b, uint32(h.arch))
+	b = le.AppendUint32(b, crc32.Update(crc32.Checksum(front(), castagnoli), castagnoli, b))
+	return append(b, endMagic...)
 }
 
-// decode reads and checks the header of a file. It trusts no number: whoever
-// slices the file by what it answers stays inside.
-func (h *header) decode(file []byte) error {
+// decode reads and checks front and footer of a file of this size. It trusts
+// no number: whoever slices the file by what it answers stays inside.
+func (h *header) decode(front, footer []byte, size uint64) error {
 	le := binary.LittleEndian
-	if len(file) < len(magic)+4 || string(file[:len(magic)]) != magic {
+	if len(front) < len(magic)+4 || string(front[:len(magic)]) != magic {
 		return ErrNotCompiled
 	}
-	switch version := le.Uint32(file[8:]); {
+	switch version := le.Uint32(front[8:]); {
 	case version < Version:
 		return fmt.Errorf("%w: %d, want %d", ErrOldVersion, version, Version)
 	case version > Version:
 		return fmt.Errorf("%w: %d, want %d", ErrNewVersion, version, Version)
 	}
-	if len(file) < headerBytes {
-		return fmt.Errorf("%w: %d bytes are no header", ErrTruncated, len(file))
+	if len(footer) < footerSize {
+		return fmt.Errorf("%w: %d bytes have no room for a footer", ErrTruncated, size)
 	}
-	b := append([]byte(nil), file[:headerBytes]...)
-	checksum := le.Uint32(b[24:])
-	le.PutUint32(b[24:], 0)
-	if crc32.Checksum(b, castagnoli) != checksum {
-		return fmt.Errorf("%w: checksum of the header", ErrCorrupt)
+	s := footer[int(sectionCount)*sectionSize:]
+	if string(s[72:]) != endMagic {
+		return fmt.Errorf("%w: no footer", ErrTruncated)
 	}
-	if h.size = le.Uint64(b[16:]); h.size != uint64(len(file)) {
-		return fmt.Errorf("%w: %d bytes, want %d", ErrTruncated, len(file), h.size)
+	covered := footer[:footerSize-len(endMagic)-4]
+	if crc32.Update(crc32.Checksum(front, castagnoli), castagnoli, covered) != le.Uint32(s[68:]) {
+		return fmt.Errorf("%w: checksum of the footer", ErrCorrupt)
 	}
-	h.arch = breakpad.Arch(b[28])
-	copy(h.textSHA256[:], b[32:])
-	h.textBytes, h.records, h.badLines = le.Uint64(b[64:]), le.Uint64(b[72:]), le.Uint64(b[80:])
-	if le.Uint32(b[12:]) != uint32(sectionCount) {
+	copy(h.textSHA256[:], s)
+	h.textBytes, h.records, h.badLines, h.size = le.Uint64(s[32:]), le.Uint64(s[40:]), le.Uint64(s[48:]), le.Uint64(s[56:])
+	h.arch = breakpad.Arch(s[64])
+	if h.size != size {
+		return fmt.Errorf("%w: %d bytes, want %d", ErrTruncated, size, h.size)
+	}
+	if le.Uint32(front[12:]) != uint32(sectionCount) {
 		return fmt.Errorf("%w: number of sections", ErrCorrupt)
 	}
-	return h.decodeSections(b[headerSize:])
+	return h.decodeSections(footer)
 }
 
 // decodeSections takes only the one layout that a compiler writes.
@@ -226,7 +243,7 @@ func (h *header) decodeSections(table []byte) error {
 			return fmt.Errorf("%w: size of section %q", ErrCorrupt, sections[i].name)
 		}
 	}
-	if end := h.layout(sizes); end != h.size {
+	if end := h.layout(sizes) + uint64(footerSize); end != h.size {
 		return fmt.Errorf("%w: sections end at %d of %d", ErrCorrupt, end, h.size)
 	}
 	for i := range h.sections {
@@ -236,11 +253,27 @@ func (h *header) decodeSections(table []byte) error {
 		}
 		h.sections[i].checksum = le.Uint32(entry[4:])
 	}
-	pairs := [...][2]section{{sectionRunAddresses, sectionRuns}, {sectionCFIAddresses, sectionCFIRuns}}
+	pairs := [...][2]section{{sectionAddresses, sectionSymbols}, {sectionCFIAddresses, sectionCFIRuns}}
 	for _, p := range pairs {
 		a, b := p[0], p[1]
 		if sizes[a]/sections[a].element != sizes[b]/sections[b].element {
 			return fmt.Errorf("%w: %q and %q differ in length", ErrCorrupt, sections[a].name, sections[b].name)
+		}
+	}
+	return nil
+}
+
+// verify compares every section with its checksum.
+func (h *header) verify(file io.ReaderAt) error {
+	buffer := make([]byte, 64<<10)
+	for i, s := range h.sections {
+		sum := crc32.New(castagnoli)
+		// CopyBuffer would not use the buffer if one of the two could do without.
+		in := struct{ io.Reader }{io.NewSectionReader(file, int64(s.offset), int64(s.size))}
+		if n, err := io.CopyBuffer(sum, in, buffer); err != nil {
+			return err
+		} else if uint64(n) != s.size || sum.Sum32() != s.checksum {
+			return fmt.Errorf("%w: checksum of section %q", ErrCorrupt, sections[i].name)
 		}
 	}
 	return nil

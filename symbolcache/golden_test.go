@@ -25,12 +25,15 @@ func TestGolden(t *testing.T) {
 	for line := range strings.Lines(small) {
 		out.WriteString("#   " + line)
 	}
-	dump(&out, "header", 16, b[:88], 0)
-	dump(&out, "table of sections", 24, b[88:header], 88)
+	dump(&out, "front", 16, b[:front], 0)
 	for _, s := range openBytes(t, b).Sections() {
-		element := map[string]int{"runs": 20, "cfi runs": 8, "win framedata": 24, "win fpo": 24}[s.Name]
+		element := map[string]int{"symbols": 16, "origins": 8, "names": 12, "cfi runs": 8, "win framedata": 24, "win fpo": 24}[s.Name]
 		dump(&out, s.Name, cmp.Or(element, 16), b[s.Offset:s.Offset+s.Size], s.Offset)
 	}
+	at := len(b) - footer
+	dump(&out, "table of sections", 24, b[at:at+sections*24], uint64(at))
+	at += sections * 24
+	dump(&out, "end of the footer", 16, b[at:], uint64(at))
 	path := filepath.Join("testdata", "golden.txt")
 	if *update {
 		if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {

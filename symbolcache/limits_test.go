@@ -1,26 +1,29 @@
 package symbolcache
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"strings"
 	"testing"
-
-	"aftershock/breakpad"
 )
 
 func TestSectionsAreBounded(t *testing.T) {
-	file, err := breakpad.Parse(strings.NewReader("MODULE Linux x86_64 0 app\n"), breakpad.ParseOptions{})
-	if err != nil {
+	const text = "MODULE Linux x86_64 0 app\nFUNC 10 10 0 f\n10 10 1 1\n"
+	var sizes [sectionCount]uint64
+	largest := uint64(0)
+	o := newOutput(io.Discard)
+	if err := compile(o, strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
-	c := newCompiler(file)
-	c.sections[sectionSegments] = bytes.Repeat([]byte{0}, 1000)
-	if err := c.write(io.Discard, &header{}, 1000); err != nil {
-		t.Errorf("at the limit: %v", err)
+	sizes = o.sizes
+	for _, size := range sizes {
+		largest = max(largest, size)
 	}
-	if err := c.write(io.Discard, &header{}, 999); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("one byte past the limit: %v", err)
+	for limit, want := range map[uint64]error{largest: nil, largest - 1: ErrTooLarge} {
+		o := newOutput(io.Discard)
+		o.limit = limit
+		if err := compile(o, strings.NewReader(text)); !errors.Is(err, want) {
+			t.Errorf("limit %d: %v, want %v", limit, err, want)
+		}
 	}
 }

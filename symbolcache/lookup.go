@@ -2,186 +2,146 @@ package symbolcache
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"aftershock/breakpad"
 )
 
 // AppendLocations appends the inlined calls at rva, innermost first, and then
-// the function itself. It appends nothing when no symbol covers rva. It does
-// not allocate when dst has room; names alias the file.
+// the function itself. It appends nothing when no symbol covers rva. Names are
+// decoded into dst: they do not alias the file. It does not allocate when dst
+// has room.
 func (f *File) AppendLocations(dst *breakpad.Locations, rva uint64) {
-	i, ok := f.runAt(rva)
-	if !ok {
-		return
-	}
-	r := f.run(i)
-	s, ok := f.segmentAt(i, uint32(rva))
+	s, ok := f.symbolAt(rva)
 	if !ok {
 		return
 	}
 	start := len(dst.List)
-	// The place of a call is where the function around it is.
-	for s.node != 0 {
-		n, ok := f.node(s.node, r.base)
-		if !ok || len(dst.List)-start == maxInlines {
-			dst.List = dst.List[:start]
+	if s.public {
+		dst.List = append(dst.List, breakpad.Location{FunctionRVA: pack(s.base, s.name), LineRVA: pack(0, undefined), ParameterSize: s.parameterSize})
+	} else {
+		c, ok := f.codeAt(s.code, s.base)
+		if !ok {
 			return
 		}
-		l := breakpad.Location{Function: f.text(n.name), FunctionRVA: uint64(n.rva), Inline: true}
-		f.setPlace(&l, s.place)
-		dst.List = append(dst.List, l)
-		s.place, s.node = n.call, n.parent
+		f.appendCalls(dst, &c, &s, uint32(rva))
 	}
-	l := breakpad.Location{Function: f.text(r.name), FunctionRVA: uint64(r.base), ParameterSize: r.parameterSize}
-	f.setPlace(&l, s.place)
-	dst.List = append(dst.List, l)
+	f.decodeNames(dst, start)
 }
 
-// maxInlines bounds the inlined calls at one address: breakpad takes no
-// deeper nest.
-const maxInlines = 512
+// appendCalls appends the locations of a function. The place of a call is in
+// the function around it.
+func (f *File) appendCalls(dst *breakpad.Locations, c *code, s *symbol, address uint32) {
+	list := dst.List
+	start := len(list)
+	caller := breakpad.Location{FunctionRVA: pack(s.base, s.name), ParameterSize: f.parameterSize(s, address)}
+	hidden := false               // caller is an inlined call of an unknown function
+	declared := uint32(undefined) // the file of the caller, as INLINE_ORIGIN tells
+	for depth := range c.depths {
+		first, at, ok := c.inlineAt(depth, address)
+		if !ok {
+			break
+		}
+		origin, kind, file, line := c.call(at)
+		if kind == callByCaller {
+			file = declared
+		}
+		setPlace(&caller, f.place(place{kind != callUnknown, file, line, first}))
+		if !hidden {
+			list = append(list, caller)
+		}
+		var name uint32
+		name, declared = f.origin(origin)
+		hidden = name == undefined
+		caller = breakpad.Location{FunctionRVA: pack(first, name), Inline: true}
+	}
+	setPlace(&caller, f.place(c.lineAt(address)))
+	if !hidden {
+		list = append(list, caller)
+	}
+	slices.Reverse(list[start:]) // they came outermost first
+	dst.List = list
+}
+
+// Until names are decoded, their numbers are in the upper halves of the
+// addresses that stand beside them in a Location.
+func pack(rva, name uint32) uint64            { return uint64(name)<<32 | uint64(rva) }
+func unpack(packed uint64) (rva, name uint32) { return uint32(packed), uint32(packed >> 32) }
+
+func setPlace(l *breakpad.Location, p place) {
+	l.Line, l.LineRVA = p.line, pack(p.rva, p.file)
+}
+
+// place makes the file's index in p its name; a place whose file no record
+// defines is unknown.
+func (f *File) place(p place) place {
+	if files := f.sections[sectionFiles]; p.known && uint64(p.file) < uint64(len(files)/4) {
+		if p.file = binary.LittleEndian.Uint32(files[4*p.file:]); p.file != undefined {
+			return p
+		}
+	}
+	return place{file: undefined}
+}
+
+// origin answers the name of an inlined function and the file that it was
+// declared in.
+func (f *File) origin(index uint32) (name, file uint32) {
+	origins := f.sections[sectionOrigins]
+	if uint64(index) >= uint64(len(origins)/originSize) {
+		return undefined, undefined
+	}
+	b := origins[index*originSize:][:originSize]
+	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+}
 
 // HasFunction tells whether rva lies in a function with a name. Scans ask it
 // for every word that might be a return address.
 func (f *File) HasFunction(rva uint64) bool {
-	i, ok := f.runAt(rva)
-	return ok && f.run(i).name != 0
+	s, ok := f.symbolAt(rva)
+	return ok && s.name != 0
 }
 
-// runAt is the index of the run that covers rva.
-func (f *File) runAt(rva uint64) (int, bool) {
+// symbol is an entry of the symbols section.
+type symbol struct {
+	base          uint32 // where it starts
+	name          uint32 // 0 is the empty one
+	parameterSize uint32
+	code          uint32 // of a function: offset in the code section
+	public        bool
+}
+
+// symbolAt is the symbol that covers rva.
+func (f *File) symbolAt(rva uint64) (s symbol, ok bool) {
 	if rva > maxRVA {
-		return 0, false
+		return s, false
 	}
-	i := lastAtOrBefore(f.sections[sectionRunAddresses], uint32(rva))
-	if i < 0 || uint32(rva) > binary.LittleEndian.Uint32(f.sections[sectionRuns][i*runSize:]) {
-		return 0, false
+	i := lastAtOrBefore(f.sections[sectionAddresses], f.sections[sectionAddressIndex], uint32(rva))
+	if i < 0 {
+		return s, false
 	}
-	return i, true
+	b := f.sections[sectionSymbols][i*symbolSize:][:symbolSize]
+	if uint32(rva) > binary.LittleEndian.Uint32(b) {
+		return s, false
+	}
+	name := binary.LittleEndian.Uint32(b[4:])
+	s = symbol{name: name &^ publicBit, parameterSize: binary.LittleEndian.Uint32(b[8:]), public: name&publicBit != 0}
+	start := binary.LittleEndian.Uint32(b[12:])
+	if s.public {
+		s.base = start
+	} else {
+		s.base, s.code = binary.LittleEndian.Uint32(f.sections[sectionAddresses][4*i:]), start
+	}
+	return s, true
 }
 
-func (f *File) run(i int) run {
-	b := f.sections[sectionRuns][i*runSize:][:runSize]
-	return run{
-		base:          binary.LittleEndian.Uint32(b[4:]),
-		name:          binary.LittleEndian.Uint32(b[8:]),
-		parameterSize: binary.LittleEndian.Uint32(b[12:]),
-	}
-}
-
-// segmentAt decodes the segments of run i up to the one that covers address.
-// It is false for a damaged one.
-func (f *File) segmentAt(i int, address uint32) (segment, bool) {
-	start := binary.LittleEndian.Uint32(f.sections[sectionRunAddresses][4*i:])
-	b := part(f.sections[sectionSegments], f.sections[sectionRuns], runSize, i, runSize-4)
-	var (
-		s                segment
-		file, line, node uint32
-		v                uint64
-		at               int
-	)
-	for n := 0; n < runSegments && at < len(b); n++ {
-		first := uint64(b[at])
-		if at++; first >= 0x80 {
-			first, at = number(b, at-1)
-		}
-		if start += uint32(first >> segmentCodeBits); start > address {
-			break
-		}
-		code := first & (1<<segmentCodeBits - 1)
-		switch code {
-		case segmentSameLine:
-		case segmentNoLine:
-			s.place = place{}
-		case segmentAnyLine:
-			v, at = number(b, at)
-			s.place = place{known: true, rva: start - uint32(v)}
-		default:
-			s.place = place{known: true, rva: start}
-		}
-		if hasFile(code) {
-			v, at = number(b, at)
-			file = uint32(v)
-		}
-		if hasLine(code) {
-			v, at = number(b, at)
-			line += unzigzag(uint32(v))
-			s.place.file, s.place.line = file, line
-		}
-		if hasNode(code) {
-			v, at = number(b, at)
-			if s.node = 0; v != 0 {
-				node += unzigzag(uint32(v - 1))
-				s.node = node
+// parameterSize prefers what STACK WIN says over the FUNC record.
+func (f *File) parameterSize(s *symbol, address uint32) uint32 {
+	for _, kind := range [...]breakpad.WinKind{breakpad.WinFrameData, breakpad.WinFPO} {
+		if len(f.sections[winSection(kind)]) > 0 {
+			if w, ok := f.Win(uint64(address), kind); ok {
+				return w.ParameterSize
 			}
 		}
 	}
-	return s, at <= len(b)
-}
-
-// node decodes the node at an offset. Its parent stands before it, so that
-// chains end.
-func (f *File) node(at, base uint32) (node, bool) {
-	r := reader{b: f.sections[sectionNodes], at: int(at)}
-	first := r.uvarint()
-	back, code := first>>callCodeBits, first&(1<<callCodeBits-1)
-	if back > uint64(at) {
-		return node{}, false
-	}
-	n := node{}
-	if back > 0 {
-		n.parent = at - uint32(back)
-	}
-	n.name = r.uint32()
-	n.rva = base + r.difference()
-	if code == callUnknown {
-		return n, !r.bad
-	}
-	n.call = place{known: true, rva: n.rva}
-	if code == callAnywhere {
-		n.call.rva = base + r.difference()
-	}
-	n.call.file, n.call.line = r.uint32(), r.uint32()
-	return n, !r.bad
-}
-
-func (f *File) setPlace(l *breakpad.Location, p place) {
-	if !p.known {
-		return
-	}
-	l.Line, l.LineRVA = p.line, uint64(p.rva)
-	if files := f.sections[sectionFiles]; uint64(p.file) < uint64(len(files)/4) {
-		l.File = f.text(binary.LittleEndian.Uint32(files[4*p.file:]))
-	}
-}
-
-func (f *File) text(at uint32) []byte { return textAt(f.sections[sectionStrings], at) }
-
-// lastAtOrBefore is the index of the last of the sorted numbers that is not
-// greater than v, -1 without one.
-func lastAtOrBefore(numbers []byte, v uint32) int {
-	lo, hi := 0, len(numbers)/4
-	for lo < hi { // the number of those not greater
-		mid := int(uint(lo+hi) >> 1)
-		if binary.LittleEndian.Uint32(numbers[4*mid:]) <= v {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo - 1
-}
-
-// part is what entry i of a table owns of bytes: from the offset that the
-// table has there to the one of the next entry, or the end of bytes. It is nil
-// where they do not fit. field is where the offset stands in an entry.
-func part(bytes, table []byte, entrySize, i, field int) []byte {
-	start, end := uint64(binary.LittleEndian.Uint32(table[i*entrySize+field:])), uint64(len(bytes))
-	if next := (i+1)*entrySize + field; next < len(table) {
-		end = uint64(binary.LittleEndian.Uint32(table[next:]))
-	}
-	if start > end || end > uint64(len(bytes)) {
-		return nil
-	}
-	return bytes[start:end:end]
+	return s.parameterSize
 }

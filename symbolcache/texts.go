@@ -1,52 +1,6 @@
 package symbolcache
 
-import (
-	"bytes"
-	"encoding/binary"
-	"hash/maphash"
-)
-
-// texts is the strings section: texts with their size before them, each once.
-// Offset 0 is the empty one.
-type texts struct {
-	bytes []byte
-	// identity knows texts by where breakpad keeps them, which saves hashing.
-	identity map[*byte]uint32
-	content  map[uint64]uint32 // hash → offset; after a collision at hash+1
-	seed     maphash.Seed
-}
-
-func newTexts() texts {
-	return texts{bytes: []byte{0}, identity: map[*byte]uint32{}, content: map[uint64]uint32{}, seed: maphash.MakeSeed()}
-}
-
-// at answers the offset of a text of a breakpad.File, and keeps it if it is new.
-func (t *texts) at(text []byte) uint32 {
-	if len(text) == 0 {
-		return 0
-	}
-	if at, ok := t.identity[&text[0]]; ok {
-		return at
-	}
-	at := t.find(text)
-	t.identity[&text[0]] = at
-	return at
-}
-
-func (t *texts) find(text []byte) uint32 {
-	for hash := maphash.Bytes(t.seed, text); ; hash++ {
-		at, ok := t.content[hash]
-		if !ok {
-			at = uint32(len(t.bytes))
-			t.bytes = appendText(t.bytes, text)
-			t.content[hash] = at
-			return at
-		}
-		if bytes.Equal(textAt(t.bytes, at), text) {
-			return at
-		}
-	}
-}
+import "encoding/binary"
 
 // appendText appends the text with its size before it.
 func appendText(b, text []byte) []byte {
@@ -95,12 +49,8 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
-// uint32 reads a number modulo 2³²: only a damaged file has a larger one.
-func (r *reader) uint32() uint32 { return uint32(r.uvarint()) }
-
-// difference reads what zigzag wrote.
-func (r *reader) difference() uint32 { return unzigzag(r.uint32()) }
-
+// zigzag and unzigzag make small numbers of small differences of either sign,
+// modulo 2³².
 func zigzag(difference uint32) uint64 {
 	return uint64(difference<<1 ^ uint32(int32(difference)>>31))
 }

@@ -12,7 +12,7 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	if rva > maxRVA {
 		return breakpad.CFIRow{}, false
 	}
-	i := lastAtOrBefore(f.sections[sectionCFIAddresses], uint32(rva))
+	i := lastAtOrBefore(f.sections[sectionCFIAddresses], f.sections[sectionCFIIndex], uint32(rva))
 	if i < 0 {
 		return breakpad.CFIRow{}, false
 	}
@@ -77,4 +77,18 @@ func (f *File) Win(rva uint64, kind breakpad.WinKind) (breakpad.WinRecord, bool)
 		w.Program = breakpad.WinProgram(textAt(f.sections[sectionWinPrograms], last))
 	}
 	return w, true
+}
+
+// part is what entry i of a table owns of bytes: from the offset that the
+// table has there to the one of the next entry, or the end of bytes. It is nil
+// where they do not fit. field is where the offset stands in an entry.
+func part(bytes, table []byte, entrySize, i, field int) []byte {
+	start, end := uint64(binary.LittleEndian.Uint32(table[i*entrySize+field:])), uint64(len(bytes))
+	if next := (i+1)*entrySize + field; next < len(table) {
+		end = uint64(binary.LittleEndian.Uint32(table[next:]))
+	}
+	if start > end || end > uint64(len(bytes)) {
+		return nil
+	}
+	return bytes[start:end:end]
 }

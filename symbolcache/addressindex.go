@@ -1,0 +1,54 @@
+package symbolcache
+
+import "encoding/binary"
+
+// An address index tells for equal parts of a module how many of some sorted
+// addresses lie before each, so that a search starts among a few. It is a
+// number of bits, which gives the size of a part, and one count a part and one
+// for the end.
+
+// appendAddressIndex appends the index of sorted addresses. It has about as
+// many parts as there are addresses.
+func appendAddressIndex(b []byte, addresses []uint32) []byte {
+	if len(addresses) == 0 {
+		return b
+	}
+	last := uint64(addresses[len(addresses)-1])
+	shift := 0
+	for last>>shift >= uint64(len(addresses)) {
+		shift++
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(shift))
+	i := 0
+	for part := uint64(0); part <= last>>shift+1; part++ {
+		for i < len(addresses) && uint64(addresses[i]) < part<<shift {
+			i++
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(i))
+	}
+	return b
+}
+
+// lastAtOrBefore is the index of the last of the sorted addresses that is not
+// greater than v; -1 without one.
+func lastAtOrBefore(addresses, index []byte, v uint32) int {
+	le := binary.LittleEndian
+	if len(index) < 8 {
+		return -1
+	}
+	count := uint32(len(addresses) / 4)
+	part := uint64(v)>>(le.Uint32(index)&63)*4 + 4
+	if part+8 > uint64(len(index)) { // behind the last address
+		return int(count) - 1
+	}
+	lo, hi := int(min(le.Uint32(index[part:]), count)), int(min(le.Uint32(index[part+4:]), count))
+	for lo < hi { // the number of those not greater
+		mid := int(uint(lo+hi) >> 1)
+		if le.Uint32(addresses[4*mid:]) <= v {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo - 1
+}
