@@ -90,12 +90,61 @@ type machine struct {
 	mem       *Memory
 	cfa       uint64
 	wordBytes int
-	stack     [maxProgramStack]uint64
 }
 
 // run answers the value that the program leaves; it fails unless that is
-// exactly one.
+// exactly one. Nearly all programs are a register or the CFA with a constant
+// added, and perhaps a dereference: they need no stack.
 func (m *machine) run(code []byte) (uint64, bool) {
+	var v uint64
+	rest := code
+	switch {
+	case len(code) >= 2 && code[0] == opRegister:
+		var ok bool
+		if v, ok = m.registers.Get(Register(code[1])); !ok {
+			return 0, false
+		}
+		rest = code[2:]
+	case len(code) >= 1 && code[0] == opCFA:
+		v, rest = m.cfa, code[1:]
+	default:
+		return m.runStack(code)
+	}
+	for len(rest) > 0 {
+		if rest[0] == opDereference {
+			var ok bool
+			if v, ok = m.mem.Word(v, m.wordBytes); !ok {
+				return 0, false
+			}
+			rest = rest[1:]
+			continue
+		}
+		if len(rest) < 3 || rest[0] != opConstant {
+			return m.runStack(code)
+		}
+		constant, size := int64(rest[1]>>1)^-int64(rest[1]&1), 1 // as binary.Varint
+		if rest[1] >= 0x80 {
+			constant, size = binary.Varint(rest[1:])
+		}
+		if size <= 0 || size+1 >= len(rest) {
+			return m.runStack(code)
+		}
+		switch rest[1+size] {
+		case opAdd:
+			v += uint64(constant)
+		case opSubtract:
+			v -= uint64(constant)
+		default:
+			return m.runStack(code)
+		}
+		rest = rest[2+size:]
+	}
+	return v, true
+}
+
+// runStack is run for any program.
+func (m *machine) runStack(code []byte) (uint64, bool) {
+	var stack [maxProgramStack]uint64
 	n := 0 // values on the stack
 	for len(code) > 0 {
 		op := code[0]
@@ -117,32 +166,32 @@ func (m *machine) run(code []byte) (uint64, bool) {
 			default:
 				v = m.cfa
 			}
-			if !ok || n == len(m.stack) {
+			if !ok || n == len(stack) {
 				return 0, false
 			}
 			code = code[size:]
-			m.stack[n] = v
+			stack[n] = v
 			n++
 		case opDereference:
 			if n < 1 {
 				return 0, false
 			}
-			v, ok := m.mem.Word(m.stack[n-1], m.wordBytes)
+			v, ok := m.mem.Word(stack[n-1], m.wordBytes)
 			if !ok {
 				return 0, false
 			}
-			m.stack[n-1] = v
+			stack[n-1] = v
 		default:
 			if n < 2 {
 				return 0, false
 			}
-			v, ok := arithmetic(op, m.stack[n-2], m.stack[n-1])
+			v, ok := arithmetic(op, stack[n-2], stack[n-1])
 			if !ok {
 				return 0, false
 			}
 			n--
-			m.stack[n-1] = v
+			stack[n-1] = v
 		}
 	}
-	return m.stack[0], n == 1
+	return stack[0], n == 1
 }

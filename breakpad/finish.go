@@ -57,7 +57,10 @@ func Disjoint[T any](ranges []T, span func(*T) (first, last uint32)) []T {
 	compare := func(a, b *T) int {
 		aFirst, aLast := span(a)
 		bFirst, bLast := span(b)
-		return cmp.Or(cmp.Compare(aFirst, bFirst), cmp.Compare(aLast, bLast))
+		if aFirst != bFirst {
+			return cmp.Compare(aFirst, bFirst)
+		}
+		return cmp.Compare(aLast, bLast)
 	}
 	for i := 1; i < len(ranges); i++ {
 		if compare(&ranges[i-1], &ranges[i]) > 0 { // most come sorted

@@ -29,14 +29,14 @@ func appendAddressIndex(b []byte, addresses []uint32) []byte {
 	return b
 }
 
-// lastAtOrBefore is the index of the last of the sorted addresses that is not
-// greater than v; -1 without one.
-func lastAtOrBefore(addresses, index []byte, v uint32) int {
+// lastAtOrBefore is the index of the last entry of a table whose address is not
+// greater than v; -1 without one. Entries start with their address.
+func lastAtOrBefore(table []byte, entrySize int, index []byte, v uint32) int {
 	le := binary.LittleEndian
 	if len(index) < 8 {
 		return -1
 	}
-	count := uint32(len(addresses) / 4)
+	count := uint32(len(table) / entrySize)
 	part := uint64(v)>>(le.Uint32(index)&63)*4 + 4
 	if part+8 > uint64(len(index)) { // behind the last address
 		return int(count) - 1
@@ -44,7 +44,7 @@ func lastAtOrBefore(addresses, index []byte, v uint32) int {
 	lo, hi := int(min(le.Uint32(index[part:]), count)), int(min(le.Uint32(index[part+4:]), count))
 	for lo < hi { // the number of those not greater
 		mid := int(uint(lo+hi) >> 1)
-		if le.Uint32(addresses[4*mid:]) <= v {
+		if le.Uint32(table[entrySize*mid:]) <= v {
 			lo = mid + 1
 		} else {
 			hi = mid

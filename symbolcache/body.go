@@ -107,10 +107,12 @@ func (b *body) inside(lines []line) []line {
 // So what is left is disjoint in a depth. Calls that lie deeper than a depth
 // without ranges cannot be reached.
 func (b *body) disjointRanges() []inlineRange {
-	compare := func(x, y inlineRange) int {
-		return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.size, y.size), cmp.Compare(x.call, y.call))
-	}
-	slices.SortFunc(b.ranges, compare)
+	slices.SortFunc(b.ranges, func(x, y inlineRange) int {
+		if x.key != y.key {
+			return cmp.Compare(x.key, y.key)
+		}
+		return cmp.Or(cmp.Compare(x.size, y.size), cmp.Compare(x.call, y.call))
+	})
 	kept := b.ranges[:0]
 	depth := uint64(0)
 	for i, r := range b.ranges {

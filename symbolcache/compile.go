@@ -136,9 +136,10 @@ func (c *compiler) meta(file *breakpad.File) {
 // run is the part of the module that one symbol covers.
 type run struct {
 	first, last uint32
-	name        uint32 // with publicBit for a PUBLIC symbol
+	name        uint32
 	parameters  uint32
 	start       uint32 // of a function its code, of a PUBLIC symbol its address
+	public      bool
 }
 
 // runs lays functions and PUBLIC symbols side by side: those of PUBLIC symbols
@@ -168,7 +169,7 @@ func (c *compiler) runs() []run {
 			last = min(last, uint64(publics[i+1].rva)-1)
 		}
 		if first <= last {
-			runs = append(runs, run{uint32(first), uint32(last), p.name | publicBit, p.parameterSize, p.rva})
+			runs = append(runs, run{uint32(first), uint32(last), p.name, p.parameterSize, p.rva, true})
 		}
 	}
 	for ; next < len(functions); next++ {
@@ -177,7 +178,7 @@ func (c *compiler) runs() []run {
 	return runs
 }
 
-func (f *function) run() run { return run{f.first, f.last, f.name, f.parameterSize, f.code} }
+func (f *function) run() run { return run{f.first, f.last, f.name, f.parameterSize, f.code, false} }
 
 // lastPublics sorts PUBLIC records; of several at one address the one with the
 // greatest name counts, then the one with the most parameters.
@@ -194,7 +195,7 @@ func (c *compiler) lastPublics() []public {
 	return kept
 }
 
-// symbols writes the sections from addresses to names.
+// symbols writes the sections from symbols to names.
 func (c *compiler) symbols(oldInlines bool) {
 	declared := make([]uint32, len(c.origins.names)) // where origins are
 	for i, name := range c.origins.names {
@@ -205,40 +206,39 @@ func (c *compiler) symbols(oldInlines bool) {
 	}
 	runs := c.runs()
 	order := c.names.sorted()
-	numbers := make([]uint32, len(order)) // in the file, by those of c.names
-	for i, old := range order {
-		numbers[old] = uint32(i)
-	}
-	number := func(name uint32) uint32 {
-		if name == undefined {
-			return undefined
-		}
-		return numbers[name&^publicBit] | name&publicBit
-	}
+	spellings := c.names.spellings(order)
 	addresses := make([]uint32, len(runs))
-	table := newTable(len(runs))
+	table := newTable(len(runs) * symbolSize / 4)
 	for i, r := range runs {
 		addresses[i] = r.first
-		table.append(r.first)
-	}
-	c.out.section(sectionAddresses, table)
-	c.out.section(sectionAddressIndex, appendAddressIndex(nil, addresses))
-	table = newTable(len(runs) * symbolSize / 4)
-	for _, r := range runs {
-		table.append(r.last, number(r.name), r.parameters, r.start)
+		table.append(r.first, r.last, r.parameters, r.start)
+		s := spellings[r.name]
+		if r.public {
+			s.shared |= publicBit
+		}
+		table.name(s)
 	}
 	c.out.section(sectionSymbols, table)
+	c.out.section(sectionSymbolIndex, appendAddressIndex(nil, addresses))
 	table = newTable(len(declared) * originSize / 4)
 	for i, file := range declared {
-		table.append(number(c.origins.names[i]), file)
+		table.append(file)
+		table.name(named(spellings, c.origins.names[i]))
 	}
 	c.out.section(sectionOrigins, table)
-	table = newTable(len(c.files.names))
+	table = newTable(len(c.files.names) * nameSize / 4)
 	for _, name := range c.files.names {
-		table.append(number(name))
+		table.name(named(spellings, name))
 	}
 	c.out.section(sectionFiles, table)
-	c.names.write(c.out, order)
+	c.names.write(c.out, order, spellings)
+}
+
+func named(spellings []spelling, name uint32) spelling {
+	if name == undefined {
+		return spelling{shared: undefined}
+	}
+	return spellings[name]
 }
 
 // oldOrigin takes the name of an origin of the older form apart.
@@ -260,3 +260,5 @@ func (t *table) append(numbers ...uint32) {
 		*t = binary.LittleEndian.AppendUint32(*t, v)
 	}
 }
+
+func (t *table) name(s spelling) { t.append(s.whole, s.shared, s.rest, s.size) }

@@ -9,7 +9,8 @@ import (
 // cfiTable collects the rows of STACK CFI. All rows share one code section.
 type cfiTable struct {
 	addresses             []uint32 // of runs
-	runs, rows            []byte
+	runs                  table
+	rows                  []byte
 	ruleSets, rules, code []byte
 	sets                  map[string]uint32 // entries → number, from 1
 
@@ -35,8 +36,7 @@ func (t *cfiTable) row(rva uint64, row breakpad.CFIRow, ok bool) {
 	}
 	if !t.open || t.init != row.InitRVA || t.size == cfiRunRows {
 		t.addresses = append(t.addresses, uint32(rva))
-		t.runs = binary.LittleEndian.AppendUint32(t.runs, uint32(row.InitRVA))
-		t.runs = binary.LittleEndian.AppendUint32(t.runs, uint32(len(t.rows)))
+		t.runs.append(uint32(rva), uint32(row.InitRVA), uint32(len(t.rows)))
 		t.open, t.size, t.init, t.at = true, 0, row.InitRVA, rva
 	}
 	t.append(rva, set)
@@ -63,11 +63,8 @@ func (t *cfiTable) set(rules breakpad.Rules) uint32 {
 }
 
 func (t *cfiTable) write(o *output) {
-	addresses := newTable(len(t.addresses))
-	addresses.append(t.addresses...)
-	o.section(sectionCFIAddresses, addresses)
-	o.section(sectionCFIIndex, appendAddressIndex(nil, t.addresses))
 	o.section(sectionCFIRuns, t.runs)
+	o.section(sectionCFIIndex, appendAddressIndex(nil, t.addresses))
 	o.section(sectionCFIRows, t.rows)
 	o.section(sectionRuleSets, t.ruleSets)
 	o.section(sectionRules, t.rules)

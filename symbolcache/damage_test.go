@@ -40,7 +40,7 @@ STACK WIN 0 2000 10 0 0 4 0 0 0 0 1
 // bytes each, and 80 bytes.
 const (
 	front    = 16
-	sections = 19
+	sections = 16
 	footer   = sections*24 + 80
 )
 
@@ -85,7 +85,7 @@ func TestOpenRefuses(t *testing.T) {
 			le.PutUint64(entry(b, 1)[16:], 1<<63)
 			return seal(b)
 		}, symbolcache.ErrCorrupt},
-		"symbols without addresses": {func(b []byte) []byte {
+		"part of an entry": {func(b []byte) []byte {
 			le.PutUint64(entry(b, 2)[16:], le.Uint64(entry(b, 2)[16:])-4)
 			return seal(b)
 		}, symbolcache.ErrCorrupt},

@@ -6,50 +6,54 @@ import (
 	"aftershock/breakpad"
 )
 
-// spelling is where the two pieces of a name are.
-type spelling struct{ shared, rest []byte }
+// spelling is where a name is in the section of names: what it shares with a
+// name that is written whole, and the rest. The zero spelling is the empty name.
+type spelling struct{ whole, shared, rest, size uint32 }
 
-func (s *spelling) size() int { return len(s.shared) + len(s.rest) }
-
-// spelling finds a name; it is empty for one that does not exist.
-func (f *File) spelling(name uint32) spelling {
-	names, b := f.sections[sectionNames], f.sections[sectionNameBytes]
-	if uint64(name)+1 >= uint64(len(names)/nameSize) {
-		return spelling{}
-	}
-	e := names[uint64(name)*nameSize:][:2*nameSize]
-	whole, shared := uint64(binary.LittleEndian.Uint32(e)), uint64(binary.LittleEndian.Uint32(e[4:]))
-	rest, end := uint64(binary.LittleEndian.Uint32(e[8:])), uint64(binary.LittleEndian.Uint32(e[nameSize+8:]))
-	if whole+shared > uint64(len(b)) || rest > end || end > uint64(len(b)) || shared+end-rest > longestName {
-		return spelling{}
-	}
-	return spelling{b[whole : whole+shared], b[rest:end]}
+func readSpelling(b []byte) spelling {
+	_ = b[nameSize-1]
+	le := binary.LittleEndian
+	return spelling{le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint32(b[12:])}
 }
 
-// decodeNames replaces the numbers of names in the locations from start on.
-func (f *File) decodeNames(dst *breakpad.Locations, start int) {
+// pieces are the bytes of a name; none where the file is damaged.
+func (f *File) pieces(s spelling) (shared, rest []byte) {
+	b := f.sections[sectionNames]
+	wholeEnd, restEnd := uint64(s.whole)+uint64(s.shared), uint64(s.rest)+uint64(s.size)
+	if wholeEnd > uint64(len(b)) || restEnd > uint64(len(b)) || uint64(s.shared)+uint64(s.size) > longestName {
+		return nil, nil
+	}
+	return b[s.whole:wholeEnd], b[s.rest:restEnd]
+}
+
+// decodeNames joins the two pieces of the names in the locations from start on,
+// which stand in Function and File, and decodes the files, whose indices are in
+// the upper halves of LineRVA. That the pieces of all names are found before
+// the first is copied lets the processor fetch them together.
+func (f *File) decodeNames(dst *breakpad.Locations, start, size int) {
 	list := dst.List[start:]
+	room := dst.Room(size)
 	lastFile, fileName := uint32(undefined), []byte(nil)
 	for i := range list {
 		l := &list[i]
-		rva, name := unpack(l.FunctionRVA)
-		l.FunctionRVA = uint64(rva)
-		l.Function = f.decode(dst, name)
-		rva, name = unpack(l.LineRVA)
-		l.LineRVA = uint64(rva)
-		if name != lastFile { // most neighbours share it
-			lastFile, fileName = name, f.decode(dst, name)
+		n := copy(room, l.Function)
+		n += copy(room[n:], l.File)
+		l.Function, room = room[:n:n], room[n:]
+		file := uint32(l.LineRVA >> 32)
+		l.LineRVA &= maxRVA
+		if file != lastFile { // most neighbours share it
+			lastFile, fileName = file, f.decodeFile(dst, file)
 		}
 		l.File = fileName
 	}
 }
 
-func (f *File) decode(dst *breakpad.Locations, name uint32) []byte {
-	s := f.spelling(name)
-	if s.size() == 0 {
+func (f *File) decodeFile(dst *breakpad.Locations, index uint32) []byte {
+	if index == undefined {
 		return nil
 	}
-	room := dst.Room(s.size())
-	copy(room[copy(room, s.shared):], s.rest)
+	shared, rest := f.pieces(readSpelling(f.sections[sectionFiles][uint64(index)*nameSize:]))
+	room := dst.Room(len(shared) + len(rest))
+	copy(room[copy(room, shared):], rest)
 	return room
 }

@@ -55,16 +55,13 @@ type section int
 const (
 	sectionCode section = iota
 	sectionMeta
-	sectionAddresses
-	sectionAddressIndex
 	sectionSymbols
+	sectionSymbolIndex
 	sectionOrigins
 	sectionFiles
 	sectionNames
-	sectionNameBytes
-	sectionCFIAddresses
-	sectionCFIIndex
 	sectionCFIRuns
+	sectionCFIIndex
 	sectionCFIRows
 	sectionRuleSets
 	sectionRules
@@ -82,16 +79,13 @@ var sections = [sectionCount]struct {
 }{
 	sectionCode:         {"code", 1},
 	sectionMeta:         {"meta", 1},
-	sectionAddresses:    {"addresses", 4},
-	sectionAddressIndex: {"address index", 4},
 	sectionSymbols:      {"symbols", symbolSize},
+	sectionSymbolIndex:  {"symbol index", 4},
 	sectionOrigins:      {"origins", originSize},
-	sectionFiles:        {"files", 4},
-	sectionNames:        {"names", nameSize},
-	sectionNameBytes:    {"name bytes", 1},
-	sectionCFIAddresses: {"cfi addresses", 4},
-	sectionCFIIndex:     {"cfi index", 4},
+	sectionFiles:        {"files", nameSize},
+	sectionNames:        {"names", 1},
 	sectionCFIRuns:      {"cfi runs", cfiRunSize},
+	sectionCFIIndex:     {"cfi index", 4},
 	sectionCFIRows:      {"cfi rows", 1},
 	sectionRuleSets:     {"rule sets", 4},
 	sectionRules:        {"rules", 1},
@@ -101,22 +95,25 @@ var sections = [sectionCount]struct {
 	sectionWinPrograms:  {"win programs", 1},
 }
 
-// Sizes of elements, and how many line records a group, or rows a run, has at
+// Sizes of elements (a table with an index starts its entries with their
+// address), and how many line records a group, or rows a run, has at
 // most: the bound of what a lookup decodes.
 const (
-	symbolSize = 16
-	originSize = 8
-	nameSize   = 12
-	cfiRunSize = 8
+	nameSize   = 16
+	symbolSize = 16 + nameSize
+	originSize = 4 + nameSize
+	cfiRunSize = 12
 	winSize    = 24
-	lineGroup  = 16
+	lineGroup  = 8
 	cfiRunRows = 32
 )
 
 const (
-	// publicBit marks the name of a PUBLIC symbol.
+	// publicBit marks the start of a PUBLIC symbol, which is no offset in the
+	// code section: it stands in the number of bytes that its name shares.
 	publicBit = 1 << 31
-	// undefined stands for a name that no record defines.
+	// undefined stands for what no record defines: a file's index, or the number
+	// of bytes that a name shares.
 	undefined = 1<<32 - 1
 )
 
@@ -136,11 +133,10 @@ const (
 
 // Where the place of a call is from, in the low bits of its first number.
 const (
-	callAt         = 0 // file and line follow
-	callUnknown    = 1
-	callByCaller   = 2 // the file that the caller's origin was declared in; the line follows
-	callPlaceBits  = 2
-	maxCallNumbers = 3
+	callAt        = 0 // file and line follow
+	callUnknown   = 1
+	callByCaller  = 2 // the file that the caller's origin was declared in; the line follows
+	callPlaceBits = 2
 )
 
 // header is what a file says about itself as a whole.
@@ -252,13 +248,6 @@ func (h *header) decodeSections(table []byte) error {
 			return fmt.Errorf("%w: place of section %q", ErrCorrupt, sections[i].name)
 		}
 		h.sections[i].checksum = le.Uint32(entry[4:])
-	}
-	pairs := [...][2]section{{sectionAddresses, sectionSymbols}, {sectionCFIAddresses, sectionCFIRuns}}
-	for _, p := range pairs {
-		a, b := p[0], p[1]
-		if sizes[a]/sections[a].element != sizes[b]/sections[b].element {
-			return fmt.Errorf("%w: %q and %q differ in length", ErrCorrupt, sections[a].name, sections[b].name)
-		}
 	}
 	return nil
 }

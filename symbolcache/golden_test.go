@@ -27,7 +27,7 @@ func TestGolden(t *testing.T) {
 	}
 	dump(&out, "front", 16, b[:front], 0)
 	for _, s := range openBytes(t, b).Sections() {
-		element := map[string]int{"symbols": 16, "origins": 8, "names": 12, "cfi runs": 8, "win framedata": 24, "win fpo": 24}[s.Name]
+		element := map[string]int{"symbols": 32, "origins": 20, "files": 16, "cfi runs": 12, "win framedata": 24, "win fpo": 24}[s.Name]
 		dump(&out, s.Name, cmp.Or(element, 16), b[s.Offset:s.Offset+s.Size], s.Offset)
 	}
 	at := len(b) - footer
@@ -60,7 +60,7 @@ func dump(out *strings.Builder, name string, perLine int, b []byte, offset uint6
 			}
 			return r
 		}, row)
-		fmt.Fprintf(out, "%04x  %-71s  %s\n", int(offset)+at, fmt.Sprintf("% x", row), text)
+		fmt.Fprintf(out, "%04x  %-95s  %s\n", int(offset)+at, fmt.Sprintf("% x", row), text)
 	}
 }
 

@@ -17,96 +17,97 @@ func (f *File) AppendLocations(dst *breakpad.Locations, rva uint64) {
 		return
 	}
 	start := len(dst.List)
-	if s.public {
-		dst.List = append(dst.List, breakpad.Location{FunctionRVA: pack(s.base, s.name), LineRVA: pack(0, undefined), ParameterSize: s.parameterSize})
-	} else {
+	size := f.append(dst, s.name)
+	l := &dst.List[start]
+	l.FunctionRVA, l.ParameterSize = uint64(s.base), s.parameterSize
+	if !s.public {
 		c, ok := f.codeAt(s.code, s.base)
 		if !ok {
+			dst.List = dst.List[:start]
 			return
 		}
-		f.appendCalls(dst, &c, &s, uint32(rva))
+		l.ParameterSize = f.parameterSize(&s, uint32(rva))
+		size += f.appendCalls(dst, &c, uint32(rva))
+		slices.Reverse(dst.List[start:]) // they came outermost first
 	}
-	f.decodeNames(dst, start)
+	f.decodeNames(dst, start, size)
 }
 
-// appendCalls appends the locations of a function. The place of a call is in
-// the function around it.
-func (f *File) appendCalls(dst *breakpad.Locations, c *code, s *symbol, address uint32) {
-	list := dst.List
-	start := len(list)
-	caller := breakpad.Location{FunctionRVA: pack(s.base, s.name), ParameterSize: f.parameterSize(s, address)}
-	hidden := false               // caller is an inlined call of an unknown function
+// append appends a location of unknown place with the pieces of a name, and
+// answers their size.
+func (f *File) append(dst *breakpad.Locations, name spelling) int {
+	shared, rest := f.pieces(name)
+	dst.List = append(dst.List, breakpad.Location{Function: shared, File: rest, LineRVA: undefined << 32})
+	return len(shared) + len(rest)
+}
+
+// appendCalls appends the inlined calls at an address of the function that was
+// appended last, and sets the places: that of a call is in the function around
+// it. It answers the size of the names.
+func (f *File) appendCalls(dst *breakpad.Locations, c *code, address uint32) int {
+	size := 0
+	caller := &dst.List[len(dst.List)-1]
 	declared := uint32(undefined) // the file of the caller, as INLINE_ORIGIN tells
 	for depth := range c.depths {
 		first, at, ok := c.inlineAt(depth, address)
 		if !ok {
 			break
 		}
-		origin, kind, file, line := c.call(at)
+		index, kind, file, line := c.call(at)
 		if kind == callByCaller {
 			file = declared
 		}
-		setPlace(&caller, f.place(place{kind != callUnknown, file, line, first}))
-		if !hidden {
-			list = append(list, caller)
+		if caller != nil {
+			f.setPlace(caller, place{kind != callUnknown, file, line, first})
 		}
-		var name uint32
-		name, declared = f.origin(origin)
-		hidden = name == undefined
-		caller = breakpad.Location{FunctionRVA: pack(first, name), Inline: true}
+		caller = nil // an unknown function is left out
+		var name spelling
+		if name, declared = f.origin(index); name.shared == undefined {
+			continue
+		}
+		size += f.append(dst, name)
+		caller = &dst.List[len(dst.List)-1]
+		caller.FunctionRVA, caller.Inline = uint64(first), true
 	}
-	setPlace(&caller, f.place(c.lineAt(address)))
-	if !hidden {
-		list = append(list, caller)
+	if caller != nil {
+		f.setPlace(caller, c.lineAt(address))
 	}
-	slices.Reverse(list[start:]) // they came outermost first
-	dst.List = list
+	return size
 }
 
-// Until names are decoded, their numbers are in the upper halves of the
-// addresses that stand beside them in a Location.
-func pack(rva, name uint32) uint64            { return uint64(name)<<32 | uint64(rva) }
-func unpack(packed uint64) (rva, name uint32) { return uint32(packed), uint32(packed >> 32) }
-
-func setPlace(l *breakpad.Location, p place) {
-	l.Line, l.LineRVA = p.line, pack(p.rva, p.file)
-}
-
-// place makes the file's index in p its name; a place whose file no record
-// defines is unknown.
-func (f *File) place(p place) place {
-	if files := f.sections[sectionFiles]; p.known && uint64(p.file) < uint64(len(files)/4) {
-		if p.file = binary.LittleEndian.Uint32(files[4*p.file:]); p.file != undefined {
-			return p
-		}
+// setPlace sets a place unless no record defines its file. Until names are
+// decoded the file's index is in the upper half of LineRVA.
+func (f *File) setPlace(l *breakpad.Location, p place) {
+	files := f.sections[sectionFiles]
+	if p.known && uint64(p.file) < uint64(len(files)/nameSize) && readSpelling(files[uint64(p.file)*nameSize:]).shared != undefined {
+		l.Line, l.LineRVA = p.line, uint64(p.file)<<32|uint64(p.rva)
 	}
-	return place{file: undefined}
 }
 
 // origin answers the name of an inlined function and the file that it was
 // declared in.
-func (f *File) origin(index uint32) (name, file uint32) {
+func (f *File) origin(index uint32) (name spelling, file uint32) {
 	origins := f.sections[sectionOrigins]
 	if uint64(index) >= uint64(len(origins)/originSize) {
-		return undefined, undefined
+		return spelling{shared: undefined}, undefined
 	}
-	b := origins[index*originSize:][:originSize]
-	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+	b := origins[uint64(index)*originSize:][:originSize]
+	return readSpelling(b[4:]), binary.LittleEndian.Uint32(b)
 }
 
 // HasFunction tells whether rva lies in a function with a name. Scans ask it
 // for every word that might be a return address.
 func (f *File) HasFunction(rva uint64) bool {
 	s, ok := f.symbolAt(rva)
-	return ok && s.name != 0
+	return ok && s.name.shared|s.name.size != 0
 }
 
 // symbol is an entry of the symbols section.
 type symbol struct {
 	base          uint32 // where it starts
-	name          uint32 // 0 is the empty one
+	name          spelling
 	parameterSize uint32
-	code          uint32 // of a function: offset in the code section
+	code          uint32 // offset in the code section; of a PUBLIC symbol where it starts
 	public        bool
 }
 
@@ -115,21 +116,19 @@ func (f *File) symbolAt(rva uint64) (s symbol, ok bool) {
 	if rva > maxRVA {
 		return s, false
 	}
-	i := lastAtOrBefore(f.sections[sectionAddresses], f.sections[sectionAddressIndex], uint32(rva))
+	i := lastAtOrBefore(f.sections[sectionSymbols], symbolSize, f.sections[sectionSymbolIndex], uint32(rva))
 	if i < 0 {
 		return s, false
 	}
 	b := f.sections[sectionSymbols][i*symbolSize:][:symbolSize]
-	if uint32(rva) > binary.LittleEndian.Uint32(b) {
+	le := binary.LittleEndian
+	if uint32(rva) > le.Uint32(b[4:]) {
 		return s, false
 	}
-	name := binary.LittleEndian.Uint32(b[4:])
-	s = symbol{name: name &^ publicBit, parameterSize: binary.LittleEndian.Uint32(b[8:]), public: name&publicBit != 0}
-	start := binary.LittleEndian.Uint32(b[12:])
-	if s.public {
-		s.base = start
-	} else {
-		s.base, s.code = binary.LittleEndian.Uint32(f.sections[sectionAddresses][4*i:]), start
+	s = symbol{base: le.Uint32(b), parameterSize: le.Uint32(b[8:]), code: le.Uint32(b[12:]), name: readSpelling(b[16:])}
+	if s.name.shared&publicBit != 0 {
+		s.public, s.base = true, s.code
+		s.name.shared &^= publicBit
 	}
 	return s, true
 }

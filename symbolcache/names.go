@@ -27,12 +27,8 @@ const (
 	maxChunks = 1 << (32 - chunkBits)
 )
 
-// newNames starts with the empty name, which so has number 0 here and, for it
-// is the least, in the file.
 func newNames() *names {
-	n := &names{slots: make([]uint32, 1<<10), seed: maphash.MakeSeed()}
-	n.number(nil)
-	return n
+	return &names{slots: make([]uint32, 1<<10), seed: maphash.MakeSeed()}
 }
 
 func (n *names) text(i uint32) []byte {
@@ -112,35 +108,17 @@ func (n *names) sorted() []uint32 {
 	return order
 }
 
-// write writes the names in this order.
-func (n *names) write(o *output, order []uint32) {
-	pieces := n.pieces(order)
-	table := newTable((len(order) + 1) * nameSize / 4)
-	rest := uint32(0)
-	for i, p := range pieces {
-		table.append(p.whole, p.shared, rest)
-		rest += n.list[order[i]].size - p.shared
-	}
-	table.append(0, 0, rest) // where the last one ends
-	o.section(sectionNames, table)
-	o.section(sectionNameBytes, nil)
-	for i, p := range pieces {
-		o.append(n.text(order[i])[p.shared:])
-	}
-}
-
-// piece is what a name shares: so many bytes from where a whole name is written.
-type piece struct{ whole, shared uint32 }
-
-func (n *names) pieces(order []uint32) []piece {
-	out := make([]piece, len(order))
+// spellings lays out the section of names in this order, and answers where each
+// name is, by its number.
+func (n *names) spellings(order []uint32) []spelling {
+	out := make([]spelling, len(order))
 	var (
 		whole   []byte
 		wholeAt uint32
 		end     uint32
 	)
-	for i, at := range order {
-		text := n.text(at)
+	for i, number := range order {
+		text := n.text(number)
 		shared := common(whole, text)
 		next := 0
 		if i+1 < len(order) {
@@ -148,12 +126,20 @@ func (n *names) pieces(order []uint32) []piece {
 		}
 		if shared < minShared || shared*sharedWhole < next*sharedPart {
 			whole, wholeAt, shared = text, end, 0
-		} else {
-			out[i] = piece{wholeAt, uint32(shared)}
 		}
-		end += uint32(len(text) - shared)
+		rest := uint32(len(text) - shared)
+		out[number] = spelling{wholeAt, uint32(shared), end, rest}
+		end += rest
 	}
 	return out
+}
+
+// write writes the section of names.
+func (n *names) write(o *output, order []uint32, spellings []spelling) {
+	o.section(sectionNames, nil)
+	for _, number := range order {
+		o.append(n.text(number)[spellings[number].shared:])
+	}
 }
 
 // common is how many bytes a and b start with in common.

@@ -12,12 +12,13 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	if rva > maxRVA {
 		return breakpad.CFIRow{}, false
 	}
-	i := lastAtOrBefore(f.sections[sectionCFIAddresses], f.sections[sectionCFIIndex], uint32(rva))
+	i := lastAtOrBefore(f.sections[sectionCFIRuns], cfiRunSize, f.sections[sectionCFIIndex], uint32(rva))
 	if i < 0 {
 		return breakpad.CFIRow{}, false
 	}
-	start := uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIAddresses][4*i:]))
-	b := part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 4)
+	run := f.sections[sectionCFIRuns][i*cfiRunSize:][:cfiRunSize]
+	start := uint64(binary.LittleEndian.Uint32(run))
+	b := part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 8)
 	var set, distance, next uint64
 	at := 0
 	for n := 0; n <= cfiRunRows && at < len(b); n++ { // a hole may follow the last
@@ -38,7 +39,7 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 		return breakpad.CFIRow{}, false
 	}
 	return breakpad.CFIRow{
-		InitRVA: uint64(binary.LittleEndian.Uint32(f.sections[sectionCFIRuns][i*cfiRunSize:])),
+		InitRVA: uint64(binary.LittleEndian.Uint32(run[4:])),
 		Rules: breakpad.Rules{
 			Entries: part(f.sections[sectionRules], sets, 4, int(set-1), 0),
 			Code:    f.sections[sectionRuleCode],
