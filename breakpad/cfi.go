@@ -97,7 +97,7 @@ type machine struct {
 // added, and perhaps a dereference: they need no stack.
 func (m *machine) run(code []byte) (uint64, bool) {
 	var v uint64
-	rest := code
+	var rest []byte
 	switch {
 	case len(code) >= 2 && code[0] == opRegister:
 		var ok bool
@@ -144,8 +144,8 @@ func (m *machine) run(code []byte) (uint64, bool) {
 
 // runStack is run for any program.
 func (m *machine) runStack(code []byte) (uint64, bool) {
-	var stack [maxProgramStack]uint64
-	n := 0 // values on the stack
+	var room [maxProgramStack]uint64
+	stack := room[:0]
 	for len(code) > 0 {
 		op := code[0]
 		code = code[1:]
@@ -166,32 +166,36 @@ func (m *machine) runStack(code []byte) (uint64, bool) {
 			default:
 				v = m.cfa
 			}
-			if !ok || n == len(stack) {
+			if !ok || len(stack) == len(room) {
 				return 0, false
 			}
 			code = code[size:]
-			stack[n] = v
-			n++
+			stack = append(stack, v)
 		case opDereference:
-			if n < 1 {
+			top := len(stack) - 1
+			if top < 0 {
 				return 0, false
 			}
-			v, ok := m.mem.Word(stack[n-1], m.wordBytes)
+			v, ok := m.mem.Word(stack[top], m.wordBytes)
 			if !ok {
 				return 0, false
 			}
-			stack[n-1] = v
+			stack[top] = v
 		default:
-			if n < 2 {
+			top := len(stack) - 1
+			if top < 1 {
 				return 0, false
 			}
-			v, ok := arithmetic(op, stack[n-2], stack[n-1])
+			v, ok := arithmetic(op, stack[top-1], stack[top])
 			if !ok {
 				return 0, false
 			}
-			n--
-			stack[n-1] = v
+			stack[top-1] = v
+			stack = stack[:top]
 		}
 	}
-	return stack[0], n == 1
+	if len(stack) != 1 {
+		return 0, false
+	}
+	return stack[0], true
 }

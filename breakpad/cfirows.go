@@ -70,6 +70,10 @@ func (p *parser) cfi(f *fields) bool {
 	if f.bad {
 		return false
 	}
+	if len(p.cfiDeltas) == cap(p.cfiDeltas) {
+		// append would grow by a quarter, and leave five times the size as garbage.
+		p.cfiDeltas = slices.Grow(p.cfiDeltas, max(len(p.cfiDeltas), 64))
+	}
 	p.cfiDeltas = append(p.cfiDeltas, cfiDelta{uint32(rva), p.cfiRecord(f.name())})
 	p.cfiInits[len(p.cfiInits)-1].deltas.end++
 	return true
@@ -175,12 +179,13 @@ func (p *parser) finishCFI() {
 			inits = append(inits, in)
 		}
 	}
-	inits = Disjoint(inits, func(in *cfiInit) (uint32, uint32) { return in.first, in.last })
+	inits = Disjoint(inits, func(in cfiInit) (uint32, uint32) { return in.first, in.last })
 	shared := map[string]slice{}
 	f.cfiRanges = make([]cfiRange, 0, len(inits))
 	f.cfiRows = make([]cfiRow, 0, len(inits)+len(p.cfiDeltas))
+	var b rowBuilder
 	for _, in := range inits {
-		b := rowBuilder{ok: true}
+		b = rowBuilder{ok: true, buf: b.buf}
 		b.apply(&p.cfiRecords[in.record])
 		deltas := p.cfiDeltas[in.deltas.start:in.deltas.end]
 		slices.SortStableFunc(deltas, func(x, y cfiDelta) int {

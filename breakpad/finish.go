@@ -8,7 +8,7 @@ import (
 
 // finish sorts what the parser has kept itself, and drops what cannot be found.
 func (p *parser) finish() {
-	winRange := func(w *WinRecord) (uint32, uint32) {
+	winRange := func(w WinRecord) (uint32, uint32) {
 		return uint32(w.RVA), uint32(min(w.RVA+w.Size-1, maxRVA))
 	}
 	p.file.oldInlines = p.oldInlines
@@ -19,10 +19,10 @@ func (p *parser) finish() {
 
 // finish sorts the tables of code, and drops what cannot be found.
 func (f *File) finish() {
-	f.functions = Disjoint(f.functions, func(fn *function) (uint32, uint32) { return fn.first, fn.last })
+	f.functions = Disjoint(f.functions, func(fn function) (uint32, uint32) { return fn.first, fn.last })
 	for i := range f.functions {
 		fn := &f.functions[i]
-		kept := Disjoint(f.lines[fn.lines.start:fn.lines.end], func(l *line) (uint32, uint32) { return l.first, l.last })
+		kept := Disjoint(f.lines[fn.lines.start:fn.lines.end], func(l line) (uint32, uint32) { return l.first, l.last })
 		fn.lines.end = fn.lines.start + uint32(len(kept))
 		slices.SortStableFunc(f.inlines[fn.inlines.start:fn.inlines.end], compareInlines)
 	}
@@ -53,8 +53,8 @@ func (f *File) finishPublics() {
 // of two that start together the shorter stays, of two equal ones the first; a
 // later start inside a kept range goes. Parity: every range table of
 // minidump-stackwalk follows this rule.
-func Disjoint[T any](ranges []T, span func(*T) (first, last uint32)) []T {
-	compare := func(a, b *T) int {
+func Disjoint[T any](ranges []T, span func(T) (first, last uint32)) []T {
+	compare := func(a, b T) int { // values: pointers would make each an allocation
 		aFirst, aLast := span(a)
 		bFirst, bLast := span(b)
 		if aFirst != bFirst {
@@ -62,16 +62,13 @@ func Disjoint[T any](ranges []T, span func(*T) (first, last uint32)) []T {
 		}
 		return cmp.Compare(aLast, bLast)
 	}
-	for i := 1; i < len(ranges); i++ {
-		if compare(&ranges[i-1], &ranges[i]) > 0 { // most come sorted
-			slices.SortStableFunc(ranges, func(a, b T) int { return compare(&a, &b) })
-			break
-		}
+	if !slices.IsSortedFunc(ranges, compare) { // most come sorted
+		slices.SortStableFunc(ranges, compare)
 	}
 	kept := 0
 	end := int64(-1) // last address kept so far
 	for i := range ranges {
-		first, last := span(&ranges[i])
+		first, last := span(ranges[i])
 		if int64(first) <= end {
 			continue
 		}

@@ -23,7 +23,7 @@ func benchmarkFiles(b *testing.B) map[string][]byte {
 	b.Helper()
 	var paths []string
 	if root := os.Getenv("AFTERSHOCK_BENCH_SYMBOLS"); root != "" {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error { //nolint:gosec // whoever sets it means the folder
 			if err == nil && !d.IsDir() && filepath.Ext(path) == ".sym" {
 				paths = append(paths, path)
 			}

@@ -41,7 +41,7 @@ func (b *body) reset(first, last uint32) {
 // encode answers the entry, valid until the next one is encoded. What no lookup
 // inside the function finds is left out.
 func (b *body) encode() []byte {
-	lines := breakpad.Disjoint(b.lines, func(l *line) (uint32, uint32) { return l.first, l.last })
+	lines := breakpad.Disjoint(b.lines, func(l line) (uint32, uint32) { return l.first, l.last })
 	place, file := uint64(callUnknown), uint32(0) // of calls of the older form in the function itself
 	if len(lines) > 0 {
 		place, file = callAt, lines[0].file

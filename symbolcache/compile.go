@@ -146,7 +146,7 @@ type run struct {
 // go from each to the next symbol, as far as no function covers them. None goes
 // on behind a function that starts at or after it.
 func (c *compiler) runs() []run {
-	functions := breakpad.Disjoint(c.functions, func(f *function) (uint32, uint32) { return f.first, f.last })
+	functions := breakpad.Disjoint(c.functions, func(f function) (uint32, uint32) { return f.first, f.last })
 	publics := c.lastPublics()
 	runs := make([]run, 0, len(functions)+len(publics))
 	next := 0 // of functions
@@ -208,29 +208,33 @@ func (c *compiler) symbols(oldInlines bool) {
 	order := c.names.sorted()
 	spellings := c.names.spellings(order)
 	addresses := make([]uint32, len(runs))
-	table := newTable(len(runs) * symbolSize / 4)
+	c.out.section(sectionSymbols, nil)
+	entry := newTable(symbolSize / 4)
 	for i, r := range runs {
 		addresses[i] = r.first
-		table.append(r.first, r.last, r.parameters, r.start)
 		s := spellings[r.name]
 		if r.public {
 			s.shared |= publicBit
 		}
-		table.name(s)
+		entry = entry[:0]
+		entry.append(r.first, r.last, r.parameters, r.start)
+		entry.name(s)
+		c.out.append(entry)
 	}
-	c.out.section(sectionSymbols, table)
 	c.out.section(sectionSymbolIndex, appendAddressIndex(nil, addresses))
-	table = newTable(len(declared) * originSize / 4)
+	c.out.section(sectionOrigins, nil)
 	for i, file := range declared {
-		table.append(file)
-		table.name(named(spellings, c.origins.names[i]))
+		entry = entry[:0]
+		entry.append(file)
+		entry.name(named(spellings, c.origins.names[i]))
+		c.out.append(entry)
 	}
-	c.out.section(sectionOrigins, table)
-	table = newTable(len(c.files.names) * nameSize / 4)
+	c.out.section(sectionFiles, nil)
 	for _, name := range c.files.names {
-		table.name(named(spellings, name))
+		entry = entry[:0]
+		entry.name(named(spellings, name))
+		c.out.append(entry)
 	}
-	c.out.section(sectionFiles, table)
 	c.names.write(c.out, order, spellings)
 }
 

@@ -53,6 +53,10 @@ func (n *names) number(text []byte) uint32 {
 		n.full = true
 		return 0
 	}
+	if len(n.list) == cap(n.list) {
+		// append would grow by a quarter, and leave five times the size as garbage.
+		n.list = slices.Grow(n.list, max(len(n.list), 64))
+	}
 	n.list = append(n.list, name{place, uint32(len(text)), hash})
 	n.slots[at] = uint32(len(n.list))
 	if len(n.list) > len(n.slots)/2 {
