@@ -212,7 +212,7 @@ func TestBytesAreReservedBeforeTheyAreWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	write := func(n int) (*reserved, error) {
-		w, err := d.space.create(t.Context())
+		w, err := d.space.create()
 		if err != nil {
 			t.Fatal(err)
 		}

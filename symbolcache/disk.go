@@ -129,8 +129,8 @@ func (d *disk) touch(hash string, now time.Time) {
 // publish writes a compiled file and opens it. What is at its place is the old
 // one or the new one, whole, whatever happens. Errors of the disk are *DiskError,
 // among them ErrNoSpace; others are write's.
-func (d *disk) publish(ctx context.Context, hash string, began time.Time, write func(io.Writer) error) (*handle, error) {
-	t, err := d.space.create(ctx)
+func (d *disk) publish(hash string, began time.Time, write func(io.Writer) error) (*handle, error) {
+	t, err := d.space.create()
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error)
 		return nil, err
 	}
 	defer text.close()
-	h, err := c.disk.publish(ctx, r.hash, began, func(w io.Writer) error { return Compile(w, text) })
+	h, err := c.disk.publish(r.hash, began, func(w io.Writer) error { return Compile(w, text) })
 	c.o.Metrics.used(c.disk.space.used.Load())
 	return h, err
 }

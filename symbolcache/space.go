@@ -1,7 +1,6 @@
 package symbolcache
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -60,18 +59,26 @@ func openSpace(root string, maxBytes int64, evicted func(string)) (*space, error
 		return nil, err
 	}
 	s := &space{root: root, max: maxBytes, evicted: evicted, file: file}
-	if err := s.locked(context.Background(), s.clean); err != nil {
+	if err := s.locked(s.clean); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return s, nil
 }
 
-// locked runs f while nobody else in any process changes the directory.
-func (s *space) locked(ctx context.Context, f func() error) error {
+// locked runs f while nobody else in any process changes the directory. It waits
+// in the kernel, whose queue is fair: who polls for a lock that is wanted all the
+// time hardly gets it. It is held for moments only.
+func (s *space) locked(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := flock(ctx, s.file); err != nil {
-		return err
+	for {
+		err := unix.Flock(int(s.file.Fd()), unix.LOCK_EX)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
 	}
 	err := f()
 	return errors.Join(err, unix.Flock(int(s.file.Fd()), unix.LOCK_UN))
@@ -219,9 +226,9 @@ func (s *space) clean() error {
 }
 
 // create makes a file to write, with a first step reserved.
-func (s *space) create(ctx context.Context) (*reserved, error) {
-	t := &reserved{ctx: ctx, space: s}
-	err := s.locked(ctx, func() (err error) {
+func (s *space) create() (*reserved, error) {
+	t := &reserved{space: s}
+	err := s.locked(func() (err error) {
 		if t.file, err = os.CreateTemp(filepath.Join(s.root, "tmp"), ""); err != nil {
 			return err
 		}
@@ -238,7 +245,6 @@ func (s *space) create(ctx context.Context) (*reserved, error) {
 
 // reserved is a file being written. Its size is what is reserved.
 type reserved struct {
-	ctx           context.Context //nolint:containedctx // that of the load that writes
 	space         *space
 	file          *os.File
 	written, size int64
@@ -268,7 +274,7 @@ func (t *reserved) Write(p []byte) (int, error) {
 
 // grow reserves in steps, or what is needed if no more can be had.
 func (t *reserved) grow(want int64) error {
-	return t.space.locked(t.ctx, func() error {
+	return t.space.locked(func() error {
 		size := (want + reserveStep - 1) / reserveStep * reserveStep
 		err := t.space.reserve(size - t.size)
 		if errors.Is(err, ErrNoSpace) {
@@ -288,7 +294,7 @@ func (t *reserved) grow(want int64) error {
 
 // finish gives back what was reserved and not written, and syncs.
 func (t *reserved) finish() error {
-	err := t.space.locked(t.ctx, func() error {
+	err := t.space.locked(func() error {
 		if err := t.file.Truncate(t.written); err != nil {
 			return err
 		}
@@ -308,7 +314,7 @@ func (t *reserved) finish() error {
 
 // rename puts the file in its place and ends the writing.
 func (t *reserved) rename(path string) error {
-	return t.space.locked(t.ctx, func() error {
+	return t.space.locked(func() error {
 		var old int64
 		if info, err := os.Stat(path); err == nil {
 			old = info.Size()
@@ -321,10 +327,10 @@ func (t *reserved) rename(path string) error {
 	})
 }
 
-// abandon removes the file and gives back what it had reserved. It is done even
-// when the load's time is over. After rename it does nothing.
+// abandon removes the file and gives back what it had reserved. After rename it
+// does nothing.
 func (t *reserved) abandon() error {
-	return t.space.locked(context.WithoutCancel(t.ctx), func() error {
+	return t.space.locked(func() error {
 		err := os.Remove(t.file.Name())
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
