@@ -286,7 +286,7 @@ func TestAFullDiskIsAnError(t *testing.T) {
 	if err := c.Close(); err != nil { // what it has mapped needs room too
 		t.Error(err)
 	}
-	if got := get(t, open(t, symbolcache.Options{Dir: dir, MaxBytes: 100 << 10}, s), key(20)); got.Outcome != symbolcache.Found {
+	if got := get(t, open(t, symbolcache.Options{Dir: dir, MaxBytes: 150 << 10}, s), key(20)); got.Outcome != symbolcache.Found {
 		t.Errorf("with room: %s", got.Outcome)
 	}
 }
