@@ -1,35 +1,49 @@
 package breakpad
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // CFIRow is the STACK CFI rules in force at an address: those of the INIT
 // record that covers it with the delta rows up to the address applied.
 type CFIRow struct {
-	// InitRVA is where the INIT record starts.
-	InitRVA uint64
+	// AtInit: the address is where the INIT record starts.
+	AtInit bool
 	// Rules finds the caller's registers. It aliases the symbols.
 	Rules Rules
 }
 
-// Rules is a compiled set of STACK CFI rules, one program a register. The zero
-// Rules stand for records that make no sense: they never evaluate.
+// Rules is a compiled set of STACK CFI rules, one a register. The zero Rules
+// stand for records that make no sense: they never evaluate.
 type Rules struct {
-	// Entries is one entry of 5 bytes a rule: the target (a Register, ruleCFA
-	// or ruleRA) and the program's offset in Code, 32 bits little-endian. The
-	// first entry is the CFA's, the second the return address's, the others
-	// follow by register.
+	// Entries is one entry of 8 bytes a rule: the target (a Register, ruleCFA or
+	// ruleRA), how its value is found, a base (a Register or ruleCFA), 0, and a
+	// number of 32 bits, little-endian. The first entry is the CFA's, the second
+	// the return address's, the others follow by register.
 	Entries []byte
 	// Code holds the programs of a whole file: 16 bits little-endian with the
 	// size of the bytecode, and the bytecode.
 	Code []byte
 }
 
+// How the value of a rule is found. Nearly all are a register or the CFA with a
+// constant added, or the word at that address.
+const (
+	rulePlain   = iota // the base plus the signed number
+	ruleLoad           // the word at that address
+	ruleProgram        // by the program at that offset of Code
+)
+
+// Len is the number of rules.
+func (r Rules) Len() int { return len(r.Entries) / ruleEntrySize }
+
 // Targets of rules that are no registers.
 const (
 	ruleCFA = 0xff
 	ruleRA  = 0xfe
 
-	ruleEntrySize = 5
+	ruleEntrySize = 8
 )
 
 // Eval computes the registers of the caller. callee are the registers of the
@@ -44,22 +58,22 @@ func (r Rules) Eval(arch Arch, callee, caller *Registers, mem *Memory) bool {
 	if len(r.Entries) < 2*ruleEntrySize || r.Entries[0] != ruleCFA || r.Entries[ruleEntrySize] != ruleRA {
 		return false
 	}
-	m := machine{registers: callee, mem: mem, wordBytes: arch.WordBytes()}
+	m := machine{registers: callee, mem: mem, code: r.Code, wordBytes: arch.WordBytes()}
 	word := ^uint64(0) >> (64 - 8*m.wordBytes)
-	cfa, ok := m.run(r.program(0))
+	cfa, ok := m.value(r.Entries)
 	if !ok || cfa > word {
 		return false
 	}
 	m.cfa = cfa
-	ra, ok := m.run(r.program(ruleEntrySize))
+	ra, ok := m.value(r.Entries[ruleEntrySize:])
 	if !ok || ra > word {
 		return false
 	}
 	caller.Set(arch.SP(), cfa)
 	caller.Set(arch.PC(), ra)
-	for at := 2 * ruleEntrySize; at+ruleEntrySize <= len(r.Entries); at += ruleEntrySize {
-		target := Register(r.Entries[at])
-		v, ok := m.run(r.program(at))
+	for rest := r.Entries[2*ruleEntrySize:]; len(rest) >= ruleEntrySize; rest = rest[ruleEntrySize:] {
+		target := Register(rest[0])
+		v, ok := m.value(rest)
 		switch {
 		case !ok:
 			caller.Clear(target)
@@ -70,80 +84,99 @@ func (r Rules) Eval(arch Arch, callee, caller *Registers, mem *Memory) bool {
 	return true
 }
 
-// program is the bytecode of the entry that starts at this offset of Entries;
-// nil, which fails, if the entry points outside Code.
-func (r Rules) program(at int) []byte {
-	off := uint64(binary.LittleEndian.Uint32(r.Entries[at+1:]))
-	if off+2 > uint64(len(r.Code)) {
-		return nil
+// appendRule appends the entry of a rule whose program stands at an offset of
+// code.
+func appendRule(b []byte, target byte, program uint32, code []byte) []byte {
+	how, base, number := byte(ruleProgram), byte(0), program
+	if p := programAt(code, program); len(p) > 0 {
+		if h, r, n, ok := simpleRule(p); ok {
+			how, base, number = h, r, uint32(n)
+		}
 	}
-	size := uint64(binary.LittleEndian.Uint16(r.Code[off:]))
-	if size > uint64(len(r.Code))-off-2 {
-		return nil
-	}
-	return r.Code[off+2 : off+2+size]
+	return binary.LittleEndian.AppendUint32(append(b, target, how, base, 0), number)
 }
 
-// machine evaluates programs of rules.
+// simpleRule tells what a program is that needs no stack.
+func simpleRule(code []byte) (how, base byte, number int32, ok bool) {
+	switch {
+	case code[0] == opCFA:
+		base, code = ruleCFA, code[1:]
+	case code[0] == opRegister && len(code) > 1 && code[1] < MaxRegisters:
+		base, code = code[1], code[2:]
+	default:
+		return 0, 0, 0, false
+	}
+	if len(code) > 0 && code[0] == opConstant {
+		v, size := binary.Varint(code[1:])
+		if size <= 0 || len(code) < size+2 || v != int64(int32(v)) || v == math.MinInt32 {
+			return 0, 0, 0, false
+		}
+		switch code[1+size] {
+		case opAdd:
+			number = int32(v)
+		case opSubtract:
+			number = -int32(v)
+		default:
+			return 0, 0, 0, false
+		}
+		code = code[2+size:]
+	}
+	switch {
+	case len(code) == 0:
+		return rulePlain, base, number, true
+	case len(code) == 1 && code[0] == opDereference:
+		return ruleLoad, base, number, true
+	}
+	return 0, 0, 0, false
+}
+
+// programAt is the bytecode at this offset of code; nil, which fails, if there
+// is none.
+func programAt(code []byte, at uint32) []byte {
+	off := uint64(at)
+	if off+2 > uint64(len(code)) {
+		return nil
+	}
+	size := uint64(binary.LittleEndian.Uint16(code[off:]))
+	if size > uint64(len(code))-off-2 {
+		return nil
+	}
+	return code[off+2 : off+2+size]
+}
+
+// machine evaluates rules.
 type machine struct {
 	registers *Registers
 	mem       *Memory
+	code      []byte
 	cfa       uint64
 	wordBytes int
 }
 
-// run answers the value that the program leaves; it fails unless that is
-// exactly one. Nearly all programs are a register or the CFA with a constant
-// added, and perhaps a dereference: they need no stack.
-func (m *machine) run(code []byte) (uint64, bool) {
-	var v uint64
-	var rest []byte
-	switch {
-	case len(code) >= 2 && code[0] == opRegister:
+// value computes the rule of an entry.
+func (m *machine) value(entry []byte) (uint64, bool) {
+	entry = entry[:ruleEntrySize]
+	number := binary.LittleEndian.Uint32(entry[4:])
+	if entry[1] > ruleLoad {
+		return m.run(programAt(m.code, number))
+	}
+	v := m.cfa
+	if entry[2] != ruleCFA {
 		var ok bool
-		if v, ok = m.registers.Get(Register(code[1])); !ok {
+		if v, ok = m.registers.Get(Register(entry[2])); !ok {
 			return 0, false
 		}
-		rest = code[2:]
-	case len(code) >= 1 && code[0] == opCFA:
-		v, rest = m.cfa, code[1:]
-	default:
-		return m.runStack(code)
 	}
-	for len(rest) > 0 {
-		if rest[0] == opDereference {
-			var ok bool
-			if v, ok = m.mem.Word(v, m.wordBytes); !ok {
-				return 0, false
-			}
-			rest = rest[1:]
-			continue
-		}
-		if len(rest) < 3 || rest[0] != opConstant {
-			return m.runStack(code)
-		}
-		constant, size := int64(rest[1]>>1)^-int64(rest[1]&1), 1 // as binary.Varint
-		if rest[1] >= 0x80 {
-			constant, size = binary.Varint(rest[1:])
-		}
-		if size <= 0 || size+1 >= len(rest) {
-			return m.runStack(code)
-		}
-		switch rest[1+size] {
-		case opAdd:
-			v += uint64(constant)
-		case opSubtract:
-			v -= uint64(constant)
-		default:
-			return m.runStack(code)
-		}
-		rest = rest[2+size:]
+	v += uint64(int64(int32(number)))
+	if entry[1] == rulePlain {
+		return v, true
 	}
-	return v, true
+	return m.mem.Word(v, m.wordBytes)
 }
 
-// runStack is run for any program.
-func (m *machine) runStack(code []byte) (uint64, bool) {
+// run answers the value that the program leaves; it fails unless that is exactly
+// one.
+func (m *machine) run(code []byte) (uint64, bool) {
 	var room [maxProgramStack]uint64
 	stack := room[:0]
 	for len(code) > 0 {

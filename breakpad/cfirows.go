@@ -3,7 +3,6 @@ package breakpad
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -150,14 +149,14 @@ func (b *rowBuilder) apply(r *cfiRecord) {
 
 // entries encodes the rules in force, see Rules.Entries; empty if they cannot
 // be evaluated.
-func (b *rowBuilder) entries() []byte {
+func (b *rowBuilder) entries(code []byte) []byte {
 	b.buf = b.buf[:0]
 	if !b.ok || b.programs[ruleCFA] == 0 || b.programs[ruleRA] == 0 {
 		return b.buf
 	}
 	add := func(target int) {
 		if program := b.programs[target]; program != 0 {
-			b.buf = binary.LittleEndian.AppendUint32(append(b.buf, byte(target)), program)
+			b.buf = appendRule(b.buf, byte(target), program, code)
 		}
 	}
 	add(ruleCFA)
@@ -193,7 +192,7 @@ func (p *parser) finishCFI() {
 		})
 		rows := slice{start: uint32(len(f.cfiRows))}
 		row := func(rva uint32) {
-			entries := b.entries()
+			entries := b.entries(f.cfiCode)
 			at, ok := shared[string(entries)]
 			if !ok {
 				at = slice{uint32(len(f.cfiRules)), uint32(len(f.cfiRules) + len(entries))}
@@ -232,7 +231,7 @@ func (f *File) CFI(rva uint64) (CFIRow, bool) {
 	r := &f.cfiRanges[i]
 	rows := f.cfiRows[r.rows.start:r.rows.end]
 	at := rows[searchFirst(rows, func(row *cfiRow) uint32 { return row.rva }, addr)-1].entries
-	return f.cfiRow(r, at), true
+	return f.cfiRow(at, addr == r.first), true
 }
 
 // EachCFI calls yield in the order of addresses with where a row comes into
@@ -245,7 +244,7 @@ func (f *File) EachCFI(yield func(rva uint64, row CFIRow, ok bool)) {
 			if row.rva > r.last {
 				break
 			}
-			yield(uint64(row.rva), f.cfiRow(r, row.entries), true)
+			yield(uint64(row.rva), f.cfiRow(row.entries, row.rva == r.first), true)
 		}
 		if end := uint64(r.last) + 1; i+1 == len(f.cfiRanges) || uint64(f.cfiRanges[i+1].first) > end {
 			yield(end, CFIRow{}, false)
@@ -253,9 +252,9 @@ func (f *File) EachCFI(yield func(rva uint64, row CFIRow, ok bool)) {
 	}
 }
 
-func (f *File) cfiRow(r *cfiRange, entries slice) CFIRow {
+func (f *File) cfiRow(entries slice, atInit bool) CFIRow {
 	return CFIRow{
-		InitRVA: uint64(r.first),
-		Rules:   Rules{Entries: f.cfiRules[entries.start:entries.end:entries.end], Code: f.cfiCode},
+		AtInit: atInit,
+		Rules:  Rules{Entries: f.cfiRules[entries.start:entries.end:entries.end], Code: f.cfiCode},
 	}
 }

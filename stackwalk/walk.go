@@ -336,7 +336,7 @@ func (w *walker) cfi(callee *activation, caller *breakpad.Registers) bool {
 	}
 	w.forward(callee, caller)
 	registers := &callee.registers
-	if w.cpu == &arm64 && callee.Trust == TrustFramePointer && rva != row.InitRVA {
+	if w.cpu == &arm64 && callee.Trust == TrustFramePointer && !row.AtInit {
 		// What a frame record holds as the callee's lr is the lr only before
 		// the callee's first instruction; later it may be anything.
 		w.scratch = callee.registers

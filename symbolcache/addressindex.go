@@ -7,15 +7,15 @@ import "encoding/binary"
 // number of bits, which gives the size of a part, and one count a part and one
 // for the end.
 
-// appendAddressIndex appends the index of sorted addresses. It has about as
-// many parts as there are addresses.
-func appendAddressIndex(b []byte, addresses []uint32) []byte {
+// appendAddressIndex appends the index of sorted addresses, with about one part
+// for perPart of them.
+func appendAddressIndex(b []byte, addresses []uint32, perPart int) []byte {
 	if len(addresses) == 0 {
 		return b
 	}
 	last := uint64(addresses[len(addresses)-1])
 	shift := 0
-	for last>>shift >= uint64(len(addresses)) {
+	for last>>shift >= uint64(max(len(addresses)/perPart, 1)) {
 		shift++
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(shift))

@@ -138,7 +138,8 @@ func TestTheRatioIsBounded(t *testing.T) {
 
 func TestOpenFilesAreBounded(t *testing.T) {
 	c := limitCache(t, Options{MaxOpen: 3}, fixed(limitText))
-	for n, want := range map[int]int{3: 3, 4: 3} {
+	const want = 3
+	for _, n := range []int{3, 4} {
 		for i := range n {
 			c.Get(t.Context(), limitKey(i)).Release()
 		}
@@ -174,7 +175,8 @@ func TestOpenFilesAreBounded(t *testing.T) {
 
 func TestMissesAreBounded(t *testing.T) {
 	m := newMisses(3)
-	for n, want := range map[int]int{3: 3, 4: 3} {
+	const want = 3
+	for _, n := range []int{3, 4} {
 		for i := range n {
 			m.put(&miss{hash: fmt.Sprint(i), outcome: Missing})
 		}

@@ -221,7 +221,7 @@ func (c *compiler) symbols(oldInlines bool) {
 		entry.name(s)
 		c.out.append(entry)
 	}
-	c.out.section(sectionSymbolIndex, appendAddressIndex(nil, addresses))
+	c.out.section(sectionSymbolIndex, appendAddressIndex(nil, addresses, 1))
 	c.out.section(sectionOrigins, nil)
 	for i, file := range declared {
 		entry = entry[:0]

@@ -6,47 +6,31 @@ import (
 	"aftershock/breakpad"
 )
 
-// cfiTable collects the rows of STACK CFI. All rows share one code section.
+// cfiTable collects the rows of STACK CFI.
 type cfiTable struct {
-	addresses             []uint32 // of runs
-	runs                  table
-	rows                  []byte
+	addresses             []uint32 // of rows
+	rows                  table
 	ruleSets, rules, code []byte
 	sets                  map[string]uint32 // entries → number, from 1
 
-	open bool // a row is in force
-	size int  // rows of the run
-	init uint64
-	last uint32 // set in force
-	at   uint64 // where it came into force
+	last uint32 // set in force; 0 for none
 }
 
 // row takes what holds from rva on.
 func (t *cfiTable) row(rva uint64, row breakpad.CFIRow, ok bool) {
-	if !ok {
-		if rva <= maxRVA {
-			t.append(rva, 0)
-		}
-		t.open = false
+	set, first := uint32(0), uint32(0)
+	if ok {
+		set = t.set(row.Rules)
+	}
+	if row.AtInit {
+		first = 1
+	}
+	if rva > maxRVA || set == t.last && first == 0 {
 		return
 	}
-	set := t.set(row.Rules)
-	if t.open && t.init == row.InitRVA && set == t.last {
-		return
-	}
-	if !t.open || t.init != row.InitRVA || t.size == cfiRunRows {
-		t.addresses = append(t.addresses, uint32(rva))
-		t.runs.append(uint32(rva), uint32(row.InitRVA), uint32(len(t.rows)))
-		t.open, t.size, t.init, t.at = true, 0, row.InitRVA, rva
-	}
-	t.append(rva, set)
-}
-
-func (t *cfiTable) append(rva uint64, set uint32) {
-	t.rows = binary.AppendUvarint(t.rows, rva-t.at)
-	t.rows = binary.AppendUvarint(t.rows, uint64(set))
-	t.size++
-	t.at, t.last = rva, set
+	t.addresses = append(t.addresses, uint32(rva))
+	t.rows.append(uint32(rva), set<<1|first)
+	t.last = set
 }
 
 // set answers the number of the rules.
@@ -63,9 +47,8 @@ func (t *cfiTable) set(rules breakpad.Rules) uint32 {
 }
 
 func (t *cfiTable) write(o *output) {
-	o.section(sectionCFIRuns, t.runs)
-	o.section(sectionCFIIndex, appendAddressIndex(nil, t.addresses))
 	o.section(sectionCFIRows, t.rows)
+	o.section(sectionCFIIndex, appendAddressIndex(nil, t.addresses, cfiRowsOfPart))
 	o.section(sectionRuleSets, t.ruleSets)
 	o.section(sectionRules, t.rules)
 	o.section(sectionRuleCode, t.code)

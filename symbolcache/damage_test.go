@@ -40,7 +40,7 @@ STACK WIN 0 2000 10 0 0 4 0 0 0 0 1
 // bytes each, and 80 bytes.
 const (
 	front    = 16
-	sections = 16
+	sections = 15
 	footer   = sections*24 + 80
 )
 

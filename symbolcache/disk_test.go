@@ -97,7 +97,7 @@ func TestDamagedFilesAreCompiledAgain(t *testing.T) {
 		"text":      func([]byte) []byte { return []byte(text) },
 		"older":     func(b []byte) []byte { binary.LittleEndian.PutUint32(b[8:], symbolcache.Version-1); return b },
 		"newer":     func(b []byte) []byte { binary.LittleEndian.PutUint32(b[8:], symbolcache.Version+1); return b },
-		"header":    func(b []byte) []byte { b[20] ^= 1; return b },
+		"footer":    func(b []byte) []byte { b[len(b)-20] ^= 1; return b },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := symbolcache.Options{Dir: t.TempDir()}

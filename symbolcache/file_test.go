@@ -98,8 +98,8 @@ func (o *oracle) agrees(t testing.TB, rva uint64) bool {
 	}
 	want, wantOK := o.text.CFI(rva)
 	got, gotOK := o.compiled.CFI(rva)
-	if wantOK != gotOK || want.InitRVA != got.InitRVA || !bytes.Equal(want.Rules.Entries, got.Rules.Entries) || !bytes.Equal(want.Rules.Code, got.Rules.Code) {
-		t.Errorf("%#x: CFI\ngot  %v %#x %x\nwant %v %#x %x", rva, gotOK, got.InitRVA, got.Rules.Entries, wantOK, want.InitRVA, want.Rules.Entries)
+	if wantOK != gotOK || want.AtInit != got.AtInit || !bytes.Equal(want.Rules.Entries, got.Rules.Entries) || !bytes.Equal(want.Rules.Code, got.Rules.Code) {
+		t.Errorf("%#x: CFI\ngot  %v %v %x\nwant %v %v %x", rva, gotOK, got.AtInit, got.Rules.Entries, wantOK, want.AtInit, want.Rules.Entries)
 		return false
 	}
 	for _, kind := range []breakpad.WinKind{breakpad.WinFPO, breakpad.WinFrameData} {

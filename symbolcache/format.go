@@ -60,9 +60,8 @@ const (
 	sectionOrigins
 	sectionFiles
 	sectionNames
-	sectionCFIRuns
-	sectionCFIIndex
 	sectionCFIRows
+	sectionCFIIndex
 	sectionRuleSets
 	sectionRules
 	sectionRuleCode
@@ -84,9 +83,8 @@ var sections = [sectionCount]struct {
 	sectionOrigins:      {"origins", originSize},
 	sectionFiles:        {"files", nameSize},
 	sectionNames:        {"names", 1},
-	sectionCFIRuns:      {"cfi runs", cfiRunSize},
+	sectionCFIRows:      {"cfi rows", cfiRowSize},
 	sectionCFIIndex:     {"cfi index", 4},
-	sectionCFIRows:      {"cfi rows", 1},
 	sectionRuleSets:     {"rule sets", 4},
 	sectionRules:        {"rules", 1},
 	sectionRuleCode:     {"rule code", 1},
@@ -96,16 +94,17 @@ var sections = [sectionCount]struct {
 }
 
 // Sizes of elements (a table with an index starts its entries with their
-// address), and how many line records a group, or rows a run, has at
-// most: the bound of what a lookup decodes.
+// address), how many line records a group has at most, and how many rows a part
+// of the CFI index has on the average.
 const (
 	nameSize   = 16
 	symbolSize = 16 + nameSize
 	originSize = 4 + nameSize
-	cfiRunSize = 12
+	cfiRowSize = 8
 	winSize    = 24
 	lineGroup  = 8
-	cfiRunRows = 32
+
+	cfiRowsOfPart = 4
 )
 
 const (

@@ -34,7 +34,7 @@ func TestAddressIndex(t *testing.T) {
 		"neighbours":   {5, 6, 7, 8},
 		"one far away": {1, 2, 3, 4, 5, 1 << 31},
 	} {
-		index := appendAddressIndex(nil, addresses)
+		index := appendAddressIndex(nil, addresses, 1+len(addresses)%5)
 		entries := newTable(len(addresses))
 		entries.append(addresses...)
 		for _, a := range append(addresses, 1, 1<<20, maxRVA-1) {

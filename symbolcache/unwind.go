@@ -12,38 +12,19 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	if rva > maxRVA {
 		return breakpad.CFIRow{}, false
 	}
-	i := lastAtOrBefore(f.sections[sectionCFIRuns], cfiRunSize, f.sections[sectionCFIIndex], uint32(rva))
+	rows := f.sections[sectionCFIRows]
+	i := lastAtOrBefore(rows, cfiRowSize, f.sections[sectionCFIIndex], uint32(rva))
 	if i < 0 {
 		return breakpad.CFIRow{}, false
 	}
-	run := f.sections[sectionCFIRuns][i*cfiRunSize:][:cfiRunSize]
-	start := uint64(binary.LittleEndian.Uint32(run))
-	b := part(f.sections[sectionCFIRows], f.sections[sectionCFIRuns], cfiRunSize, i, 8)
-	var set, distance, next uint64
-	at := 0
-	for n := 0; n <= cfiRunRows && at < len(b); n++ { // a hole may follow the last
-		if at+1 < len(b) && b[at]|b[at+1] < 0x80 { // most rows
-			distance, next = uint64(b[at]), uint64(b[at+1])
-			at += 2
-		} else {
-			distance, at = number(b, at)
-			next, at = number(b, at)
-		}
-		if start += distance; start > rva {
-			break
-		}
-		set = next
-	}
-	sets := f.sections[sectionRuleSets]
-	if at > len(b) || set == 0 || set >= uint64(len(sets)/4) {
+	row := binary.LittleEndian.Uint64(rows[i*cfiRowSize:])
+	set, sets := row>>33, f.sections[sectionRuleSets]
+	if set == 0 || set >= uint64(len(sets)/4) {
 		return breakpad.CFIRow{}, false
 	}
 	return breakpad.CFIRow{
-		InitRVA: uint64(binary.LittleEndian.Uint32(run[4:])),
-		Rules: breakpad.Rules{
-			Entries: part(f.sections[sectionRules], sets, 4, int(set-1), 0),
-			Code:    f.sections[sectionRuleCode],
-		},
+		AtInit: row>>32&1 != 0 && row&maxRVA == rva,
+		Rules:  breakpad.Rules{Entries: part(f.sections[sectionRules], sets, 4, int(set-1), 0), Code: f.sections[sectionRuleCode]},
 	}, true
 }
 

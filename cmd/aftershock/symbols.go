@@ -99,7 +99,7 @@ func (v *symbolsLookupVerb) Run(r *run) error {
 			say(out, "  %s\n", describeLocation(&locations.List[i], rva))
 		}
 		if row, ok := f.CFI(rva); ok {
-			say(out, "  STACK CFI INIT %x\n", row.InitRVA)
+			say(out, "  STACK CFI, %d rules\n", row.Rules.Len())
 		}
 		for _, kind := range []breakpad.WinKind{breakpad.WinFrameData, breakpad.WinFPO} {
 			if w, ok := f.Win(rva, kind); ok {
