@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"aftershock/internal/cursor"
 )
@@ -72,11 +73,15 @@ type Dump struct {
 	data           []byte
 	order          binary.ByteOrder
 	hasThreadList  bool
-	moduleOfRecord []int // index in Modules of each record of the stream, or -1
+	reading        cursor.Cursor // the stream that read is in: a local one would escape
+	moduleOfRecord []int         // index in Modules of each record of the stream, or -1
 	moduleSpans    []span
 	stringBytes    uint64 // of strings decoded so far
 	stringsCut     bool   // the limit on them was met
 	hasLinuxMaps   bool
+
+	mappingsOnce sync.Once
+	mappings     Mappings
 }
 
 const (

@@ -27,8 +27,13 @@ const (
 )
 
 // Mappings takes Windows' list, or else Linux'. It is empty for a dump that
-// has neither. Each call makes a new one.
+// has neither. The slice is shared: do not change it.
 func (d *Dump) Mappings() Mappings {
+	d.mappingsOnce.Do(func() { d.mappings = d.mapped() })
+	return d.mappings
+}
+
+func (d *Dump) mapped() Mappings {
 	out := make(Mappings, 0, max(len(d.MemoryInfo), len(d.LinuxMaps)))
 	add := func(m Mapping) {
 		if m.Last >= m.First {

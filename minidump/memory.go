@@ -129,7 +129,7 @@ func (d *Dump) readMemoryInfo(c *cursor.Cursor) bool {
 		m := &d.MemoryInfo[i]
 		m.Base, m.AllocationBase = c.U64(), c.U64()
 		m.AllocationProtection = c.U32()
-		c.Skip(4)
+		c.U32() // alignment
 		m.Size = c.U64()
 		m.State, m.Protection, m.Type = c.U32(), c.U32(), c.U32()
 		c.Skip(entry - 44)

@@ -98,10 +98,11 @@ func (d *Dump) read(t StreamType, bad FindingCode, fn func(c *cursor.Cursor) boo
 	if !ok {
 		return
 	}
-	c := cursor.New(data, d.order)
-	if data == nil || !fn(&c) {
+	d.reading = cursor.New(data, d.order)
+	if data == nil || !fn(&d.reading) {
 		d.find(bad, -1)
 	}
+	d.reading = cursor.Cursor{}
 }
 
 // readStreams decodes in the order in which streams need each other: system

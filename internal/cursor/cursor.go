@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // ErrTruncated is wrapped by every error of a read that wants more bytes than are left.
@@ -20,22 +21,18 @@ var ErrTruncated = errors.New("truncated")
 type Cursor struct {
 	buf       []byte
 	off       int
+	end       int  // len(buf), or less than off after an error
 	bigEndian bool // a flag, for calls through binary.ByteOrder are not inlined
 	err       error
 }
 
 // New returns a cursor at the start of buf. Slices that it hands out alias buf.
 func New(buf []byte, order binary.ByteOrder) Cursor {
-	return Cursor{buf: buf, bigEndian: order == binary.BigEndian}
+	return Cursor{buf: buf, end: len(buf), bigEndian: order == binary.BigEndian}
 }
 
 // Len is the number of unread bytes, 0 after an error.
-func (c *Cursor) Len() int {
-	if c.err != nil {
-		return 0
-	}
-	return len(c.buf) - c.off
-}
+func (c *Cursor) Len() int { return max(c.end-c.off, 0) }
 
 // Offset is the number of bytes read so far.
 func (c *Cursor) Offset() int { return c.off }
@@ -46,13 +43,14 @@ func (c *Cursor) Err() error { return c.err }
 func (c *Cursor) fail(want uint64) {
 	if c.err == nil {
 		c.err = fmt.Errorf("at %#x: want %d bytes, have %d: %w", c.off, want, len(c.buf)-c.off, ErrTruncated)
+		c.end = -1
 	}
 }
 
 // Bytes reads n bytes. The result aliases the input and is capped, so that an
 // append cannot overwrite what follows; it is nil when fewer than n are left.
 func (c *Cursor) Bytes(n uint64) []byte {
-	if c.err != nil || n > uint64(len(c.buf)-c.off) { // "off+n > len" would wrap
+	if c.end < c.off || n > uint64(c.end-c.off) { // "off+n > len" would wrap
 		c.fail(n)
 		return nil
 	}
@@ -86,26 +84,30 @@ func (c *Cursor) U16() uint16 {
 
 // U32 reads four bytes in the cursor's order.
 func (c *Cursor) U32() uint32 {
-	b := c.Bytes(4)
-	switch {
-	case b == nil:
+	if c.off+4 > c.end {
+		c.fail(4)
 		return 0
-	case c.bigEndian:
-		return binary.BigEndian.Uint32(b)
 	}
-	return binary.LittleEndian.Uint32(b)
+	v := binary.LittleEndian.Uint32(c.buf[c.off:])
+	c.off += 4
+	if c.bigEndian {
+		v = bits.ReverseBytes32(v)
+	}
+	return v
 }
 
 // U64 reads eight bytes in the cursor's order.
 func (c *Cursor) U64() uint64 {
-	b := c.Bytes(8)
-	switch {
-	case b == nil:
+	if c.off+8 > c.end {
+		c.fail(8)
 		return 0
-	case c.bigEndian:
-		return binary.BigEndian.Uint64(b)
 	}
-	return binary.LittleEndian.Uint64(b)
+	v := binary.LittleEndian.Uint64(c.buf[c.off:])
+	c.off += 8
+	if c.bigEndian {
+		v = bits.ReverseBytes64(v)
+	}
+	return v
 }
 
 // Count reads a 32-bit count of records that follow, each of at least size
