@@ -234,6 +234,9 @@ func (f *File) CFI(rva uint64) (CFIRow, bool) {
 	return f.cfiRow(at, addr == r.first), true
 }
 
+// CFIRows bounds how often EachCFI yields.
+func (f *File) CFIRows() int { return len(f.cfiRows) + len(f.cfiRanges) }
+
 // EachCFI calls yield in the order of addresses with where a row comes into
 // force, and with ok false where the last one of an INIT record ends and no
 // other begins.

@@ -33,7 +33,7 @@ func compile(o *output, r io.Reader) error {
 	c.endFunction()
 	c.meta(file)
 	c.symbols(file.OldInlines())
-	cfi := cfiTable{sets: map[string]uint32{}, ruleSets: make([]byte, 4)}
+	cfi := newCFITable(file.CFIRows())
 	file.EachCFI(cfi.row)
 	cfi.write(o)
 	writeWin(o, file)

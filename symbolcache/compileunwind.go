@@ -16,6 +16,15 @@ type cfiTable struct {
 	last uint32 // set in force; 0 for none
 }
 
+// newCFITable has room for that many rows: tables that grow leave twice their
+// size as garbage.
+func newCFITable(rows int) *cfiTable {
+	return &cfiTable{
+		addresses: make([]uint32, 0, rows), rows: newTable(rows * cfiRowSize / 4),
+		sets: map[string]uint32{}, ruleSets: make([]byte, 4),
+	}
+}
+
 // row takes what holds from rva on.
 func (t *cfiTable) row(rva uint64, row breakpad.CFIRow, ok bool) {
 	set, first := uint32(0), uint32(0)
