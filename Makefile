@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo test parity parity-live lint bench generate libchdb fuzz clean
+.PHONY: build demo test parity parity-live lint bench bench-peers generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -44,6 +44,9 @@ lint: ## the rules of .golangci.yml, and what go itself checks
 
 bench: ## benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-peers: ## walks against rust-minidump's crates, in turns; see script/benchpeers
+	$(GO) run ./script/benchpeers -peer '$(RESIDENT_RUST)' -corpus '$(CORPUS)'
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME

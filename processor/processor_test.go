@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -441,4 +442,31 @@ func BenchmarkProcess(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkWorkers runs Process on as many goroutines as -cpu says, with one
+// cache. "spin" does work that shares nothing: what the machine gives that many.
+func BenchmarkWorkers(b *testing.B) {
+	p := newProcessor(b)
+	in := input(sample(b, "tidepool-unwrap.dmp"))
+	b.Run("process", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := p.Process(b.Context(), in); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+	b.Run("spin", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			v := uint64(1)
+			for pb.Next() {
+				for range 100_000 {
+					v = v*6364136223846793005 + 1
+				}
+			}
+			runtime.KeepAlive(v)
+		})
+	})
 }

@@ -97,11 +97,15 @@ func TestVersion2(t *testing.T) {
 			"context 400020, scan 500010, no_caller", "context 400020, stack_bottom",
 		},
 		"and on arm64": {
-			minidump.CPUARM64, minidump.Linux, "", minidumptest.Regs{"pc": app, "sp": stack, "fp": stack}, at(0, lib+0x10, lib+0x20), nil,
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": app, "sp": stack, "fp": stack},
+			at(0, lib+0x10, lib+0x20), nil,
 			"context 400000, frame_pointer 500010, scan 500020, no_caller", "context 400000, frame_pointer 500010, stack_bottom",
 		},
 		"scans on arm64 know signed return addresses": {
-			minidump.CPUARM64, minidump.MacOS, "", minidumptest.Regs{"pc": app, "sp": stack, "fp": 8}, at(1, signed|lib+0x10), nil,
+			minidump.CPUARM64, minidump.MacOS, "",
+			minidumptest.Regs{"pc": app, "sp": stack, "fp": 8},
+			at(1, signed|lib+0x10), nil,
 			"context 400000, no_caller", "context 400000, scan 500010, no_caller",
 		},
 	} {

@@ -10,7 +10,7 @@ import (
 // what is looked at is read. The file must not be cut short meanwhile. Who
 // calls it unmaps it, when nothing aliases the bytes any more.
 func mapFile(path string) (data []byte, unmap func(), err error) {
-	f, err := os.Open(path) //nolint:gosec // the user names it
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -20,7 +20,7 @@ func mapFile(path string) (data []byte, unmap func(), err error) {
 		return nil, nil, err
 	}
 	if info.Size() == 0 || !info.Mode().IsRegular() { // a pipe has no size
-		data, err := os.ReadFile(path) //nolint:gosec // as above
+		data, err := os.ReadFile(path)
 		return data, func() {}, err
 	}
 	data, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,7 +48,7 @@ func run(peer, corpus string, rounds int) error {
 	}
 	defer os.RemoveAll(scratch) //nolint:errcheck // left behind at worst
 	program := filepath.Join(scratch, "bench.test")
-	if out, err := exec.Command("go", "test", "-c", "-o", program, "./stackwalk/report").CombinedOutput(); err != nil { //nolint:gosec // our own
+	if out, err := exec.CommandContext(context.Background(), "go", "test", "-c", "-o", program, "./stackwalk/report").CombinedOutput(); err != nil { //nolint:gosec // our own
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	ours, theirs := newSamples(), newSamples()
@@ -71,7 +72,7 @@ func runPeer(to samples, peer, corpus string) error {
 		}
 		args = append(args, dumps...)
 	}
-	out, err := exec.Command(peer, args...).Output() //nolint:gosec // the developer names it
+	out, err := exec.CommandContext(context.Background(), peer, args...).Output() //nolint:gosec // the developer names it
 	if err != nil {
 		return fmt.Errorf("%s: %w", peer, err)
 	}
@@ -91,7 +92,7 @@ func runPeer(to samples, peer, corpus string) error {
 }
 
 func runOurs(to samples, program string) error {
-	cmd := exec.Command(program, "-test.run", "^$", "-test.bench", "^BenchmarkDump$", "-test.benchtime", "20ms", "-test.cpu", "1") //nolint:gosec // our own
+	cmd := exec.CommandContext(context.Background(), program, "-test.run", "^$", "-test.bench", "^BenchmarkDump$", "-test.benchtime", "20ms", "-test.cpu", "1")
 	cmd.Dir = filepath.Join("stackwalk", "report")
 	out, err := cmd.Output()
 	if err != nil {

@@ -34,7 +34,7 @@ func BenchmarkDump(b *testing.B) {
 }
 
 func benchmarkDump(b *testing.B, path string, symbols []string, warm report.Input) {
-	data, err := os.ReadFile(path) //nolint:gosec // of the corpus
+	data, err := os.ReadFile(path)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func (j *jsonWriter) next(closing bool) {
 	if !closing && !j.empty {
 		j.b = append(j.b, ',')
 	}
-	if j.indented && !(closing && j.empty) {
+	if j.indented && (!closing || !j.empty) {
 		j.newLine()
 	}
 	j.empty = false

@@ -46,6 +46,7 @@ func TestLiveParityOfDumps(t *testing.T) {
 			refused++
 		case onlyWeRead:
 			better++
+		case bothRead:
 		}
 		switch {
 		case len(differences) == 0:

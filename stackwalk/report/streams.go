@@ -108,8 +108,9 @@ func (s *streamsWriter) records(t minidump.StreamType) bool {
 	case minidump.StreamLinuxCPUInfo, minidump.StreamLinuxProcStatus, minidump.StreamLinuxLSBRelease, minidump.StreamLinuxMaps,
 		minidump.StreamMozLinuxLimits, minidump.StreamMozSoftErrors, minidump.StreamLinuxEnviron:
 		return s.text(t)
+	default:
+		return false
 	}
-	return false
 }
 
 func (s *streamsWriter) threadRecord(t *minidump.Thread) {

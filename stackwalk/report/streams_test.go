@@ -51,7 +51,7 @@ func TestStreamsOfTheCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, path := range dumps {
-			data, err := os.ReadFile(path) //nolint:gosec // of the corpus
+			data, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
