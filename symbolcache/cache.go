@@ -33,8 +33,8 @@ type Options struct {
 	// unknown. What it returns is read and closed in its place. Nil: nobody
 	// watches.
 	Downloading func(path string, bytes int64, body io.ReadCloser) io.ReadCloser
-	// Failed, if set, hears why a source did not answer, by its index, or why a
-	// file could not be kept. It is called from many goroutines.
+	// Failed, if set, hears why a source did not answer, by its index, why a file
+	// could not be kept, or, with index -1, that a load panicked. It is called from many goroutines.
 	Failed  func(source int, path string, err error)
 	Metrics *Metrics // may be nil
 }

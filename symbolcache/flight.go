@@ -2,6 +2,8 @@ package symbolcache
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -52,11 +54,25 @@ func (c *Cache) launch(r request) *flight {
 		defer c.loads.Done()
 		ctx, cancel := context.WithTimeout(c.ctx, c.o.LoadTimeout)
 		defer cancel()
-		h, m := c.load(ctx, r)
+		h, m := c.contained(ctx, r)
 		c.settle(r, f, h, m)
 		c.o.Metrics.loading(-1)
 	}()
 	return f
+}
+
+// contained loads, and makes a panic an Error: nobody waits for this goroutine
+// who could recover, and one bad file must not end the process.
+func (c *Cache) contained(ctx context.Context, r request) (h *handle, m *miss) {
+	defer func() {
+		if p := recover(); p != nil {
+			h, m = nil, c.missed(r, Error)
+			if c.o.Failed != nil {
+				c.o.Failed(-1, r.path, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			}
+		}
+	}()
+	return c.load(ctx, r)
 }
 
 // settle gives the answer to those who wait, and keeps it.

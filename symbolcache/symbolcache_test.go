@@ -122,6 +122,21 @@ func TestFailuresAreSaid(t *testing.T) {
 	}
 }
 
+func TestAPanicInALoadIsAnError(t *testing.T) {
+	var said atomic.Value
+	o := symbolcache.Options{Failed: func(source int, _ string, err error) { said.Store(fmt.Sprint(source, " ", err)) }}
+	c := open(t, o, &source{answer: func(context.Context, string) (string, error) { panic("at the disco") }})
+	if got := get(t, c, key(1)); got.Outcome != symbolcache.Error {
+		t.Error(got.Outcome)
+	}
+	if text, _ := said.Load().(string); !strings.HasPrefix(text, "-1 panic: at the disco") {
+		t.Errorf("said %q", text)
+	}
+	if err := c.Close(); err != nil { // the load has ended
+		t.Error(err)
+	}
+}
+
 func TestASourceThatFailsIsAskedAgainAtOnce(t *testing.T) {
 	s := &source{}
 	s.answer = func(context.Context, string) (string, error) {
