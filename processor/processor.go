@@ -61,6 +61,7 @@ func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwal
 			symbols[i].File = nil
 		}
 	}()
+	o.Interrupted = func() bool { return ctx.Err() != nil }
 	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
 		m := &dump.Modules[module]
 		symbols[module] = find(ctx, SymbolKey(m))

@@ -69,6 +69,7 @@ const (
 	EndThreadFrameLimit    End = "thread_frame_limit"    // Options.MaxFramesPerThread
 	EndTotalFrameLimit     End = "total_frame_limit"     // Options.MaxFrames
 	EndScanLimit           End = "scan_limit"            // Options.MaxScanWords
+	EndInterrupted         End = "interrupted"           // Options.Interrupted
 	EndInlineLimit         End = "inline_limit"          // Options.MaxInlines
 )
 
@@ -82,6 +83,9 @@ type Options struct {
 	// CrashingOnly leaves the other threads without frames, if the dump tells
 	// which one crashed.
 	CrashingOnly bool
+	// Interrupted, if set, is asked every few frames; once it answers true the
+	// walk ends.
+	Interrupted func() bool
 	// MaxFramesPerThread, MaxFrames (of all threads), MaxScanWords (stack words
 	// looked at by scans, of all threads) and MaxInlines (of all frames) are
 	// hard limits; 0 means the Default constant.

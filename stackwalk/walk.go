@@ -24,6 +24,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		inlinesLeft:     orDefault(o.MaxInlines, DefaultMaxInlines),
 		unloadedLeft:    maxUnloadedChecks,
 		improved:        o.Version != 1,
+		interrupted:     o.Interrupted,
 		callee:          &activation{},
 		caller:          &activation{},
 	}
@@ -74,6 +75,9 @@ type walker struct {
 	source  SymbolSource
 	symbols []Symbols // by module; meaningful where asked
 	asked   []bool
+
+	interrupted func() bool // nil once it has answered true, or if nobody asks
+	stopped     bool
 
 	maxThreadFrames int
 	framesLeft      int
@@ -132,6 +136,9 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 	if w.framesLeft <= 0 {
 		return EndTotalFrameLimit
 	}
+	if w.stop() {
+		return EndInterrupted
+	}
 	first := w.callee
 	*first = activation{Frame: Frame{Trust: TrustContext}}
 	for r := range context.CPU.RegisterNames() {
@@ -162,6 +169,9 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		if len(w.frames) >= w.framesLeft {
 			return EndTotalFrameLimit
 		}
+		if len(w.frames)%framesUninterrupted == 0 && w.stop() {
+			return EndInterrupted
+		}
 		w.caller.Frame = Frame{}
 		if end := w.findCaller(w.callee, w.caller); end != "" {
 			return end
@@ -172,6 +182,17 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		}
 		w.callee, w.caller = w.caller, w.callee
 	}
+}
+
+// framesUninterrupted is how often Options.Interrupted is asked: a frame takes a
+// microsecond, or a millisecond with the longest of rules.
+const framesUninterrupted = 64
+
+func (w *walker) stop() bool {
+	if w.interrupted != nil && w.interrupted() {
+		w.stopped, w.interrupted = true, nil
+	}
+	return w.stopped
 }
 
 // How many frames and registers memory is made for at a time: more each time.

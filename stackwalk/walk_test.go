@@ -356,6 +356,34 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestInterruptedWalksEnd(t *testing.T) {
+	const frames = 200
+	long := make([]uint64, frames-1)
+	for i := range long {
+		long[i] = app + 0x10
+	}
+	d := dump(t, minidump.CPUAMD64, minidump.Linux, func(b *minidumptest.Builder) {
+		for id := range uint32(3) {
+			b.Thread(id, minidumptest.Regs{"rip": app, "rsp": stack}, words(long...))
+		}
+	})
+	for answers, want := range map[int][3]int{ // it is asked at the start of a thread and every 64 frames
+		1: {0, 0, 0}, 2: {64, 0, 0}, 5: {frames, 0, 0}, 6: {frames, 64, 0}, 99: {frames, frames, frames},
+	} {
+		asked := 0
+		r := stackwalk.Walk(d, nil, stackwalk.Options{Interrupted: func() bool { asked++; return asked >= answers }})
+		for i := range r.Threads {
+			end := stackwalk.EndInterrupted
+			if want[i] == frames {
+				end = stackwalk.EndNoCaller
+			}
+			if th := &r.Threads[i]; len(th.Frames) != want[i] || th.End != end {
+				t.Errorf("%d answers: thread %d has %d frames, %s; want %d", answers, i, len(th.Frames), th.End, want[i])
+			}
+		}
+	}
+}
+
 func TestCrashingOnlyLeavesTheOthers(t *testing.T) {
 	build := func(crashed bool) *minidump.Dump {
 		return dump(t, minidump.CPUAMD64, minidump.Linux, func(b *minidumptest.Builder) {

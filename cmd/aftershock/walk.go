@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"aftershock/minidump"
 	"aftershock/processor"
@@ -15,12 +17,13 @@ import (
 // walkVerb walks dumps without any server.
 type walkVerb struct {
 	symbolFlags
-	JSON          bool     `help:"Print JSON in the schema of Mozilla's minidump-stackwalk." name:"json"`
-	Pretty        bool     `help:"Indent the JSON."`
-	Dump          bool     `help:"Print what the streams of the dumps hold instead of walking. Nothing is left out: memory, environment and annotations are private."`
-	Threads       string   `help:"Threads to walk: all or crashing." enum:"all,crashing" default:"all"`
-	WalkerVersion int      `help:"Version of the walker's behaviour; 1 is that of minidump-stackwalk 0.27. 0 is the newest." default:"0"`
-	Dumps         []string `arg:"" name:"dump" help:"Minidump files." type:"existingfile"`
+	JSON          bool          `help:"Print JSON in the schema of Mozilla's minidump-stackwalk." name:"json"`
+	Pretty        bool          `help:"Indent the JSON."`
+	Dump          bool          `help:"Print what the streams of the dumps hold instead of walking. Nothing is left out: memory, environment and annotations are private."`
+	Timeout       time.Duration `help:"Longest time for a dump, downloads included; what has been walked by then is printed. 0 is no limit." default:"5m"`
+	Threads       string        `help:"Threads to walk: all or crashing." enum:"all,crashing" default:"all"`
+	WalkerVersion int           `help:"Version of the walker's behaviour; 1 is that of minidump-stackwalk 0.27. 0 is the newest." default:"0"`
+	Dumps         []string      `arg:"" name:"dump" help:"Minidump files." type:"existingfile"`
 }
 
 // Run prints one document a dump. It goes on after a dump that cannot be read,
@@ -63,7 +66,12 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pro
 	if err != nil {
 		return err
 	}
-	walk, symbols := processor.Walk(r.ctx, dump, cache.Get, options)
+	ctx, cancel := r.ctx, context.CancelFunc(func() {})
+	if v.Timeout > 0 {
+		ctx, cancel = context.WithTimeout(r.ctx, v.Timeout)
+	}
+	defer cancel()
+	walk, symbols := processor.Walk(ctx, dump, cache.Get, options)
 	progress.clear()
 	status := make([]report.SymbolStatus, len(symbols))
 	for i := range symbols {
@@ -71,9 +79,14 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pro
 	}
 	in := report.Input{Dump: dump, Walk: walk, Symbols: status}
 	if v.JSON {
-		return report.JSON(out, in, v.Pretty)
+		err = report.JSON(out, in, v.Pretty)
+	} else {
+		err = report.Human(out, in)
 	}
-	return report.Human(out, in)
+	if ctx.Err() != nil {
+		err = errors.Join(err, fmt.Errorf("the stacks are not complete: %w", ctx.Err()))
+	}
+	return err
 }
 
 func symbolStatus(o symbolcache.Outcome) report.SymbolStatus {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// walkOf runs the verb without symbols.
+func walkOf(t *testing.T, args ...string) (out, errs string, code int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = Main(append([]string{"walk"}, args...), &stdout, &stderr)
+	return stdout.String(), stderr.String(), code
+}
+
+func TestWalkSaysWhenItRanOutOfTime(t *testing.T) {
+	dump := samples(t)[0]
+	out, errs, code := walkOf(t, "--timeout", "1ns", dump)
+	if code != exitFailed || !strings.Contains(errs, "not complete") || !strings.Contains(out, "Thread") {
+		t.Errorf("exit %d, %s\n%s", code, errs, out)
+	}
+	if _, errs, code = walkOf(t, "--timeout", "0", dump); code != 0 {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
+
+func TestWalkOfTheCrashingThreadOnly(t *testing.T) {
+	dump := samples(t)[0]
+	count := func(args ...string) (frames, threads int) {
+		out, errs, code := walkOf(t, append(args, "--json", dump)...)
+		var document struct {
+			Threads []struct {
+				Frames []struct{} `json:"frames"`
+			} `json:"threads"`
+		}
+		if err := json.Unmarshal([]byte(out), &document); code != 0 || err != nil {
+			t.Fatalf("exit %d, %v, %s", code, err, errs)
+		}
+		for _, th := range document.Threads {
+			if frames += len(th.Frames); len(th.Frames) > 0 {
+				threads++
+			}
+		}
+		return frames, threads
+	}
+	all, several := count()
+	one, only := count("--threads", "crashing")
+	if several < 2 || only != 1 || one == 0 || one >= all {
+		t.Errorf("%d frames of %d threads, with --threads crashing %d of %d", all, several, one, only)
+	}
+}
+
+func TestWalkGoesOnAfterABadDump(t *testing.T) {
+	empty, text := filepath.Join(t.TempDir(), "empty.dmp"), filepath.Join(t.TempDir(), "text.dmp")
+	for path, content := range map[string]string{empty: "", text: "no dump"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, flag := range []string{"--json", "--dump", "--threads=all"} {
+		out, errs, code := walkOf(t, flag, empty, text, samples(t)[0])
+		if code != exitFailed || !strings.Contains(errs, "empty.dmp") || !strings.Contains(errs, "text.dmp") || len(out) < 1000 {
+			t.Errorf("%s: exit %d, %s\n%.200s", flag, code, errs, out)
+		}
+	}
+}
