@@ -46,7 +46,7 @@ func TestSymbolsVerbs(t *testing.T) {
 		}
 	}
 	out, err = runSymbols(t, "lookup", compiled, "1012", "0x3000")
-	if want := "0x1012\n  inner (inlined), a.c:5\n  main + 0x12, a.c:7\n  STACK CFI INIT 1000\n0x3000\n  no symbol\n"; err != nil || out != want {
+	if want := "0x1012\n  inner (inlined), a.c:5\n  main + 0x12, a.c:7\n  STACK CFI, 2 rules\n0x3000\n  no symbol\n"; err != nil || out != want {
 		t.Errorf("lookup: %v\n%s", err, out)
 	}
 	var usage *usageError
