@@ -15,7 +15,7 @@ import (
 func FuzzWalk(f *testing.F) {
 	const cfi = "FUNC 0 1000 0 f\nINLINE_ORIGIN 0 in\nINLINE 0 1 0 0 0 1000\nSTACK CFI INIT 0 1000 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n"
 	names := map[minidump.CPU][2]string{minidump.CPUAMD64: {"rip", "rsp"}, minidump.CPUX86: {"eip", "esp"}, minidump.CPUPPC: {"srr0", "r1"}}
-	for _, cpu := range []minidump.CPU{minidump.CPUAMD64, minidump.CPUX86, minidump.CPUARM, minidump.CPUARM64, minidump.CPUMIPS, minidump.CPUPPC} {
+	for _, cpu := range []minidump.CPU{minidump.CPUAMD64, minidump.CPUX86, minidump.CPUARM, minidump.CPUARM64, minidump.CPUMIPS, minidump.CPURISCV64, minidump.CPUPPC} {
 		pc, sp := "pc", "sp"
 		if n, ok := names[cpu]; ok {
 			pc, sp = n[0], n[1]
@@ -41,33 +41,42 @@ func FuzzWalk(f *testing.F) {
 		if err == nil {
 			source = func(int) stackwalk.Symbols { return file }
 		}
-		o := stackwalk.Options{Version: 1, MaxFramesPerThread: 100, MaxFrames: 500, MaxScanWords: 10000, MaxInlines: 1000}
-		r := stackwalk.Walk(d, source, o)
-		frames, inlines := 0, 0
-		for _, th := range r.Threads {
-			if len(th.Frames) > o.MaxFramesPerThread {
-				t.Errorf("%d frames in a thread", len(th.Frames))
-			}
-			if th.End == "" {
-				t.Error("no reason to end")
-			}
-			frames += len(th.Frames)
-			for i, f := range th.Frames {
-				inlines += len(f.Inlines)
-				if i == 0 {
-					continue
-				}
-				mayStay := r.Arch != breakpad.X86 && r.Arch != breakpad.AMD64
-				sp, _ := f.Registers.Get(r.Arch.SP())
-				if last, _ := th.Frames[i-1].Registers.Get(r.Arch.SP()); sp < last || sp == last && !mayStay {
-					t.Error("the stack pointer goes back")
-				}
-			}
-		}
-		if frames > o.MaxFrames || inlines > o.MaxInlines {
-			t.Errorf("%d frames, %d inlined calls", frames, inlines)
+		for version := 1; version <= stackwalk.NewestVersion; version++ {
+			checkWalk(t, d, source, stackwalk.Options{
+				Version: version, MaxFramesPerThread: 100, MaxFrames: 500, MaxScanWords: 10000, MaxInlines: 1000,
+			})
 		}
 	})
+}
+
+// checkWalk walks and looks at what holds of every walk.
+func checkWalk(t *testing.T, d *minidump.Dump, source stackwalk.SymbolSource, o stackwalk.Options) {
+	t.Helper()
+	r := stackwalk.Walk(d, source, o)
+	frames, inlines := 0, 0
+	for _, th := range r.Threads {
+		if len(th.Frames) > o.MaxFramesPerThread {
+			t.Errorf("%d frames in a thread", len(th.Frames))
+		}
+		if th.End == "" {
+			t.Error("no reason to end")
+		}
+		frames += len(th.Frames)
+		for i, f := range th.Frames {
+			inlines += len(f.Inlines)
+			if i == 0 {
+				continue
+			}
+			mayStay := r.Arch != breakpad.X86 && r.Arch != breakpad.AMD64
+			sp, _ := f.Registers.Get(r.Arch.SP())
+			if last, _ := th.Frames[i-1].Registers.Get(r.Arch.SP()); sp < last || sp == last && !mayStay {
+				t.Error("the stack pointer goes back")
+			}
+		}
+	}
+	if frames > o.MaxFrames || inlines > o.MaxInlines {
+		t.Errorf("%d frames, %d inlined calls", frames, inlines)
+	}
 }
 
 // TestWalkAllocatesOnlyWhatItReturns: growing the slice of frames and the
