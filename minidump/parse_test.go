@@ -273,6 +273,23 @@ func TestCrashReason(t *testing.T) {
 	}
 }
 
+// TestTextsOfTheSystemEndBeforeMemory: with a damaged size the text goes on into
+// whatever lies behind it in the file.
+func TestTextsOfTheSystemEndBeforeMemory(t *testing.T) {
+	const limit = 512
+	for _, c := range []struct{ text, want string }{
+		{"Service Pack 2", "Service Pack 2"},
+		{"Service Pack 2\x00c:\\secret.exe", "Service Pack 2"},
+		{strings.Repeat("x", limit), strings.Repeat("x", limit)},
+		{strings.Repeat("x", limit+1), strings.Repeat("x", limit)},
+		{strings.Repeat("x", limit-1) + "\u00fc", strings.Repeat("x", limit-1)},
+	} {
+		if got := parse(t, windows().ServicePack(c.text)).System.Build; got != c.want {
+			t.Errorf("%.40q: %q", c.text, got)
+		}
+	}
+}
+
 func windows() *minidumptest.Builder { return minidumptest.New(minidump.CPUX86, minidump.Windows) }
 func mac() *minidumptest.Builder     { return minidumptest.New(minidump.CPUAMD64, minidump.MacOS) }
 

@@ -60,6 +60,7 @@ type stream struct {
 
 // Builder collects what goes into a dump; its methods return it for chaining.
 type Builder struct {
+	servicePack string
 	cpu   minidump.CPU
 	os    minidump.OS
 	order binary.ByteOrder
@@ -99,6 +100,13 @@ func (b *Builder) OldARM64() *Builder {
 // PadLists puts four bytes after the count of list streams, as some writers do.
 func (b *Builder) PadLists() *Builder {
 	b.padLists = true
+	return b
+}
+
+// ServicePack is the text about the system that Windows calls so; Breakpad's
+// Linux writer puts uname's there.
+func (b *Builder) ServicePack(text string) *Builder {
+	b.servicePack = text
 	return b
 }
 

@@ -23,7 +23,7 @@ func (b *Builder) systemInfo() []byte {
 	}
 	w.u16(architecture, 6, 42<<8|7)
 	w.out = append(w.out, 4, 1)
-	w.u32(10, 0, 19041, platforms[b.os], b.utf16(""), 0)
+	w.u32(10, 0, 19041, platforms[b.os], b.utf16(b.servicePack), 0)
 	w.out = append(w.out, "GenuineIntel"...)
 	w.u32(0, 0, 0)
 	return w.out
