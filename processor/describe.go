@@ -1,8 +1,6 @@
 package processor
 
 import (
-	"fmt"
-
 	"aftershock/minidump"
 	"aftershock/schema"
 	"aftershock/stackwalk"
@@ -63,7 +61,17 @@ func hexWord(d *minidump.Dump, addr uint64) string {
 	if d.System != nil && d.System.CPU.WordBytes() == 4 {
 		digits = 8
 	}
-	return fmt.Sprintf("0x%0*x", digits, addr)
+	const hexDigits = "0123456789abcdef"
+	for digits < 16 && addr>>(4*digits) != 0 {
+		digits++
+	}
+	var text [18]byte
+	copy(text[:], "0x")
+	for i := digits + 1; i > 1; i-- {
+		text[i] = hexDigits[addr&15]
+		addr >>= 4
+	}
+	return string(text[:digits+2])
 }
 
 // modules copies the modules with the outcome of looking for their symbols.
@@ -122,7 +130,7 @@ func threads(d *minidump.Dump, walk *stackwalk.Result, out *schema.ProcessedCras
 			if leftOut(j, len(w.Frames), keep) {
 				continue
 			}
-			t.Frames = append(t.Frames, frame(d, &w.Frames[j], n))
+			t.Frames = append(t.Frames, frame(d, out.Modules, &w.Frames[j], n))
 		}
 		out.Threads = append(out.Threads, t)
 	}
@@ -142,13 +150,17 @@ func limited(e stackwalk.End) bool {
 	}
 }
 
-func frame(d *minidump.Dump, w *stackwalk.Frame, n *notes) schema.Frame {
+func frame(d *minidump.Dump, modules []schema.Module, w *stackwalk.Frame, n *notes) schema.Frame {
 	f := schema.Frame{
 		Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction),
 		Function: n.text(string(w.Function)), File: n.text(string(w.File)), Line: int64(w.Line),
 	}
 	if w.Module >= 0 {
-		f.Module = n.text(d.Modules[w.Module].CodeName())
+		if w.Module < len(modules) {
+			f.Module = modules[w.Module].Filename
+		} else { // beyond what the event keeps
+			f.Module = n.text(d.Modules[w.Module].CodeName())
+		}
 		f.ModuleOffset = hexWord(d, w.ModuleOffset(d))
 	}
 	if w.HasFunction {

@@ -61,10 +61,10 @@ type stream struct {
 // Builder collects what goes into a dump; its methods return it for chaining.
 type Builder struct {
 	servicePack string
-	cpu   minidump.CPU
-	os    minidump.OS
-	order binary.ByteOrder
-	old   bool
+	cpu         minidump.CPU
+	os          minidump.OS
+	order       binary.ByteOrder
+	old         bool
 
 	time     uint32
 	threads  []thread
