@@ -102,6 +102,7 @@ func (r *roles) perVersion(ctx context.Context, role versionRole) {
 
 // process runs a processor for every live signature version.
 func (r *roles) process(ctx context.Context, blobs blob.Store, symbols *symbolcache.Cache) {
+	collectLess()
 	r.perVersion(ctx, versionRole{
 		name:   "process",
 		wanted: func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
