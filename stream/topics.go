@@ -1,9 +1,11 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -12,7 +14,8 @@ import (
 	"aftershock/schema"
 )
 
-// CreateTopics makes the topics that do not exist, with their settings.
+// CreateTopics makes the topics that do not exist, with their settings, and waits
+// until all are served.
 // Existing ones are left as they are.
 func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...schema.Topic) error {
 	cl, err := kgo.NewClient(k.Options()...)
@@ -32,6 +35,50 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 		}
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			return fmt.Errorf("create topic %s: %w", t.Name, err)
+		}
+	}
+	return awaitTopics(ctx, admin, topics)
+}
+
+// Brokers answer that a topic was created before they serve it.
+const (
+	topicsDeadline = 30 * time.Second
+	topicsPause    = 50 * time.Millisecond
+)
+
+// awaitTopics waits until every partition has a leader.
+func awaitTopics(ctx context.Context, admin *kadm.Client, topics []schema.Topic) error {
+	ctx, cancel := context.WithTimeout(ctx, topicsDeadline)
+	defer cancel()
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Name
+	}
+	for {
+		details, err := admin.ListTopics(ctx, names...)
+		if err == nil {
+			if err = served(details); err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("create topics: not served after %v: %w", topicsDeadline, err)
+		case <-time.After(topicsPause):
+		}
+	}
+}
+
+// served tells what a topic or partition lacks.
+func served(details kadm.TopicDetails) error {
+	for _, t := range details {
+		if t.Err != nil {
+			return fmt.Errorf("%s: %w", t.Topic, t.Err)
+		}
+		for _, p := range t.Partitions {
+			if p.Err != nil || p.Leader < 0 {
+				return fmt.Errorf("%s/%d has no leader: %w", t.Topic, p.Partition, cmp.Or(p.Err, error(kerr.LeaderNotAvailable)))
+			}
 		}
 	}
 	return nil
