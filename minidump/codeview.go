@@ -3,6 +3,7 @@ package minidump
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 
 	"aftershock/internal/cursor"
 )
@@ -94,11 +95,7 @@ func (m *Module) DebugID() string {
 func (m *Module) CodeID() string {
 	switch v := &m.codeView; v.signature {
 	case codeViewELF:
-		text := make([]byte, 0, 64)
-		for _, b := range v.id {
-			text = appendHex(text, uint64(b), 2, lowerHex)
-		}
-		return string(text)
+		return hex.EncodeToString(v.id)
 	case codeViewPDB70:
 		if m.dump.on(MacOS, IOS) {
 			return string(appendGUID(nil, m.dump.order, v.id, lowerHex))

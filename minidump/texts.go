@@ -23,6 +23,17 @@ func appendHex(dst []byte, v uint64, digits int, alphabet string) []byte {
 	return dst
 }
 
+// AppendHex appends "0x" and v in at least that many lower-case digits.
+func AppendHex(dst []byte, v uint64, digits int) []byte {
+	return appendHex(append(dst, "0x"...), v, digits, lowerHex)
+}
+
+// AppendAddress is AppendHex with as many digits as a pointer of the dump's CPU
+// has.
+func (d *Dump) AppendAddress(dst []byte, addr uint64) []byte {
+	return AppendHex(dst, addr, 2*d.cpuOrUnknown().WordBytes())
+}
+
 // appendGUID appends a GUID, whose first three fields have a byte order, in 32
 // hex digits.
 func appendGUID(dst []byte, order binary.ByteOrder, b []byte, alphabet string) []byte {

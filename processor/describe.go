@@ -57,21 +57,8 @@ func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
 
 // hexWord is an address with as many digits as a pointer of the dump has.
 func hexWord(d *minidump.Dump, addr uint64) string {
-	digits := 16
-	if d.System != nil && d.System.CPU.WordBytes() == 4 {
-		digits = 8
-	}
-	const hexDigits = "0123456789abcdef"
-	for digits < 16 && addr>>(4*digits) != 0 {
-		digits++
-	}
 	var text [18]byte
-	copy(text[:], "0x")
-	for i := digits + 1; i > 1; i-- {
-		text[i] = hexDigits[addr&15]
-		addr >>= 4
-	}
-	return string(text[:digits+2])
+	return string(d.AppendAddress(text[:0], addr))
 }
 
 // modules copies the modules with the outcome of looking for their symbols.

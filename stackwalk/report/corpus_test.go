@@ -196,11 +196,26 @@ func readJSON(t *testing.T, path string) any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return decodeJSON(t, text)
+}
+
+func decodeJSON(t *testing.T, text []byte) any {
+	t.Helper()
 	var document any
 	if err := json.Unmarshal(text, &document); err != nil {
 		t.Fatal(err)
 	}
 	return document
+}
+
+// printed is the report, decoded.
+func printed(t *testing.T, in report.Input) any {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.JSON(&out, in, false); err != nil {
+		t.Fatal(err)
+	}
+	return decodeJSON(t, out.Bytes())
 }
 
 // countFrames is the number of frames of all threads.
@@ -237,15 +252,7 @@ func leaves(v any) int {
 
 func differences(t *testing.T, want any, in report.Input) []string {
 	t.Helper()
-	var out bytes.Buffer
-	if err := report.JSON(&out, in, false); err != nil {
-		t.Fatal(err)
-	}
-	var got any
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		t.Fatal(err)
-	}
-	return diff(nil, "", want, got)
+	return diff(nil, "", want, printed(t, in))
 }
 
 // diff lists where two documents differ; absent, null and the empty list are

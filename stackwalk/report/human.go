@@ -24,7 +24,7 @@ import (
 // comes from a stranger and the report goes to a terminal.
 func Human(w io.Writer, in Input) error {
 	out := bufio.NewWriter(w)
-	h := humanWriter{Input: in, Writer: out, width: addressDigits(in.Dump)}
+	h := humanWriter{Input: in, Writer: out}
 	h.summary()
 	if i := in.Walk.CrashingThread; i >= 0 {
 		h.thread(i)
@@ -46,14 +46,13 @@ func Human(w io.Writer, in Input) error {
 type humanWriter struct {
 	Input
 	*bufio.Writer
-	width int // hex digits of an address
 }
 
 func (h *humanWriter) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(h.Writer, format, args...) // Flush tells
 }
 
-func (h *humanWriter) hex(v uint64) string { return fmt.Sprintf("0x%0*x", h.width, v) }
+func (h *humanWriter) hex(v uint64) string { return string(h.Dump.AppendAddress(nil, v)) }
 
 // summary prints a line for each thing that is known of the process.
 func (h *humanWriter) summary() {

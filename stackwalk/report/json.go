@@ -16,7 +16,7 @@ import (
 func JSON(w io.Writer, in Input, indented bool) error {
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
-	d := document{Input: in, jsonWriter: jsonWriter{out: w, indented: indented, b: (*buffer)[:0]}, digits: addressDigits(in.Dump)}
+	d := document{Input: in, jsonWriter: jsonWriter{out: w, indented: indented, b: (*buffer)[:0]}}
 	d.all()
 	d.b = append(d.b, '\n')
 	if d.flush(); d.err != nil {
@@ -29,8 +29,7 @@ func JSON(w io.Writer, in Input, indented bool) error {
 type document struct {
 	Input
 	jsonWriter
-	digits int      // of an address
-	names  []string // of modules, those that have been asked for
+	names []string // of modules, those that have been asked for
 }
 
 // moduleName is Module.CodeName, decoded once.
@@ -44,7 +43,9 @@ func (d *document) moduleName(i int) string {
 	return d.names[i]
 }
 
-func (d *document) address(v uint64) { d.hex(v, d.digits) }
+func (d *document) address(v uint64) {
+	d.b = append(d.Dump.AppendAddress(append(d.b, '"'), v), '"')
+}
 
 func (d *document) all() {
 	dump := d.Dump
@@ -440,12 +441,4 @@ func (d *document) unloadedModule(m *minidump.UnloadedModule) {
 	d.key("filename")
 	d.text(m.CodeName())
 	d.close('}')
-}
-
-// addressDigits is how many hex digits an address of the dump's CPU has.
-func addressDigits(d *minidump.Dump) int {
-	if d.System == nil {
-		return 16
-	}
-	return 2 * d.System.CPU.WordBytes()
 }

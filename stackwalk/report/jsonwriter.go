@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"unicode/utf8"
+
+	"aftershock/minidump"
 )
 
 // jsonWriter appends JSON to a buffer and hands it on in large pieces. Keys and
@@ -99,14 +101,7 @@ const hexDigits = "0123456789abcdef"
 
 // hex writes a text like "0x00401000" of at least that many digits.
 func (j *jsonWriter) hex(v uint64, digits int) {
-	for digits < 16 && v>>(4*digits) != 0 {
-		digits++
-	}
-	j.b = append(j.b, '"', '0', 'x')
-	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
-		j.b = append(j.b, hexDigits[v>>shift&15])
-	}
-	j.b = append(j.b, '"')
+	j.b = append(minidump.AppendHex(append(j.b, '"'), v, digits), '"')
 }
 
 // optional writes null for the empty text.

@@ -1,8 +1,6 @@
 package report_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -69,22 +67,11 @@ func compareLive(t *testing.T, reference string, data []byte, symbols map[int]st
 		status[module] = report.SymbolsMissing
 		return nil
 	}, stackwalk.Options{Version: 1})
-	var out bytes.Buffer
-	if err := report.JSON(&out, report.Input{Dump: d, Walk: walk, Symbols: status}, false); err != nil {
-		t.Fatal(err)
-	}
-	var want, got any
 	text, err := exec.CommandContext(t.Context(), reference, "--json", "--symbols-path", filepath.Join(dir, "symbols"), path).Output() //nolint:gosec // the developer names it
 	if err != nil {
 		return []string{"the reference fails: " + err.Error()}
 	}
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		t.Fatal(err)
-	}
-	return diff(nil, "", want, got)
+	return differences(t, decodeJSON(t, text), report.Input{Dump: d, Walk: walk, Symbols: status})
 }
 
 func write(t *testing.T, path string, data []byte) {

@@ -1,7 +1,6 @@
 package report_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"aftershock/stackwalk/report"
 )
 
 // TestLiveParityOfDumps compares with the minidump-stackwalk that
@@ -138,17 +135,7 @@ func compareDump(t *testing.T, reference, path string, symbols []string) ([]stri
 	case ourErr != nil:
 		return []string{"only we refuse it: " + ourErr.Error()}, bothRead
 	}
-	var out bytes.Buffer
-	if err := report.JSON(&out, in, false); err != nil {
-		t.Fatal(err)
-	}
-	var want, got any
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		t.Fatal(err)
-	}
+	want, got := decodeJSON(t, text), printed(t, in)
 	var found []string
 	for _, list := range []string{"modules", "linux_memory_map_count"} { // first, for there may be too many to list
 		found = diff(found, list, want.(map[string]any)[list], got.(map[string]any)[list])

@@ -21,7 +21,7 @@ const (
 // what could not be read. Nothing is left out for privacy.
 func Streams(w io.Writer, d *minidump.Dump) error {
 	out := bufio.NewWriter(w)
-	s := streamsWriter{humanWriter{Input: Input{Dump: d}, Writer: out, width: addressDigits(d)}}
+	s := streamsWriter{humanWriter{Input: Input{Dump: d}, Writer: out}}
 	s.printf("version %#x, written at %d, flags %#x, big-endian %v\n\n", d.Header.Version, d.Header.Time, d.Header.Flags, d.Header.BigEndian)
 	for i := range d.Streams {
 		stream := &d.Streams[i]
