@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -26,7 +27,9 @@ func crashes(b *testing.B, vs []vector) []*Crash {
 func BenchmarkGenerate(b *testing.B) {
 	fuzz := crashes(b, vectors(b, "fuzz"))
 	stream := heavyTail(crashes(b, stacks(b)), 100_000)
-	for name, in := range map[string][]*Crash{"fuzz": fuzz, "stream": stream} {
+	vectorStream := heavyTail(crashes(b, slices.Concat(vectors(b, "fuzz"), vectors(b, "strings"))), 100_000)
+	few := heavyTail(crashes(b, stacks(b)[:30]), 100_000)
+	for name, in := range map[string][]*Crash{"fuzz": fuzz, "stream": stream, "vectors": vectorStream, "few": few} {
 		for _, cached := range []bool{true, false} {
 			b.Run(fmt.Sprintf("%s/cached=%v", name, cached), func(b *testing.B) {
 				r := socorro(b)

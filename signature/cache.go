@@ -3,34 +3,40 @@ package signature
 import (
 	"hash/maphash"
 	"math/bits"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
 
 // Bounds of a ruleset's caches. At worst they hold 16,384 names of 2 KiB with
-// their keys and 8,192 stacks of 4 KiB, 64 MiB; a program's crashes are about
+// their keys and as many results of 2 KiB, 64 MiB; a program's crashes are about
 // 10 MiB.
 const (
-	cachedNames    = 1 << 14
-	maxCachedName  = 1 << 10 // bytes of a name, and of its key
-	cachedStacks   = 1 << 13
-	maxCachedStack = 4 << 10 // bytes of a proto-signature
+	cachedNames     = 1 << 14
+	maxCachedName   = 1 << 10 // bytes of a name, and of its key
+	cachedResults   = 1 << 14
+	maxCachedResult = 2 << 10 // bytes of a proto-signature, and of a note
 )
 
-// table is a cache of fixed size: a new entry takes the place of an old one,
-// which moves to the neighbouring slot once. Goroutines may use it at the same
-// time and wait for nothing. A nil table is empty.
+// table is a cache of fixed size: a new entry pushes the oldest one of its set
+// out. Goroutines may use it at the same time and wait for nothing; where two
+// put into one set at once, an entry may get lost. A nil table is empty.
 type table[K comparable, V any] struct {
-	slots []atomic.Pointer[entry[K, V]] // a power of two
+	sets []set[K, V] // a power of two
 }
+
+// setEntries is how many keys whose hashes collide are kept.
+const setEntries = 4
+
+type set[K comparable, V any] [setEntries]atomic.Pointer[entry[K, V]]
 
 type entry[K comparable, V any] struct {
 	key   K
 	value V
 }
 
-func newTable[K comparable, V any](slots int) *table[K, V] {
-	return &table[K, V]{make([]atomic.Pointer[entry[K, V]], slots)}
+func newTable[K comparable, V any](entries int) *table[K, V] {
+	return &table[K, V]{make([]set[K, V], entries/setEntries)}
 }
 
 // get returns the value of key, or nil. The caller must not change it.
@@ -38,36 +44,40 @@ func (t *table[K, V]) get(hash uint64, key K) *V {
 	if t == nil {
 		return nil
 	}
-	slot := hash & uint64(len(t.slots)-1)
-	if e := t.slots[slot].Load(); e != nil && e.key == key {
-		return &e.value
-	}
-	if e := t.slots[slot^1].Load(); e != nil && e.key == key {
-		return &e.value
+	set := &t.sets[hash&uint64(len(t.sets)-1)]
+	for i := range set {
+		e := set[i].Load()
+		if e == nil {
+			break
+		}
+		if e.key == key {
+			return &e.value
+		}
 	}
 	return nil
 }
 
 func (t *table[K, V]) put(hash uint64, e *entry[K, V]) {
-	slot := hash & uint64(len(t.slots)-1)
-	if old := t.slots[slot].Load(); old != nil {
-		t.slots[slot^1].Store(old)
+	set := &t.sets[hash&uint64(len(t.sets)-1)]
+	for i := range set {
+		if e = set[i].Swap(e); e == nil {
+			break
+		}
 	}
-	t.slots[slot].Store(e)
 }
 
-// cache is what a ruleset has made of frames and of stacks. A nil cache is
+// cache is what a ruleset has made of frames and of crashes. A nil cache is
 // empty and stays so.
 type cache struct {
-	seed   maphash.Seed
-	names  *table[nameKey, name]
-	stacks *table[stackKey, stackSignature]
+	seed    maphash.Seed
+	names   *table[nameKey, name]
+	results *table[resultKey, Result]
 }
 
 func newCache() *cache {
 	return &cache{
 		seed:  maphash.MakeSeed(),
-		names: newTable[nameKey, name](cachedNames), stacks: newTable[stackKey, stackSignature](cachedStacks),
+		names: newTable[nameKey, name](cachedNames), results: newTable[resultKey, Result](cachedResults),
 	}
 }
 
@@ -106,43 +116,132 @@ func (c *cache) putName(key nameKey, n name) *name {
 	return &e.value
 }
 
-// stackKey stands for all that the signature of a stack is made of: a hash of
-// each text under a seed that nobody knows, mixed in two ways.
-type stackKey [2]uint64
-
-func (c *cache) stackKey(frames []flatFrame, os string) stackKey {
-	var k stackKey
-	for i := range frames {
-		f := &frames[i]
-		what, text, more := f.material(os)
-		h := maphash.String(c.seed, text) + uint64(what)
-		if more != "" {
-			h = h*hashFactor + maphash.String(c.seed, more)
-		}
-		if n := f.line(); n != 0 {
-			h += uint64(n) * hashFactor
-		} else if odd := f.lineText(); odd != none {
-			h += maphash.String(c.seed, odd)
-		}
-		k[0] = (k[0]^h)*hashFactor + 1
-		k[1] = bits.RotateLeft64(k[1], 23) + h
-	}
-	k[0] ^= k[0] >> 32 // the table takes the low bits
-	return k
-}
+// resultKey stands for all that a result is made of: a hash of each text under a
+// seed that nobody knows, mixed in two ways.
+type resultKey [2]uint64
 
 // hashFactor is odd and has its bits everywhere.
 const hashFactor = 0x9e3779b97f4a7c15
 
-// stackSignature is what the frames of a thread give.
-type stackSignature struct {
-	signature, proto string
-	noFrames         bool
+func (k *resultKey) mix(h uint64) {
+	k[0] = (k[0]^h)*hashFactor + 1
+	k[1] = bits.RotateLeft64(k[1], 23) + h
 }
 
-func (c *cache) putStack(key stackKey, s stackSignature) {
-	if len(s.proto) <= maxCachedStack {
-		s.signature, s.proto = strings.Clone(s.signature), strings.Clone(s.proto)
-		c.stacks.put(key[0], &entry[stackKey, stackSignature]{key, s})
+// mixText mixes a text that most crashes lack; which field it is of has a place
+// of its own.
+func (k *resultKey) mixText(seed maphash.Seed, field uint64, text string) {
+	if text != "" {
+		k.mix(maphash.String(seed, text) + field)
 	}
+}
+
+// key makes the key of a crash. ok is false for crashes whose results are not
+// kept: those with values of odd types, and exceptions that came as JSON.
+func (c *cache) key(crash *Crash) (k resultKey, ok bool) {
+	if c == nil || crash.unreadable != 0 || crash.JavaException != nil {
+		return k, false
+	}
+	if t := crash.thread(crash.threadIndex()); t != nil {
+		if t.unreadable || !c.mixFrames(&k, t.Frames, crash.OS) {
+			return k, false
+		}
+		if noMemory(t.LastError) {
+			k.mix(hashFactor)
+		}
+	}
+	texts := [...]string{
+		crash.OS, crash.Reason, crash.DumpStatus, crash.JSLargeAllocationFailure, crash.AbortMessage,
+		crash.AsyncShutdownTimeout, crash.IPCChannelError, crash.IPCMessageName, crash.JavaStackTrace,
+	}
+	for i := range texts {
+		k.mixText(c.seed, uint64(i), texts[i])
+	}
+	for _, name := range crash.AdditionalDumps {
+		k.mixText(c.seed, uint64(len(texts)), name)
+	}
+	if crash.Hang != nil {
+		k.mix(maphash.String(c.seed, *crash.Hang))
+	}
+	if size := crash.OOMAllocationSize; size != nil {
+		k.mix(uint64(*size)*hashFactor + uint64(len(texts)))
+	}
+	if crash.BitFlip {
+		k.mix(uint64(len(texts)))
+	}
+	k[0] ^= k[0] >> 32 // the table takes the low bits
+	return k, true
+}
+
+// ofThread is the key of a result that holds the index of the thread.
+func (k resultKey) ofThread(crash *Crash) resultKey {
+	k[1] += uint64(crash.threadIndex())*hashFactor + 1
+	return k
+}
+
+// result returns what is kept, or nil.
+func (c *cache) result(key resultKey, crash *Crash) *Result {
+	if r := c.results.get(key[0], key); r != nil {
+		return r
+	}
+	key = key.ofThread(crash)
+	return c.results.get(key[0], key)
+}
+
+// mixFrames mixes what names are made of. It returns false for a stack with
+// values of odd types.
+func (c *cache) mixFrames(k *resultKey, frames []Frame, os string) bool {
+	left := maxFrames
+	for i := range frames {
+		f := &frames[i]
+		if f.unreadable {
+			return false
+		}
+		for j := range f.Inlines {
+			if left == 0 {
+				return true
+			}
+			if f.Inlines[j].unreadable {
+				return false
+			}
+			k.mix(c.frameHash(flatFrame{f, &f.Inlines[j]}, os))
+			left--
+		}
+		if left == 0 {
+			return true
+		}
+		k.mix(c.frameHash(flatFrame{Frame: f}, os))
+		left--
+	}
+	return true
+}
+
+func (c *cache) frameHash(f flatFrame, os string) uint64 {
+	what, text, more := f.material(os)
+	h := maphash.String(c.seed, text) + uint64(what)
+	if more != "" {
+		h = h*hashFactor + maphash.String(c.seed, more)
+	}
+	if n := f.line(); n != 0 {
+		h += uint64(n) * hashFactor
+	} else if odd := f.lineText(); odd != none {
+		h += maphash.String(c.seed, odd)
+	}
+	return h
+}
+
+// putResult keeps a result, unless it is large. The texts may be parts of a crash
+// that is larger still.
+func (c *cache) putResult(key resultKey, r Result) {
+	if len(r.ProtoSignature) > maxCachedResult {
+		return
+	}
+	r.Signature, r.ProtoSignature, r.Notes = strings.Clone(r.Signature), strings.Clone(r.ProtoSignature), slices.Clone(r.Notes)
+	for i, note := range r.Notes {
+		if len(note) > maxCachedResult {
+			return
+		}
+		r.Notes[i] = strings.Clone(note)
+	}
+	c.results.put(key[0], &entry[resultKey, Result]{key, r})
 }

@@ -283,6 +283,7 @@ func (d *decoder) frame(f *Frame) {
 			d.skip()
 		}
 	})
+	f.language = languageOf(f.File)
 }
 
 // line reads a line; text is what a number that is not 0 cannot hold.
@@ -312,7 +313,7 @@ func (d *decoder) inlines(f *Frame) {
 		}
 		var as Frame
 		d.frame(&as)
-		f.Inlines = append(f.Inlines, Inline{Function: as.Function, File: as.File, Line: as.Line, lineText: as.lineText, unreadable: as.unreadable})
+		f.Inlines = append(f.Inlines, Inline{Function: as.Function, File: as.File, Line: as.Line, lineText: as.lineText, language: as.language, unreadable: as.unreadable})
 	})
 }
 

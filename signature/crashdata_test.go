@@ -78,8 +78,8 @@ func TestParseCrashReadsEveryField(t *testing.T) {
 		AbortMessage: "A", AsyncShutdownTimeout: "{}", IPCChannelError: "E", IPCMessageName: "N", AdditionalDumps: []string{"a", "b"}, Hang: new("ui"),
 		JavaStackTrace: "J", JavaException: &JavaException{Type: "T", Module: "m", Frames: []JavaFrame{{"a", "f", "x.kt"}}},
 		Threads: []Thread{{LastError: "L", Frames: []Frame{{
-			Module: "m", ModuleOffset: "0x1", Offset: "0x2", Function: "fé", File: "x.c", Line: 3,
-			Inlines: []Inline{{Function: "g", File: "y.c", Line: 4}}, Unloaded: "u",
+			Module: "m", ModuleOffset: "0x1", Offset: "0x2", Function: "fé", File: "x.c", Line: 3, language: otherLanguage,
+			Inlines: []Inline{{Function: "g", File: "y.c", Line: 4, language: otherLanguage}}, Unloaded: "u",
 		}}}},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Crash{}, Thread{}, Frame{}, Inline{}, JavaException{})); diff != "" {

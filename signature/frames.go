@@ -25,6 +25,14 @@ var rustPanics = map[[2]string]string{
 	{"src/libstd/panicking.rs", "rust_panic_with_hook"}:    "std::panicking::rust_panic_with_hook",
 }
 
+// threadIndex is CrashingThread, or that of the first thread.
+func (c *Crash) threadIndex() int {
+	if c.CrashingThread == nil {
+		return 0
+	}
+	return *c.CrashingThread
+}
+
 // thread returns a thread by index, or from the end by a negative one; nil when
 // there is none.
 func (c *Crash) thread(index int) *Thread {
@@ -98,6 +106,18 @@ func (f *flatFrame) unloadedModule() string {
 	return f.Unloaded
 }
 
+// isRust tells whether the function is one of Rust's.
+func (f *flatFrame) isRust() bool {
+	known := f.language
+	if f.inline != nil {
+		known = f.inline.language
+	}
+	if known == unknownLanguage {
+		known = languageOf(f.file())
+	}
+	return known == rustLanguage
+}
+
 // flatten appends the frames that a signature looks at, inlined functions
 // before the frame they were inlined into. It returns false for a thread that
 // siggen fails on.
@@ -134,15 +154,14 @@ func flatten(dst []flatFrame, t *Thread) ([]flatFrame, bool) {
 // function, its source line, its module, an unloaded module, its address. more
 // is the source file where it matters. Lines count besides.
 func (f *flatFrame) material(os string) (what kind, text, more string) {
-	function, file := f.function(), f.file()
-	switch {
+	switch function := f.function(); {
 	case function != "":
-		if isRust(file) {
-			return rust, function, file
+		if f.isRust() {
+			return rust, function, f.file()
 		}
 		return cpp, function, ""
-	case file != "" && f.hasLine():
-		return sourceLine, file, ""
+	case f.file() != "" && f.hasLine():
+		return sourceLine, f.file(), ""
 	case f.Module != "":
 		if os == windows {
 			return windowsModule, f.Module, ""
@@ -196,12 +215,22 @@ func sourcePath(file string) string {
 	return ""
 }
 
-// isRust tells whether the path of a source file ends with .rs.
-func isRust(file string) bool {
-	if !strings.HasSuffix(file[:max(strings.LastIndexByte(file, ':'), 0)], ".rs") && !strings.HasSuffix(file, ".rs") {
-		return false // most are: one look at the end of the text
+// language is what a function is written in, as far as names depend on it.
+type language uint8
+
+const (
+	unknownLanguage language = iota
+	rustLanguage
+	otherLanguage
+)
+
+// languageOf tells the language by the name of the source file.
+func languageOf(file string) language {
+	// Most are not Rust: one fast look at the text.
+	if strings.Contains(file, ".rs") && strings.HasSuffix(sourcePath(file), ".rs") {
+		return rustLanguage
 	}
-	return strings.HasSuffix(sourcePath(file), ".rs")
+	return otherLanguage
 }
 
 // baseName is the last element of a path of any system.

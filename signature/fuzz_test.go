@@ -23,7 +23,7 @@ func FuzzNormalize(f *testing.F) {
 		for _, file := range []string{"a.cpp", "/a.rs"} {
 			frame := flatFrame{Frame: &Frame{Function: function, File: file, Line: int64(line)}}
 			language := cpp
-			if isRust(file) {
+			if languageOf(file) == rustLanguage {
 				language = rust
 			}
 			for _, r := range []*Ruleset{socorro, ours} {

@@ -6,10 +6,32 @@ import "strings"
 const MaxRunes = 255
 
 // Generate names the crash. It never fails and is safe for concurrent use.
+//
+// Most crashes have happened before, and the rules are pure: results are kept by
+// all that they are made of.
 func (r *Ruleset) Generate(c *Crash) Result {
-	g := generation{ruleset: r, crash: c}
-	g.run()
+	key, keep := r.cache.key(c)
+	if !keep {
+		return r.generate(c).result
+	}
+	if known := r.cache.result(key, c); known != nil {
+		return *known
+	}
+	g := r.generate(c)
+	switch g.depends {
+	case onStack:
+		r.cache.putResult(key, g.result)
+	case onIndex:
+		r.cache.putResult(key.ofThread(c), g.result)
+	case onOthers:
+	}
 	return g.result
+}
+
+func (r *Ruleset) generate(c *Crash) *generation {
+	g := &generation{ruleset: r, crash: c}
+	g.run()
+	return g
 }
 
 // Explain is Generate with Result.Why.
@@ -26,7 +48,18 @@ type generation struct {
 	result  Result
 	rule    string // the one that runs
 	explain bool
+	depends depends
 }
+
+// depends is what of its threads decides about a crash's result: the frames of
+// the one that crashed, its index as well, or other threads, too.
+type depends uint8
+
+const (
+	onStack depends = iota
+	onIndex
+	onOthers
+)
 
 // rule changes the signature, or leaves it. It returns false when it fails;
 // then it must have left the signature as it was.
@@ -90,11 +123,7 @@ func (g *generation) stack() bool {
 	case g.crash.JavaException != nil:
 		return g.javaException()
 	}
-	thread := 0
-	if g.crash.CrashingThread != nil {
-		thread = *g.crash.CrashingThread
-	}
-	return g.nativeStack(thread)
+	return g.nativeStack(g.crash.threadIndex())
 }
 
 // stackwalkerError says why there is no stack.
@@ -156,14 +185,15 @@ func (g *generation) isOutOfMemory() bool {
 			return true
 		}
 	}
-	thread := 0
-	if c.CrashingThread != nil {
-		thread = *c.CrashingThread
-	}
-	if t := c.thread(thread); t != nil && (t.LastError == "ERROR_COMMITMENT_LIMIT" || t.LastError == "ERROR_NOT_ENOUGH_MEMORY") {
+	if t := c.thread(c.threadIndex()); t != nil && noMemory(t.LastError) {
 		return true
 	}
 	return c.Reason == "STATUS_FATAL_MEMORY_EXHAUSTION" || c.Reason == "STATUS_NO_MEMORY" || c.JSLargeAllocationFailure == reportingFailure
+}
+
+// noMemory tells whether Windows' last error is want of memory.
+func noMemory(lastError string) bool {
+	return lastError == "ERROR_COMMITMENT_LIMIT" || lastError == "ERROR_NOT_ENOUGH_MEMORY"
 }
 
 // maxAbortMessage is how much of an abort message a signature takes.
@@ -205,6 +235,7 @@ func (g *generation) runWatchdog() bool {
 	if !strings.Contains(g.result.Signature, "RunWatchdog") {
 		return true
 	}
+	g.depends = onOthers
 	crash := g.crash
 	first := *crash
 	first.CrashingThread = nil

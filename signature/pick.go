@@ -18,32 +18,25 @@ func (g *generation) nativeStack(thread int) bool {
 	if !ok {
 		return false
 	}
-	c := g.ruleset.cache
-	if c == nil || g.explain {
-		s, ok := g.signFrames(frames)
-		return ok && g.setStack(s, thread)
-	}
-	key := c.stackKey(frames, g.crash.OS)
-	if s := c.stacks.get(key[0], key); s != nil {
-		return g.setStack(*s, thread)
-	}
 	s, ok := g.signFrames(frames)
 	if !ok {
 		return false
 	}
-	c.putStack(key, s)
-	return g.setStack(s, thread)
-}
-
-func (g *generation) setStack(s stackSignature, thread int) bool {
 	g.result.ProtoSignature = s.proto
 	if s.signature != "" {
 		g.result.Signature = s.signature
 	}
 	if s.noFrames {
 		g.note("CSignatureTool: no frame data for crashing thread (" + strconv.Itoa(thread) + ")")
+		g.depends = max(g.depends, onIndex)
 	}
 	return true
+}
+
+// stackSignature is what the frames of a thread give.
+type stackSignature struct {
+	signature, proto string
+	noFrames         bool
 }
 
 // signFrames is pure: the frames, the OS and the ruleset decide. It returns

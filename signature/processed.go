@@ -30,9 +30,10 @@ func fromFrame(from *schema.Frame) Frame {
 	f := Frame{
 		Module: from.Module, ModuleOffset: from.ModuleOffset, Offset: from.Offset,
 		Function: from.Function, File: from.File, Line: from.Line,
+		language: languageOf(from.File),
 	}
 	for _, in := range from.Inlines {
-		f.Inlines = append(f.Inlines, Inline{Function: in.Function, File: in.File, Line: in.Line})
+		f.Inlines = append(f.Inlines, Inline{Function: in.Function, File: in.File, Line: in.Line, language: languageOf(in.File)})
 	}
 	if len(from.Unloaded) > 0 {
 		f.Unloaded = from.Unloaded[0].Module

@@ -47,6 +47,11 @@ type Crash struct {
 	JavaStackTrace string
 	JavaException  *JavaException
 
+	// BitFlip: the address of the crash is one flipped bit away from one that
+	// makes sense, so that the machine may be to blame; see the switch
+	// bad_memory.
+	BitFlip bool
+
 	unreadable fields
 }
 
@@ -61,18 +66,21 @@ type Thread struct {
 
 // Frame is a physical frame with the functions inlined into it.
 type Frame struct {
+	// What names are made of first, so that it shares a cache line.
+	Function string
+	File     string
+	Line     int64 // 0: unknown
+	Inlines  []Inline
+
+	unreadable bool
+	language   language // what whoever read the frame knows of File
+	lineText   string   // of a line that Line cannot hold: 0, 7.5, True
+
 	Module       string // base name
 	ModuleOffset string // hexadecimal
 	Offset       string // absolute address, hexadecimal
-	Function     string
-	File         string
-	Line         int64 // 0: unknown
-	Inlines      []Inline
 	// Unloaded names the unloaded module that once held the address, or is empty.
 	Unloaded string
-
-	lineText   string // of a line that Line cannot hold: 0, 7.5, True
-	unreadable bool
 }
 
 // Inline is an inlined function, innermost first in Frame.Inlines.
@@ -81,8 +89,9 @@ type Inline struct {
 	File     string
 	Line     int64
 
-	lineText   string
 	unreadable bool
+	language   language
+	lineText   string
 }
 
 // JavaException is an exception as Android's crash reporter sends it. Of a
@@ -104,6 +113,7 @@ type Result struct {
 	// ProtoSignature joins every normalised frame, unfiltered.
 	ProtoSignature string
 	// Notes are sentences about what was unusual, each with the rule that says it.
+	// Equal crashes share the slice: the caller must not change it.
 	Notes []string
 	// Why is how the result came about, in order. Only Explain fills it.
 	Why []Step
