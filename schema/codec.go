@@ -28,8 +28,9 @@ type Released struct {
 	// Avsc is the schema's text.
 	Avsc string
 
-	record string // name of the record, which is the Go type's
-	parsed *avro.Schema
+	record   string // name of the record, which is the Go type's
+	parsed   *avro.Schema
+	resolved *avro.Schema // reads what was written with it into the newest type
 }
 
 // released is append-only: ids, versions and files of a release never change.
@@ -38,6 +39,7 @@ var released = load([]Released{
 	{ID: 2, Subject: "crash.processed-value", Version: 1, record: "ProcessedCrash", Avsc: "processed_crash.v1.avsc"},
 	{ID: 3, Subject: "crash.telemetry-value", Version: 1, record: "TelemetryCrash", Avsc: "telemetry_crash.v1.avsc"},
 	{ID: 4, Subject: "crash.versions-value", Version: 1, record: "VersionEvent", Avsc: "version_event.v1.avsc"},
+	{ID: 5, Subject: "crash.processed-value", Version: 2, record: "ProcessedCrash", Avsc: "processed_crash.v2.avsc"},
 })
 
 func load(table []Released) []Released {
@@ -48,6 +50,16 @@ func load(table []Released) []Released {
 		}
 		table[i].Avsc = string(text)
 		table[i].parsed = avro.MustParse(string(text))
+	}
+	for i := range table {
+		s := &table[i]
+		s.resolved = s.parsed
+		if n := newestOf(table, s.record); n.ID != s.ID {
+			var err error
+			if s.resolved, err = avro.Resolve(s.parsed, n.parsed); err != nil {
+				panic(err) // embedded: a test resolves every pair
+			}
+		}
 	}
 	return table
 }
@@ -66,10 +78,12 @@ var (
 const headerBytes = 5 // zero byte, schema id in four bytes, big-endian
 
 // newest maps an event to its newest schema.
-func newest(record string) Released {
-	for i := len(released) - 1; i >= 0; i-- {
-		if released[i].record == record {
-			return released[i]
+func newest(record string) *Released { return newestOf(released, record) }
+
+func newestOf(table []Released, record string) *Released {
+	for i := len(table) - 1; i >= 0; i-- {
+		if table[i].record == record {
+			return &table[i]
 		}
 	}
 	panic("schema: no released schema for " + record) // Event lists a type that the table lacks
@@ -131,14 +145,10 @@ func Decode[E Event](value []byte) (*E, error) {
 
 // reader returns the schema that reads what was written with id into the newest type.
 func reader(record string, id int) (*avro.Schema, error) {
-	for _, s := range released {
-		if s.ID != id || s.record != record {
-			continue
+	for i := range released {
+		if s := &released[i]; s.ID == id && s.record == record {
+			return s.resolved, nil
 		}
-		if n := newest(record); n.ID != id {
-			return avro.Resolve(s.parsed, n.parsed)
-		}
-		return s.parsed, nil
 	}
 	return nil, fmt.Errorf("%w %d", ErrUnknownSchema, id)
 }

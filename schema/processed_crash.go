@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // ProcessedCrash is what one signature version makes of one raw crash
-// (avsc/processed_crash.v1.avsc). It is protected as a whole: redact.Public
+// (avsc/processed_crash.v2.avsc). It is protected as a whole: redact.Public
 // gives its public view.
 type ProcessedCrash struct {
 	CrashID          string    `avro:"crash_id"`
@@ -45,13 +45,15 @@ type Position struct {
 }
 
 // CrashInfo says what happened. Address is hexadecimal; CrashingThread indexes
-// Threads.
+// Threads. BitFlipPercent is how much speaks for a flipped bit in the address,
+// nil for nothing and in events of version 1.
 type CrashInfo struct {
 	Reason         string  `avro:"reason"`
 	Address        *string `avro:"address"`
 	CrashingThread *int32  `avro:"crashing_thread"`
 	ProcessID      *int64  `avro:"process_id"`
 	UptimeSeconds  *int64  `avro:"uptime_seconds"`
+	BitFlipPercent *int32  `avro:"bit_flip_percent"`
 }
 
 // System is the machine the program ran on.
