@@ -23,7 +23,11 @@ const (
 // put into one set at once, an entry may get lost. A nil table is empty.
 type table[K comparable, V any] struct {
 	sets []set[K, V] // a power of two
+	seen []atomic.Uint32
 }
+
+// seenEntries is how many hashes are remembered for each entry.
+const seenEntries = 4
 
 // setEntries is how many keys whose hashes collide are kept.
 const setEntries = 4
@@ -36,7 +40,21 @@ type entry[K comparable, V any] struct {
 }
 
 func newTable[K comparable, V any](entries int) *table[K, V] {
-	return &table[K, V]{make([]set[K, V], entries/setEntries)}
+	return &table[K, V]{make([]set[K, V], entries/setEntries), make([]atomic.Uint32, entries*seenEntries)}
+}
+
+// wants tells whether to put: a key is kept when it comes a second time. Keeping
+// costs as much as making, and much comes only once.
+func (t *table[K, V]) wants(hash uint64) bool {
+	if t == nil {
+		return false
+	}
+	seen := &t.seen[hash>>32&uint64(len(t.seen)-1)]
+	if seen.Load() == uint32(hash) {
+		return true
+	}
+	seen.Store(uint32(hash))
+	return false
 }
 
 // get returns the value of key, or nil. The caller must not change it.
@@ -103,6 +121,10 @@ func (c *cache) putName(key nameKey, n name) *name {
 	if c == nil || len(key.text) > maxCachedName || len(n.text) > maxCachedName {
 		return &n
 	}
+	hash := c.hash(key)
+	if !c.names.wants(hash) {
+		return &n
+	}
 	// The texts may be parts of a crash that is large.
 	same := n.text == key.text
 	key.text = strings.Clone(key.text)
@@ -112,7 +134,7 @@ func (c *cache) putName(key nameKey, n name) *name {
 		n.text = strings.Clone(n.text)
 	}
 	e := &entry[nameKey, name]{key, n}
-	c.names.put(c.hash(key), e)
+	c.names.put(hash, e)
 	return &e.value
 }
 
@@ -166,7 +188,7 @@ func (c *cache) key(crash *Crash) (k resultKey, ok bool) {
 	if size := crash.OOMAllocationSize; size != nil {
 		k.mix(uint64(*size)*hashFactor + uint64(len(texts)))
 	}
-	if crash.BitFlip {
+	if crash.BitFlipPercent >= likelyBitFlip {
 		k.mix(uint64(len(texts)))
 	}
 	k[0] ^= k[0] >> 32 // the table takes the low bits
@@ -233,7 +255,7 @@ func (c *cache) frameHash(f flatFrame, os string) uint64 {
 // putResult keeps a result, unless it is large. The texts may be parts of a crash
 // that is larger still.
 func (c *cache) putResult(key resultKey, r Result) {
-	if len(r.ProtoSignature) > maxCachedResult {
+	if len(r.ProtoSignature) > maxCachedResult || !c.results.wants(key[0]) {
 		return
 	}
 	r.Signature, r.ProtoSignature, r.Notes = strings.Clone(r.Signature), strings.Clone(r.ProtoSignature), slices.Clone(r.Notes)

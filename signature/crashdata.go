@@ -98,44 +98,48 @@ func truthy(v any) bool {
 }
 
 func (d *decoder) crash(c *Crash) {
-	d.object(func(key string) {
-		switch key {
-		case "os":
-			c.OS = d.compared()
-		case "reason":
-			d.set(&c.Reason, c, reasonField)
-		case "crashing_thread":
-			c.CrashingThread = d.threadIndex()
-		case "threads":
-			c.Threads = d.threads()
-		case "mdsw_status_string":
-			c.DumpStatus = d.printed()
-		case "oom_allocation_size":
-			d.allocationSize(c)
-		case "js_large_allocation_failure":
-			c.JSLargeAllocationFailure = d.compared()
-		case "abort_message":
-			d.set(&c.AbortMessage, c, abortField)
-		case "async_shutdown_timeout":
-			d.set(&c.AsyncShutdownTimeout, c, shutdownField)
-		case "ipc_channel_error":
-			d.set(&c.IPCChannelError, c, ipcErrorField)
-		case "ipc_message_name":
-			c.IPCMessageName = d.printed()
-		case "additional_minidumps":
-			c.AdditionalDumps = d.names()
-		case "hang":
-			if v := d.value(); v != nil {
-				c.Hang = new(str(v))
-			}
-		case "java_stack_trace":
-			d.set(&c.JavaStackTrace, c, javaTraceField)
-		case "java_exception":
-			c.JavaException = javaExceptionOf(d.value())
-		default:
-			d.skip()
+	d.object(func(key string) { d.member(c, key) })
+}
+
+func (d *decoder) member(c *Crash, key string) {
+	switch key {
+	case "os":
+		c.OS = d.compared()
+	case "reason":
+		d.set(&c.Reason, c, reasonField)
+	case "crashing_thread":
+		c.CrashingThread = d.threadIndex()
+	case "threads":
+		c.Threads = d.threads()
+	case "mdsw_status_string":
+		c.DumpStatus = d.printed()
+	case "oom_allocation_size":
+		d.allocationSize(c)
+	case "js_large_allocation_failure":
+		c.JSLargeAllocationFailure = d.compared()
+	case "abort_message":
+		d.set(&c.AbortMessage, c, abortField)
+	case "async_shutdown_timeout":
+		d.set(&c.AsyncShutdownTimeout, c, shutdownField)
+	case "ipc_channel_error":
+		d.set(&c.IPCChannelError, c, ipcErrorField)
+	case "ipc_message_name":
+		c.IPCMessageName = d.printed()
+	case "additional_minidumps":
+		c.AdditionalDumps = d.names()
+	case "hang":
+		if v := d.value(); v != nil {
+			c.Hang = new(str(v))
 		}
-	})
+	case "java_stack_trace":
+		d.set(&c.JavaStackTrace, c, javaTraceField)
+	case "java_exception":
+		c.JavaException = javaExceptionOf(d.value())
+	case "possible_bit_flips":
+		c.BitFlipPercent = d.bitFlips()
+	default:
+		d.skip()
+	}
 }
 
 // threadIndex is Python's int(); what it cannot read is the first thread.

@@ -116,6 +116,9 @@ func (g *generation) prepend(text string) { g.result.Signature = text + g.result
 // stack makes the signature of the crashing thread, or of the Java exception
 // when there is one.
 func (g *generation) stack() bool {
+	if g.crash.unreadable.has(javaIgnored) {
+		g.noteOf(stackRule, "Java exception not in expected format, ignored")
+	}
 	switch {
 	case g.crash.JavaStackTrace != "" || g.crash.unreadable.has(javaTraceField):
 		g.javaStackTrace()
@@ -134,10 +137,20 @@ func (g *generation) stackwalkerError() bool {
 	return true
 }
 
-// badHardware marks crashes of a disk that could not be read.
+// likelyBitFlip is what speaks for a flipped bit, in per cent, where the machine
+// is to blame rather than the program. Of what the walk weighs only addresses
+// that no program could have made reach it: one bit away from a mapped address,
+// in the part of it that every address has equal.
+const likelyBitFlip = 90
+
+// badHardware marks crashes of a disk that could not be read, and with the
+// switch bit_flips those of memory that forgot.
 func (g *generation) badHardware() bool {
 	if g.crash.unreadable.has(reasonField) {
 		return false
+	}
+	if g.ruleset.switches.bitFlips && g.crash.BitFlipPercent >= likelyBitFlip {
+		g.prepend("bit flip | ")
 	}
 	if strings.Contains(g.crash.Reason, "STATUS_DEVICE_DATA_ERROR") {
 		g.prepend("bad hardware | ")

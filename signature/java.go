@@ -20,6 +20,7 @@ const (
 var (
 	javaAddress = regexp.MustCompile(`@[0-9a-f]{8}`)
 	javaLine    = regexp.MustCompile(`\.java:[0-9]+\)$`)
+	jvmLine     = regexp.MustCompile(`(\.(?:java|kts?|scala|groovy|clj)):[0-9]+\)$`)
 )
 
 // javaStackTrace makes the signature of a printed Java stack: the exception's
@@ -43,7 +44,7 @@ func (g *generation) javaStackTrace() {
 	method := ""
 	if len(lines) < 2 {
 		g.noteOf(stackRule, "JavaSignatureTool: stack trace line 2 is missing")
-	} else if method = javaLine.ReplaceAllLiteralString(lines[1], ".java)"); method == "" {
+	} else if method = g.withoutLine(lines[1]); method == "" {
 		g.noteOf(stackRule, "JavaSignatureTool: stack trace line 2 is empty")
 	}
 	// siggen forgot the colon once, and keeps it so.
@@ -57,6 +58,14 @@ func (g *generation) javaStackTrace() {
 		signature = class + ": " + method
 	}
 	g.result.Signature = signature
+}
+
+// withoutLine drops the line number of a method.
+func (g *generation) withoutLine(method string) string {
+	if g.ruleset.switches.jvmLines {
+		return jvmLine.ReplaceAllString(method, "$1)")
+	}
+	return javaLine.ReplaceAllLiteralString(method, ".java)")
 }
 
 // joinFilled joins what is not empty.

@@ -112,9 +112,12 @@ var refQualifiers = [...]string{"const", "const&", "const &", "&&", "&"}
 // its line is part of it; ok is false when nothing is left.
 func (r *Ruleset) normalizeFunction(language kind, function string, f *flatFrame) (text string, lined, ok bool) {
 	language, function = r.switches.rewrite(language, function)
-	if language == rust {
+	switch {
+	case r.switches.keeps(function):
+		text, ok = function, true
+	case language == rust:
 		text, ok = collapseRust(function)
-	} else {
+	default:
 		text, ok = collapseCPP(function)
 	}
 	if lined = ok && r.lineNumbers.match(text); lined {

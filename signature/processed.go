@@ -2,13 +2,17 @@ package signature
 
 import "aftershock/schema"
 
-// FromProcessed is what the signature of a processed crash is made of. No
-// annotation goes into it yet: only such as are public may.
+// FromProcessed is what the signature of a processed crash is made of: what is
+// public of it. It reads nothing that stands behind the threads.
 func FromProcessed(p *schema.ProcessedCrash) *Crash {
 	c := &Crash{OS: p.System.OS, Reason: p.Crash.Reason}
 	if p.DumpStatus != schema.DumpOK {
 		c.DumpStatus = p.DumpStatus
 	}
+	if p.Crash.BitFlipPercent != nil {
+		c.BitFlipPercent = *p.Crash.BitFlipPercent
+	}
+	c.annotate(p.Annotations, len(p.Threads) > 0)
 	if p.Crash.CrashingThread != nil {
 		c.CrashingThread = new(int(*p.Crash.CrashingThread))
 	}

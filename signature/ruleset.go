@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/tools/txtar"
 )
@@ -53,24 +54,21 @@ type File struct{ Name, Text string }
 //go:embed rulesets
 var rulesets embed.FS
 
-var defaultRuleset = func() *Ruleset {
-	r, err := v1()
+// Default is the ruleset that ships with this release.
+func Default() *Ruleset { return shipped() }
+
+// shipped compiles it when it is first asked for: most verbs never do.
+var shipped = sync.OnceValue(func() *Ruleset {
+	dir, err := fs.Sub(rulesets, "rulesets/v1")
+	if err != nil {
+		panic(err) // a path in the source
+	}
+	r, err := FromFS(dir)
 	if err != nil {
 		panic(err) // embedded: a test reads it
 	}
 	return r
-}()
-
-func v1() (*Ruleset, error) {
-	dir, err := fs.Sub(rulesets, "rulesets/v1")
-	if err != nil {
-		return nil, err
-	}
-	return FromFS(dir)
-}
-
-// Default is the ruleset that ships with this release.
-func Default() *Ruleset { return defaultRuleset }
+})
 
 // FromFS reads the ruleset in a directory. Files of other names are ignored.
 func FromFS(dir fs.FS) (*Ruleset, error) {

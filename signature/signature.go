@@ -47,10 +47,9 @@ type Crash struct {
 	JavaStackTrace string
 	JavaException  *JavaException
 
-	// BitFlip: the address of the crash is one flipped bit away from one that
-	// makes sense, so that the machine may be to blame; see the switch
-	// bad_memory.
-	BitFlip bool
+	// BitFlipPercent is how much speaks for a flipped bit in the address of the
+	// crash; 0 for nothing. Only the switch bit_flips looks at it.
+	BitFlipPercent int32
 
 	unreadable fields
 }
@@ -130,6 +129,9 @@ const (
 	shutdownField
 	ipcErrorField
 	javaTraceField
+	// javaIgnored is no value of a wrong type: what a client called a Java
+	// exception is none, and the native stack is signed.
+	javaIgnored
 )
 
 func (f fields) has(one fields) bool { return f&one != 0 }

@@ -32,6 +32,15 @@ type switches struct {
 	// cycle, beginning with the same function wherever the stack ended, and says
 	// so: the same function can crash for other reasons.
 	recursion bool
+	// bitFlips marks crashes that look like the machine's fault, so that they do
+	// not count as the program's.
+	bitFlips bool
+	// jvmLines drops the line of a Java stack's method in every language, as
+	// siggen does for .java alone: a line moves with every release.
+	jvmLines bool
+	// goMethods leaves Go's methods of pointers as they are: for a name of C++,
+	// main.(*Tree).Pick has arguments in its middle.
+	goMethods bool
 }
 
 func (s *switches) byName() map[string]*bool {
@@ -42,6 +51,9 @@ func (s *switches) byName() map[string]*bool {
 		"clones":           &s.clones,
 		"closures":         &s.closures,
 		"recursion":        &s.recursion,
+		"bit_flips":        &s.bitFlips,
+		"jvm_lines":        &s.jvmLines,
+		"go_methods":       &s.goMethods,
 	}
 }
 
@@ -73,6 +85,13 @@ func (s *switches) rewrite(language kind, function string) (kind, string) {
 	}
 	return language, function
 }
+
+// keeps tells whether a function's text is its name already.
+func (s *switches) keeps(function string) bool {
+	return s.goMethods && strings.Contains(function, ".(*") && goMethod.MatchString(function)
+}
+
+var goMethod = regexp.MustCompile(`^[\w./%~-]+\.\(\*\w+(?:\[\.\.\.\])?\)(?:\.[\w-]+)+(?:\[\.\.\.\])?(?:\.[\w-]+)*$`)
 
 var glibcAlias = regexp.MustCompile(`^__(?:libc_)?(malloc|calloc|realloc|free|memalign|abort|raise)$|` +
 	`^__((?:mem|str|stp|wcs|wmem|rawmem)[a-z0-9]*(?:_l)?(?:_chk)?)_(?:evex|avx|sse|ssse|erms|generic|neon|falkor|thunderx|kunpeng|a64fx|mops|sve)\w*$`)

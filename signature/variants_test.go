@@ -52,6 +52,9 @@ func TestSwitchesMakeOneNameOfMany(t *testing.T) {
 		"closure of Rust, v0":   {"closures", "app::run::{closure#2}", rustFile, "app::run::{closure#2}", "app::run::{closure}"},
 		"closure of Rust, PDB":  {"closures", "app::run::closure$1", rustFile, "app::run::closure$1", "app::run::{closure}"},
 		"closure of Go":         {"closures", "main.run.func2.1", "", "main.run.func2.1", "main.run.func"},
+		"method of Go":          {"go_methods", "main.(*Tree).Pick", "", "main..Pick", "main.(*Tree).Pick"},
+		"generic method of Go":  {"go_methods", "example.org/x.(*List[...]).Push.func1", "", "example.org/x..Push.func1", "example.org/x.(*List[...]).Push.func1"},
+		"arguments, not Go":     {"go_methods", "main.(*f)(int)", "", "main.", "main."},
 		"block":                 {"closures", "__31-[Reader open:]_block_invoke_2", "", "__31-[Reader open:]_block_invoke_2", "-[Reader open:]::{closure}"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,6 +65,39 @@ func TestSwitchesMakeOneNameOfMany(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", c.on, got, c.want)
 			}
 		})
+	}
+}
+
+func TestLikelyBitFlipsAreMarked(t *testing.T) {
+	for _, c := range []struct {
+		percent int32
+		want    string
+	}{{0, "f"}, {likelyBitFlip - 1, "f"}, {likelyBitFlip, "bit flip | f"}, {100, "bit flip | f"}} {
+		crash := stackOf("f")
+		crash.BitFlipPercent = c.percent
+		if got := switchedOn(t, "bit_flips").Generate(crash).Signature; got != c.want {
+			t.Errorf("%d %%: got %q, want %q", c.percent, got, c.want)
+		}
+		if got := switchedOn(t).Generate(crash).Signature; got != "f" {
+			t.Errorf("%d %%, off: got %q", c.percent, got)
+		}
+	}
+}
+
+func TestLinesOfTheJVMsLanguagesAreDropped(t *testing.T) {
+	for line, want := range map[string][2]string{
+		"at a.B.c(B.java:12)":    {"at a.B.c(B.java)", "at a.B.c(B.java)"},
+		"at a.B.c(B.kt:12)":      {"at a.B.c(B.kt:12)", "at a.B.c(B.kt)"},
+		"at a.B.c(B.scala:12)":   {"at a.B.c(B.scala:12)", "at a.B.c(B.scala)"},
+		"at a.B.c(SourceFile:1)": {"at a.B.c(SourceFile:1)", "at a.B.c(SourceFile:1)"},
+	} {
+		crash := &Crash{JavaStackTrace: "E:\n" + line}
+		if got := switchedOn(t).Generate(crash).Signature; got != "E: "+want[0] {
+			t.Errorf("off: got %q", got)
+		}
+		if got := switchedOn(t, "jvm_lines").Generate(crash).Signature; got != "E: "+want[1] {
+			t.Errorf("on: got %q", got)
+		}
 	}
 }
 

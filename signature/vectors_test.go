@@ -80,11 +80,15 @@ func TestSiggenGivesTheSame(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%v: %s", err, v.CrashData)
 				}
-				got := r.Generate(c)
+				var got Result
 				want := Result{Signature: v.Signature, ProtoSignature: v.Proto, Notes: withoutValues(v.Notes)}
-				if diff := cmp.Diff(want, got); diff != "" {
-					if shown++; shown <= 5 {
-						t.Errorf("%.3000s\n(-want +got)\n%s", v.CrashData, diff)
+				for range 3 { // the second time it is kept, and from then on found
+					got = r.Generate(c)
+					if diff := cmp.Diff(want, got); diff != "" {
+						if shown++; shown <= 5 {
+							t.Errorf("%.3000s\n(-want +got)\n%s", v.CrashData, diff)
+						}
+						break
 					}
 				}
 				if explained := r.Explain(c); explained.Signature != got.Signature || explained.ProtoSignature != got.ProtoSignature {
