@@ -4,6 +4,7 @@ import (
 	"aftershock/minidump"
 	"aftershock/schema"
 	"aftershock/stackwalk"
+	"aftershock/stackwalk/analysis"
 	"aftershock/symbolcache"
 )
 
@@ -21,6 +22,7 @@ func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
 	if addr, ok := d.CrashAddress(); ok {
 		out.Crash.Address = new(hexWord(d, addr))
 	}
+	out.Crash.BitFlipPercent = bitFlipPercent(d)
 	if pid, ok := d.ProcessID(); ok {
 		out.Crash.ProcessID = new(int64(pid))
 	}
@@ -53,6 +55,20 @@ func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
 			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile), Base: hexWord(d, m.Base), Size: int64(m.Size), CodeID: n.text(m.CodeID),
 		})
 	}
+}
+
+// bitFlipPercent is the best of what speaks for a flipped bit, nil if nothing
+// does.
+func bitFlipPercent(d *minidump.Dump) *int32 {
+	a := analysis.Analyze(d)
+	if a == nil || len(a.BitFlips) == 0 {
+		return nil
+	}
+	best := float32(0)
+	for i := range a.BitFlips {
+		best = max(best, a.BitFlips[i].Confidence)
+	}
+	return new(int32(best * 100))
 }
 
 // hexWord is an address with as many digits as a pointer of the dump has.

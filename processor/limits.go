@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"aftershock/schema"
+	"aftershock/signature"
 )
 
 // What an event keeps. The walk itself is bounded by stackwalk.Options.
@@ -21,9 +22,13 @@ const (
 	maxUnloadedHits        = 16
 	maxCrashpadAnnotations = 2048
 	maxNotes               = 256
-	maxTextBytes           = 4 << 10  // of a name, a path, a version
-	maxLongTextBytes       = 64 << 10 // of an annotation
+	maxTextBytes           = 4 << 10   // of a name, a path, a version
+	maxLongTextBytes       = 256 << 10 // of an annotation
 )
+
+// reservedBytes is what notes and signature, which come later, take at most: a
+// signature looks at 40 names, which demangled are 16 KiB each.
+const reservedBytes = maxNotes*128 + 41*16<<10
 
 // notes collects notes, bounded.
 type notes struct {
@@ -88,7 +93,7 @@ func fit(out *schema.ProcessedCrash, n *notes) {
 		func() {
 			kept := out.Annotations[:0]
 			for _, a := range out.Annotations {
-				if a.Public {
+				if a.Public || signature.Reads(a.Name) {
 					kept = append(kept, a)
 				}
 			}
@@ -107,7 +112,7 @@ func fit(out *schema.ProcessedCrash, n *notes) {
 		},
 	}
 	for _, shrink := range steps {
-		if encodedBytes(out) <= schema.MaxProcessedBytes-maxNotes*128 {
+		if encodedBytes(out) <= schema.MaxProcessedBytes-reservedBytes {
 			return
 		}
 		n.once(schema.StageEvent, schema.NoteEventShrunk)
@@ -115,7 +120,7 @@ func fit(out *schema.ProcessedCrash, n *notes) {
 	}
 }
 
-// encodedBytes is the size of the event's encoding; notes come later.
+// encodedBytes is the size of the event's encoding so far.
 func encodedBytes(out *schema.ProcessedCrash) int {
 	b, err := schema.Encode(out)
 	if err != nil {

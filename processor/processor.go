@@ -7,9 +7,12 @@
 //
 //	read the dump      minidump       bytes → streams
 //	walk the stacks    stackwalk      threads → frames with trust
-//	sign               signature      frames → signature
 //	classify           the registry   annotations → public or protected
 //	fit                limits.go      what is too large is cut, with a note
+//	sign               signature      what the event holds → signature
+//
+// Signing comes last and sees the event alone: signing again without the dump
+// gives the same.
 //
 // Bad input never fails it: what cannot be read becomes a note with a stable
 // code, and the rest is kept.
@@ -31,7 +34,7 @@ import (
 
 // Version is the process version of this code: it counts changes of what
 // Process makes of the same input. A signature version names it.
-const Version = 2
+const Version = 3
 
 // Processor makes processed crashes for one signature version. It is immutable
 // and safe for concurrent use.
@@ -109,9 +112,9 @@ func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCra
 	if err := ctx.Err(); err != nil {
 		return nil, err // a stack without the symbols it should have is worse than none
 	}
-	p.sign(out)
 	p.classify(in.Raw.Annotations, out, n)
 	fit(out, n)
+	p.sign(out)
 	out.Notes = n.list
 	return out, nil
 }
@@ -176,8 +179,7 @@ func dumpStatus(err error) string {
 	return statusUnreadable
 }
 
-// sign makes the signature of what has been found so far. No annotation goes
-// into it: a signature is public.
+// sign makes the signature of what the event holds.
 func (p *Processor) sign(out *schema.ProcessedCrash) {
 	r := p.Ruleset.Generate(signature.FromProcessed(out))
 	out.Signature, out.ProtoSignature, out.SignatureNotes = r.Signature, r.ProtoSignature, r.Notes
