@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +18,7 @@ import (
 
 // signVerbs sign crashes without any server.
 type signVerbs struct {
-	Crash signVerb     `cmd:"" default:"withargs" help:"Sign dumps, or crash data on standard input, and say why."`
+	Crash signVerb     `cmd:"" default:"withargs" help:"Sign dumps, processed crashes, or crash data on standard input, and say why."`
 	Diff  signDiffVerb `cmd:"" help:"Compare two rulesets over the crash data on standard input."`
 }
 
@@ -28,14 +30,14 @@ type signVerb struct {
 	symbolFlags
 	Ruleset string   `help:"Directory of a ruleset, or the ruleset in one file (txtar). The one that ships with this release by default." placeholder:"DIR|FILE" type:"path"`
 	JSONL   bool     `help:"Read crash data from standard input, one JSON object a line, and print one result a line." name:"jsonl"`
-	JSON    bool     `help:"Print one JSON object a dump." name:"json"`
+	JSON    bool     `help:"Print one JSON object a file." name:"json"`
 	Why     bool     `help:"Add the steps to the results of --jsonl."`
-	Dumps   []string `arg:"" optional:"" name:"dump" help:"Minidump files." type:"existingfile"`
+	Files   []string `arg:"" optional:"" name:"file" help:"Minidumps, processed crashes (an event's bytes as they are in Kafka, or JSON as walk --json and Socorro give it), or crash data; - is standard input." type:"existingfile"`
 }
 
 // signed is a result as it is printed.
 type signed struct {
-	Dump           string           `json:"dump,omitempty"`
+	File           string           `json:"file,omitempty"`
 	Signature      string           `json:"signature"`
 	Notes          []string         `json:"notes"`
 	ProtoSignature string           `json:"proto_signature"`
@@ -52,20 +54,21 @@ func newSigned(r signature.Result) signed {
 	return signed{Signature: r.Signature, Notes: notes, ProtoSignature: r.ProtoSignature, Why: r.Why}
 }
 
-// Run signs dumps or standard input.
+// Run signs files or lines of standard input.
 func (v *signVerb) Run(r *run) error {
-	if v.JSONL == (len(v.Dumps) > 0) {
-		return &usageError{"sign: want either dumps or --jsonl"}
+	if v.JSONL == (len(v.Files) > 0) {
+		return &usageError{"sign: want either files or --jsonl"}
 	}
 	ruleset, err := openRuleset(v.Ruleset)
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(r.stdout)
+	out := bufio.NewWriterSize(r.stdout, 64<<10)
 	if v.JSONL {
+		collectLess()
 		err = v.lines(os.Stdin, out, ruleset)
 	} else {
-		err = v.dumps(r, out, ruleset)
+		err = v.files(r, out, ruleset)
 	}
 	return errors.Join(err, out.Flush())
 }
@@ -141,8 +144,8 @@ func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
 	return lines.Err()
 }
 
-// dumps signs as a processor does. What it cannot read is in the signature.
-func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) error {
+// files signs each file by what it is.
+func (v *signVerb) files(r *run, out io.Writer, ruleset *signature.Ruleset) error {
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
 	cache, err := v.cache(r.log, nil, progress)
@@ -153,18 +156,18 @@ func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) erro
 	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: cache.Get}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	for _, path := range v.Dumps {
-		data, err := os.ReadFile(path)
+	for _, path := range v.Files {
+		data, err := readFile(path)
 		if err != nil {
 			return err
 		}
-		processed, err := p.Process(r.ctx, processor.Input{Raw: &schema.RawCrash{}, Dump: data})
+		crash, err := readCrash(r.ctx, &p, data)
 		progress.clear()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		s := newSigned(ruleset.Explain(signature.FromProcessed(processed)))
-		s.Dump = filepath.Base(path)
+		s := newSigned(ruleset.Explain(crash))
+		s.File = filepath.Base(path)
 		if v.JSON {
 			err = encoder.Encode(s)
 		} else {
@@ -177,9 +180,36 @@ func (v *signVerb) dumps(r *run, out io.Writer, ruleset *signature.Ruleset) erro
 	return nil
 }
 
+func readFile(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(path)
+}
+
+// readCrash reads a crash of any form. Only what begins as one of the others is
+// no dump: what a processor cannot read of a dump is in its signature.
+func readCrash(ctx context.Context, p *processor.Processor, data []byte) (*signature.Crash, error) {
+	switch begin := bytes.TrimLeft(data, " \t\r\n"); {
+	case len(begin) > 0 && begin[0] == '{':
+		return signature.ParseDocument(data)
+	case len(data) > 0 && data[0] == 0:
+		processed, err := schema.Decode[schema.ProcessedCrash](data)
+		if err != nil {
+			return nil, err
+		}
+		return signature.FromProcessed(processed), nil
+	}
+	processed, err := p.Process(ctx, processor.Input{Raw: &schema.RawCrash{}, Dump: data})
+	if err != nil {
+		return nil, err
+	}
+	return signature.FromProcessed(processed), nil
+}
+
 // print writes the result for people.
 func (s *signed) print(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "%s\n  %s\n", s.Dump, s.Signature)
+	_, err := fmt.Fprintf(out, "%s\n  %s\n", s.File, s.Signature)
 	for _, step := range s.Why {
 		if err == nil {
 			_, err = fmt.Fprintf(out, "    %v\n", step)

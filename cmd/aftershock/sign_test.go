@@ -5,15 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
 	"aftershock/minidump"
 	"aftershock/minidump/minidumptest"
+	"aftershock/processor"
+	"aftershock/schema"
 	"aftershock/signature"
 )
 
@@ -93,8 +97,8 @@ func TestSignSaysWhichLineIsNoCrashData(t *testing.T) {
 	}
 }
 
-func TestSignWantsDumpsOrLines(t *testing.T) {
-	for _, v := range []*signVerb{{}, {JSONL: true, Dumps: []string{"x.dmp"}}} {
+func TestSignWantsFilesOrLines(t *testing.T) {
+	for _, v := range []*signVerb{{}, {JSONL: true, Files: []string{"x.dmp"}}} {
 		var usage *usageError
 		if _, err := runSign(t, "", v); !errors.As(err, &usage) {
 			t.Errorf("%+v: got %v, want wrong use", v, err)
@@ -115,7 +119,7 @@ func TestSignADumpAndSayWhy(t *testing.T) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := runSign(t, "", &signVerb{Dumps: []string{path}})
+	out, err := runSign(t, "", &signVerb{Files: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,9 +128,65 @@ func TestSignADumpAndSayWhy(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	out, err = runSign(t, "", &signVerb{Dumps: []string{path, path}, JSON: true})
-	if err != nil || strings.Count(out, `{"dump":"a.dmp","signature":"EMPTY`) != 2 {
+	out, err = runSign(t, "", &signVerb{Files: []string{path, path}, JSON: true})
+	if err != nil || strings.Count(out, `{"file":"a.dmp","signature":"EMPTY`) != 2 {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A dump, what walk prints of it, and the event that a processor makes of it
+// have one signature.
+func TestSignEveryFormOfACrash(t *testing.T) {
+	symbols := symbolFlags{Symbols: []string{"../../testdata/symbols"}, SymbolCache: t.TempDir()}
+	cache, err := symbols.cache(zerolog.Nop(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	p := processor.Processor{Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: cache.Get}
+	dumps, err := filepath.Glob("../../testdata/crashes/*.dmp")
+	if err != nil || len(dumps) == 0 {
+		t.Fatalf("%d dumps, %v", len(dumps), err)
+	}
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, path := range dumps {
+		dump, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var walked bytes.Buffer
+		walk := walkVerb{symbolFlags: symbols, JSON: true, Threads: "all", Dumps: []string{path}}
+		if err := walk.Run(&run{ctx: t.Context(), stdout: &walked, stderr: io.Discard}); err != nil {
+			t.Fatal(err)
+		}
+		processed, err := p.Process(t.Context(), processor.Input{Raw: &schema.RawCrash{}, Dump: dump})
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, err := schema.Encode(processed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := runSign(t, "", &signVerb{symbolFlags: symbols, JSON: true, Files: []string{path, write("walk", walked.Bytes()), write("event", event)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out) {
+			var s signed
+			if err := json.Unmarshal([]byte(line), &s); err != nil {
+				t.Fatal(err)
+			}
+			if s.Signature != processed.Signature || s.ProtoSignature != processed.ProtoSignature {
+				t.Errorf("%s: %q, processed %q", path, s.Signature, processed.Signature)
+			}
+		}
 	}
 }
 
@@ -165,7 +225,7 @@ func TestSignatureOfOurDumps(t *testing.T) {
 	if len(dumps) == 0 {
 		missing(t, "testdata/crashes")
 	}
-	verb := &signVerb{symbolFlags: symbolFlags{Symbols: []string{filepath.Join(testdata, "symbols")}}, JSON: true, Dumps: dumps}
+	verb := &signVerb{symbolFlags: symbolFlags{Symbols: []string{filepath.Join(testdata, "symbols")}}, JSON: true, Files: dumps}
 	out, err := runSign(t, "", verb)
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +236,7 @@ func TestSignatureOfOurDumps(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &s); err != nil {
 			t.Fatal(err)
 		}
-		got[strings.TrimSuffix(s.Dump, ".dmp")] = s.Signature
+		got[strings.TrimSuffix(s.File, ".dmp")] = s.Signature
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -32,6 +32,7 @@ func (v *signDiffVerb) Run(r *run) error {
 			return err
 		}
 	}
+	collectLess()
 	c := signature.NewComparison(rulesets[0], rulesets[1])
 	if err := eachCrash(os.Stdin, func(crash *signature.Crash, err error) error {
 		if err == nil {
