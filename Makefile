@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo test parity parity-live lint bench bench-peers generate libchdb fuzz clean
+.PHONY: build demo test parity parity-live lint bench bench-peers bench-siggen generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -47,6 +47,9 @@ bench: ## benchmarks, with allocations
 
 bench-peers: ## walks against rust-minidump's crates, in turns; see script/benchpeers
 	$(GO) run ./script/benchpeers -peer '$(RESIDENT_RUST)' -corpus '$(CORPUS)'
+
+bench-siggen: build ## signatures against Socorro's siggen, in turns; see script/benchsiggen
+	$(GO) run ./script/benchsiggen -python '$(SIGGEN_PYTHON)' -ruleset '$(SIGLISTS)' -vectors '$(VECTORS)'
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME
