@@ -14,7 +14,7 @@ var avscFiles embed.FS
 
 // Event is a Go type that travels in Kafka.
 type Event interface {
-	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent
+	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest
 }
 
 // Released is one released schema of an event.
@@ -40,6 +40,7 @@ var released = load([]Released{
 	{ID: 3, Subject: "crash.telemetry-value", Version: 1, record: "TelemetryCrash", Avsc: "telemetry_crash.v1.avsc"},
 	{ID: 4, Subject: "crash.versions-value", Version: 1, record: "VersionEvent", Avsc: "version_event.v1.avsc"},
 	{ID: 5, Subject: "crash.processed-value", Version: 2, record: "ProcessedCrash", Avsc: "processed_crash.v2.avsc"},
+	{ID: 6, Subject: "crash.reprocess-value", Version: 1, record: "ReprocessRequest", Avsc: "reprocess_request.v1.avsc"},
 })
 
 func load(table []Released) []Released {
@@ -99,6 +100,8 @@ func recordName(event any) string {
 		return "TelemetryCrash"
 	case *VersionEvent:
 		return "VersionEvent"
+	case *ReprocessRequest:
+		return "ReprocessRequest"
 	}
 	return ""
 }

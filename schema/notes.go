@@ -80,6 +80,11 @@ const (
 	DeadProcess        = "process_failed"
 	DeadEventTooLarge  = "event_too_large"
 	DeadProcessedBad   = "processed_undecodable"
+	DeadRequestBad     = "request_undecodable"
+	DeadRawGone        = "raw_gone"
+	DeadDumpTooLarge   = "dump_too_large"
+	DeadRefused        = "produce_refused"
+	DeadRowRefused     = "row_refused"
 )
 
 // Code is an entry of the catalogue.
@@ -138,4 +143,9 @@ var Catalogue = []Code{
 	{DeadProcess, "processing failed"},
 	{DeadEventTooLarge, "the processed crash does not fit the topic's largest message"},
 	{DeadProcessedBad, "the record is no processed crash of a known schema"},
+	{DeadRequestBad, "the record is no reprocess request of a known schema, or its raw crash is another one"},
+	{DeadRawGone, "the raw crash that was to be processed again is not in its topic any more"},
+	{DeadDumpTooLarge, "the dump needs more memory than the processor may use (--memory)"},
+	{DeadRefused, "the broker refused what was made of the record, again and again"},
+	{DeadRowRefused, "the sink refused the record's row"},
 }

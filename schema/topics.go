@@ -77,5 +77,8 @@ func Processed(n, partitions int32) Topic {
 // ProcessGroup consumes the raw topic for signature version n.
 func ProcessGroup(n int32) string { return fmt.Sprintf("process.v%d", n) }
 
+// ReprocessGroup consumes the reprocess requests for signature version n.
+func ReprocessGroup(n int32) string { return fmt.Sprintf("reprocess.v%d", n) }
+
 // SinkGroup consumes version n's processed topic for the named sink.
 func SinkGroup(sink string, n int32) string { return fmt.Sprintf("sink.%s.v%d", sink, n) }
