@@ -16,6 +16,8 @@ const (
 	HeaderPartition        = "aftershock_partition"
 	HeaderOffset           = "aftershock_offset"
 	HeaderSignatureVersion = "aftershock_signature_version"
+	// HeaderAttempt is how often the record was tried.
+	HeaderAttempt = "aftershock_attempt"
 )
 
 // DeadLetter is the record that keeps one that could not be handled: its bytes
@@ -34,6 +36,18 @@ func DeadLetter(in *kgo.Record, class, stage string, signatureVersion int32) *kg
 			header(HeaderPartition, strconv.Itoa(int(in.Partition))),
 			header(HeaderOffset, strconv.FormatInt(in.Offset, 10)),
 			header(HeaderSignatureVersion, strconv.Itoa(int(signatureVersion))),
+			header(HeaderAttempt, "1"),
 		}, in.Headers...),
 	}
+}
+
+// attempted says how often the record was tried.
+func attempted(letter *kgo.Record, times int) *kgo.Record {
+	for i := range letter.Headers {
+		if letter.Headers[i].Key == HeaderAttempt {
+			letter.Headers[i].Value = []byte(strconv.Itoa(times))
+			break
+		}
+	}
+	return letter
 }

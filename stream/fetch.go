@@ -54,11 +54,21 @@ func (p *Processor) fetch(ctx context.Context, in *Input) (class string, err err
 	return "", nil
 }
 
+// dumpBytes is the size of the main dump.
+func dumpBytes(raw *schema.RawCrash) (bytes int64, class string, err error) {
+	for i := range raw.Dumps {
+		if d := &raw.Dumps[i]; d.Name == schema.MainDump {
+			if d.Size < 0 || d.Size > maxDumpBytes {
+				return 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
+			}
+			return d.Size, "", nil
+		}
+	}
+	return 0, "", nil
+}
+
 // dump returns a dump's original bytes, checked against its digest.
 func (p *Processor) dump(ctx context.Context, d *schema.Dump) (data []byte, class string, err error) {
-	if d.Size < 0 || d.Size > maxDumpBytes {
-		return nil, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
-	}
 	stored := d.Inline
 	if d.Blob != nil {
 		// Stored bytes are never larger than the original ones: the door keeps
@@ -106,13 +116,13 @@ func (p *Processor) blob(ctx context.Context, key string, maxBytes int64) (data 
 		case errors.Is(err, blob.ErrTooLarge), errors.Is(err, blob.ErrBadKey):
 			return nil, schema.DeadBlobCorrupt, err
 		case !errors.Is(err, blob.ErrNotFound):
-			return nil, "", &PassingError{fmt.Errorf("blob store: %w", err)}
+			return nil, "", &PassingError{Err: fmt.Errorf("blob store: %w", err)}
 		case try == blobTries:
 			return nil, schema.DeadBlobMissing, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, "", &PassingError{ctx.Err()}
+			return nil, "", &PassingError{Err: ctx.Err()}
 		case <-time.After(pause):
 			pause *= 2
 		}

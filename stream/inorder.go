@@ -2,25 +2,86 @@ package stream
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// errTooMuch means that what a batch makes does not fit into memory.
+var errTooMuch = errors.New("a batch makes too much")
+
+// maxHeldBytes bounds what a batch holds until all of it is done.
+const maxHeldBytes = 48 << 20
+
+// workFunc makes the records to produce of one input.
+type workFunc func(context.Context, *kgo.Record) ([]*kgo.Record, error)
+
 // inOrder calls work for each input, at most workers at once, and returns the
-// results in the order of the inputs. The first error cancels the rest.
-func inOrder[In, Out any](ctx context.Context, inputs []In, workers int, work func(context.Context, In) (Out, error)) ([]Out, error) {
-	outputs := make([]Out, len(inputs))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(workers, 1))
-	for i, in := range inputs {
-		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
+// outputs in the order of the inputs. What has begun is finished, also when ctx
+// is done; but an input that a passing fault hinders is tried again only until
+// then, and failing is told. Any other error ends it. With errTooMuch, done says
+// how many inputs there was room for.
+func inOrder(ctx context.Context, inputs []*kgo.Record, workers int, work workFunc, failing func(*PassingError)) (outputs [][]*kgo.Record, done int, err error) {
+	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	outputs = make([][]*kgo.Record, len(inputs))
+	var next, held, finished atomic.Int64
+	var all sync.WaitGroup
+	for range min(max(workers, 1), len(inputs)) {
+		all.Go(func() {
+			for working.Err() == nil {
+				i := int(next.Add(1) - 1)
+				if i >= len(inputs) {
+					return
+				}
+				out, err := patiently(ctx, working, inputs[i], work, failing)
+				if err != nil {
+					cancel(err)
+					return
+				}
+				for _, r := range out {
+					held.Add(int64(len(r.Value)))
+				}
+				if held.Load() > maxHeldBytes && len(inputs) > 1 {
+					cancel(errTooMuch)
+					return
+				}
+				outputs[i] = out
+				finished.Add(1)
 			}
-			out, err := work(ctx, in)
-			outputs[i] = out
-			return err
 		})
 	}
-	return outputs, g.Wait()
+	all.Wait()
+	if working.Err() != nil {
+		return nil, int(finished.Load()), context.Cause(working)
+	}
+	return outputs, len(inputs), nil
+}
+
+// How long a record waits that could not be worked on.
+const (
+	firstPatience = 100 * time.Millisecond
+	mostPatience  = 10 * time.Second
+)
+
+// patiently works on a record until no passing fault hinders it, or ctx is done.
+func patiently(ctx, working context.Context, in *kgo.Record, work workFunc, failing func(*PassingError)) ([]*kgo.Record, error) {
+	for pause := firstPatience; ; pause = min(2*pause, mostPatience) {
+		out, err := work(working, in)
+		var passing *PassingError
+		if !errors.As(err, &passing) || working.Err() != nil {
+			return out, err
+		}
+		failing(passing)
+		select {
+		case <-working.Done():
+			return nil, working.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }

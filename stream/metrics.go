@@ -14,6 +14,8 @@ type Metrics struct {
 	seconds      *prometheus.HistogramVec
 	rebuilds     *prometheus.CounterVec
 	duplicates   *prometheus.CounterVec
+	waits        *prometheus.CounterVec
+	guard        *prometheus.GaugeVec
 	crashes      *prometheus.CounterVec
 	crashSeconds prometheus.Histogram
 }
@@ -37,6 +39,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"group"}),
 		duplicates: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "aftershock_stream_duplicates_total", Help: "Outputs left out because they had been produced already, by group.",
+		}, []string{"group"}),
+		waits: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_waits_total", Help: "Tries of records that a fault of their surroundings hindered, by group.",
+		}, []string{"group"}),
+		guard: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "aftershock_stream_guard_tripped", Help: "1 for a group that stopped because too much was dead-lettered.",
 		}, []string{"group"}),
 		crashes: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "aftershock_stream_crashes_total", Help: "Raw crashes worked on, by result: processed, or the class of the dead letter.",
@@ -70,6 +78,18 @@ func (m *Metrics) rebuilt(group string) {
 func (m *Metrics) skipped(group string, duplicates int) {
 	if m != nil && duplicates > 0 {
 		m.duplicates.WithLabelValues(group).Add(float64(duplicates))
+	}
+}
+
+func (m *Metrics) waited(group string) {
+	if m != nil {
+		m.waits.WithLabelValues(group).Inc()
+	}
+}
+
+func (m *Metrics) stopped(group string) {
+	if m != nil {
+		m.guard.WithLabelValues(group).Set(1)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,14 +30,18 @@ type Processor struct {
 	Kafka    Kafka
 	Instance string
 	Version  int32
-	Workers  int
-	Blobs    blob.Store
+	// Workers are shared with the other processors of this process.
+	Workers *Workers
+	// Memory as well; nil bounds nothing.
+	Memory *Memory
+	Blobs  blob.Store
 	// Process derives the processed crash. It must depend on nothing but the
 	// input, the symbols and the signature version. An error, and a panic,
 	// make the record a dead letter; ctx carries the record's deadline.
 	Process func(ctx context.Context, in Input) (*schema.ProcessedCrash, error)
 	// Deadline bounds one crash.
 	Deadline time.Duration
+	Guard    Guard
 	Ready    func(error)
 	Metrics  *Metrics
 	Log      zerolog.Logger
@@ -47,45 +52,78 @@ const DefaultDeadline = 2 * time.Minute
 
 // Run processes until ctx is done; see Transform.Run.
 func (p *Processor) Run(ctx context.Context) error {
-	t := Transform{
-		Kafka: p.Kafka, Group: schema.ProcessGroup(p.Version), Topic: schema.TopicRaw, Instance: p.Instance,
-		Outputs: []string{schema.ProcessedTopic(p.Version)},
-		Work:    p.work, Workers: p.Workers, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
-	}
+	t := p.transform(schema.ProcessGroup(p.Version), schema.TopicRaw, stageProcess)
+	t.Work = p.work
 	return t.Run(ctx)
 }
 
-// work makes the processed crash of a raw record, or its dead letter.
-func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
-	start := time.Now()
-	value, class, err := p.one(ctx, in)
-	p.Metrics.crash(time.Since(start), class)
-	var passing *PassingError
-	switch {
-	case errors.As(err, &passing):
-		return nil, err
-	case err != nil:
-		p.Log.Error().Err(err).Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).
-			Str("class", class).Msg("raw crash dead-lettered")
-		return []*kgo.Record{DeadLetter(in, class, stageProcess, p.Version)}, nil
+// transform is the loop of one of the processor's groups.
+func (p *Processor) transform(group, topic, stage string) *Transform {
+	return &Transform{
+		Kafka: p.Kafka, Group: group, Topic: topic, Instance: p.Instance, Outputs: []string{schema.ProcessedTopic(p.Version)},
+		Workers: p.Workers.Number(), Stage: stage, Version: p.Version, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
 	}
-	// The first raw record of a crash id is the crash: later ones are left out.
-	out := &kgo.Record{Topic: schema.ProcessedTopic(p.Version), Key: in.Key, Value: value}
-	return []*kgo.Record{Identify(out, string(in.Key)+"/0")}, nil
 }
 
-const stageProcess = "process"
+// Stages of dead letters.
+const (
+	stageProcess   = "process"
+	stageReprocess = "reprocess"
+)
+
+// work makes the processed crash of a raw record, or its dead letter.
+func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+	value, class, err := p.one(ctx, LaneLive, in, 0)
+	switch {
+	case class != "":
+		p.bury(in, class, stageProcess, err)
+		return []*kgo.Record{DeadLetter(in, class, stageProcess, p.Version)}, nil
+	case err != nil:
+		return nil, err
+	}
+	// The first raw record of a crash id is the crash: later ones are left out.
+	return []*kgo.Record{p.output(in.Key, value, 0)}, nil
+}
+
+// output is the record of a processed crash, identified by crash and revision.
+func (p *Processor) output(key, value []byte, revision int64) *kgo.Record {
+	return Identify(&kgo.Record{Topic: schema.ProcessedTopic(p.Version), Key: key, Value: value}, string(key)+"/"+strconv.FormatInt(revision, 10))
+}
+
+// bury says that a record was dead-lettered.
+func (p *Processor) bury(in *kgo.Record, class, stage string, err error) {
+	p.Log.Error().Err(err).Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).
+		Str("class", class).Str("stage", stage).Msg("dead-lettered")
+}
 
 // PassingError is a fault of the surroundings, not of the record: it will be
 // tried again.
-type PassingError struct{ Err error }
+type PassingError struct {
+	Err error
+	// Expected: it is no fault either, but a matter of time.
+	Expected bool
+}
 
 func (e *PassingError) Error() string { return e.Err.Error() }
 
 func (e *PassingError) Unwrap() error { return e.Err }
 
-// one returns the encoded processed crash, or an error and the dead letter's class.
-func (p *Processor) one(ctx context.Context, in *kgo.Record) (value []byte, class string, err error) {
+// one returns the encoded processed crash of a raw record. With an error comes the
+// class of the dead letter, or none when it is a passing one.
+func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64) (value []byte, class string, err error) {
+	if err := p.Workers.take(ctx, l); err != nil {
+		return nil, "", &PassingError{Err: err}
+	}
+	defer p.Workers.give(l)
+	start := time.Now()
+	value, class, err = p.process(ctx, in, revision)
+	if class != "" || err == nil {
+		p.Metrics.crash(time.Since(start), class)
+	}
+	return value, class, err
+}
+
+func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64) (value []byte, class string, err error) {
 	raw, err := schema.Decode[schema.RawCrash](in.Value)
 	if err != nil {
 		return nil, schema.DeadRawUndecodable, err
@@ -93,7 +131,19 @@ func (p *Processor) one(ctx context.Context, in *kgo.Record) (value []byte, clas
 	if _, err := schema.CrashDay(raw.CrashID); err != nil {
 		return nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
 	}
-	input := Input{Raw: raw, Position: schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}}
+	bytes, class, err := dumpBytes(raw)
+	if err != nil {
+		return nil, class, err
+	}
+	give, fits, err := p.Memory.take(ctx, bytes)
+	switch {
+	case !fits:
+		return nil, schema.DeadDumpTooLarge, fmt.Errorf("a dump of %d bytes", bytes)
+	case err != nil:
+		return nil, "", &PassingError{Err: err}
+	}
+	defer give()
+	input := Input{Raw: raw, Position: schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}, Revision: revision}
 	if class, err := p.fetch(ctx, &input); err != nil {
 		return nil, class, err
 	}
@@ -101,10 +151,13 @@ func (p *Processor) one(ctx context.Context, in *kgo.Record) (value []byte, clas
 	if deadline <= 0 {
 		deadline = DefaultDeadline
 	}
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+	working, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	processed, class, err := p.guarded(ctx, input)
+	processed, class, err := p.guarded(working, input)
 	if err != nil {
+		if ctx.Err() != nil { // the loop gave up, not the crash
+			return nil, "", &PassingError{Err: ctx.Err()}
+		}
 		return nil, class, err
 	}
 	value, err = schema.Encode(processed)

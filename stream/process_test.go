@@ -136,7 +136,7 @@ func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	loop := &stream.Processor{
-		Kafka: k, Instance: "0", Version: 1, Workers: 4, Blobs: store, Deadline: 300 * time.Millisecond, Log: zerolog.Nop(),
+		Kafka: k, Instance: "0", Version: 1, Workers: stream.NewWorkers(4, 1), Blobs: store, Deadline: 300 * time.Millisecond, Log: zerolog.Nop(),
 		Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
 			switch does[in.Raw.CrashID] {
 			case "panic":
@@ -219,7 +219,7 @@ func TestOverflownAnnotationsComeBack(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	loop := &stream.Processor{
-		Kafka: k, Instance: "0", Version: 1, Workers: 1, Blobs: store, Log: zerolog.Nop(),
+		Kafka: k, Instance: "0", Version: 1, Workers: stream.NewWorkers(1, 1), Blobs: store, Log: zerolog.Nop(),
 		Process: func(_ context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
 			got <- in.Raw.Annotations
 			return &schema.ProcessedCrash{CrashID: in.Raw.CrashID}, nil

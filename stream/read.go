@@ -44,12 +44,13 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 	return spans, nil
 }
 
-// quiet is how long a partition whose end was not seen may say nothing before it
-// counts as read: compaction can remove what stood last.
-const quiet = 3 * time.Second
+// quiet is how long a partition whose end was not seen may say nothing. The last
+// offset is always there: brokers do not compact what was written last.
+const quiet = 10 * time.Second
 
 // read hands each committed record of the spans to the caller, control records
-// as well: else the last offset would never be seen.
+// as well: else the last offset would never be seen. It fails when the brokers
+// do not answer with all of it.
 func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, each func(*kgo.Record)) error {
 	from := map[int32]kgo.Offset{}
 	for p, s := range spans {
@@ -64,6 +65,7 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, eac
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	)...)
 	if err != nil {
 		return err
@@ -77,7 +79,7 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, eac
 			return err
 		}
 		if err := fetchError(fetches); errors.Is(err, context.DeadlineExceeded) {
-			return nil
+			return fmt.Errorf("%s: %d partitions cannot be read to their end", topic, len(from))
 		} else if err != nil {
 			return err
 		}

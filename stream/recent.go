@@ -49,7 +49,7 @@ const (
 	recentWindow = 20_000
 	// recentTail is how many of them are read back: the records of several
 	// transactions, and the markers between them.
-	recentTail = 6 * maxPoll
+	recentTail = 4 * identifiedPoll
 	// recentDeadline bounds reading them back.
 	recentDeadline = 20 * time.Second
 )
@@ -103,19 +103,19 @@ func (r *recent) assigned(ctx context.Context, k Kafka, topics []string, partiti
 // without leaves out the outputs that have been produced already, in the window
 // or earlier in the batch. done must be called when what is left is committed.
 func (r *recent) without(inputs []*kgo.Record, outputs [][]*kgo.Record) (left [][]*kgo.Record, duplicates int, done func()) {
-	type place struct {
+	type output struct {
 		partition int32
 		id        string
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	batch := map[place]bool{}
+	batch := map[output]bool{}
 	left = make([][]*kgo.Record, len(outputs))
 	for i, out := range outputs {
 		p := inputs[i].Partition
 		w := r.windows[p]
 		for _, rec := range out {
-			at := place{p, identity(rec)}
+			at := output{p, identity(rec)}
 			if at.id != "" && (batch[at] || w != nil && w.have[at.id]) {
 				duplicates++
 				continue

@@ -38,7 +38,7 @@ type Kafka struct {
 const (
 	sessionTimeout     = 6 * time.Second // brokers refuse less by default
 	heartbeatInterval  = 1500 * time.Millisecond
-	transactionTimeout = 10 * time.Second
+	transactionTimeout = 6 * time.Second
 	rebalanceTimeout   = 30 * time.Second
 )
 

@@ -23,9 +23,16 @@ type Transform struct {
 	Instance string
 	// Work makes the records to produce of one input. It is called from
 	// several goroutines; its outputs are produced in the order of the inputs.
-	// An error is a passing fault of the surroundings: the record is tried
-	// again. What is wrong with the record itself becomes a dead letter.
+	// A PassingError is a fault of the surroundings: the record is tried again,
+	// however long it takes. What is wrong with the record itself becomes a dead
+	// letter. Any other error rebuilds the session.
 	Work func(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error)
+	// Stage and Version are said by the dead letters of records whose outputs the
+	// broker refuses.
+	Stage   string
+	Version int32
+	// Guard stops the loop when too much is dead-lettered.
+	Guard Guard
 	// Outputs are the topics whose records carry an identity (Identify): of two
 	// with the same one, near each other, only the first is produced.
 	Outputs []string
@@ -37,9 +44,15 @@ type Transform struct {
 	Log     zerolog.Logger
 }
 
+// The most records of a batch: enough to fill a transaction where there is little
+// to do a record, and fewer where outputs are identified, because as many must be
+// read back.
 const (
-	// maxPoll bounds a batch: outputs are held until all of it is done.
-	maxPoll = 64
+	mostPoll       = 10_000
+	identifiedPoll = 256
+)
+
+const (
 	// endDeadline bounds flush, offset commit and end of a transaction. An End
 	// without a deadline can wait for ever.
 	endDeadline = 30 * time.Second
@@ -47,6 +60,8 @@ const (
 	// with one instance id would fence each other for ever.
 	maxFencings = 5
 	maxBackoff  = 5 * time.Second
+	// maxRefusals is how often the broker may refuse what was made of a record.
+	maxRefusals = 3
 )
 
 // ErrDataLoss is wrapped when committed offsets point at records that are gone:
@@ -54,17 +69,23 @@ const (
 var ErrDataLoss = errors.New("records are gone that were never consumed")
 
 // Run works until ctx is done: then it finishes the batch at hand, commits it
-// and returns nil. A broken session is rebuilt; an error is final.
+// and returns nil. A broken session is rebuilt; an error is final. When the Guard
+// trips, Run leaves the group, says so, and waits for ctx: whoever looks after
+// it must decide.
 func (t *Transform) Run(ctx context.Context) error {
+	l := &loop{Transform: t, pace: newPace(t.maxPoll()), guard: guarded{Guard: t.Guard}, refusals: map[place]int{}}
 	fencings, backoff := 0, 100*time.Millisecond
 	for {
 		start := time.Now()
-		err := t.session(ctx)
+		err := l.session(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return nil //nolint:nilerr // the end was asked for: what broke off is done again
 		case errors.Is(err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("group %s: %w: %w", t.Group, ErrDataLoss, err)
+		case errors.Is(err, ErrGuard):
+			l.stopped(ctx, err)
+			return nil
 		case fenced(err):
 			if fencings++; fencings >= maxFencings {
 				return fmt.Errorf("group %s: fenced %d times in a row: does another process run with the instance id %q? %w", t.Group, fencings, t.Instance, err)
@@ -73,6 +94,7 @@ func (t *Transform) Run(ctx context.Context) error {
 		if time.Since(start) > time.Minute {
 			fencings, backoff = 0, 100*time.Millisecond
 		}
+		l.pace.broke()
 		t.ready(err)
 		t.Metrics.rebuilt(t.Group)
 		t.Log.Warn().Err(err).Str("group", t.Group).Dur("backoff_ms", backoff).Msg("session rebuilt")
@@ -85,6 +107,13 @@ func (t *Transform) Run(ctx context.Context) error {
 	}
 }
 
+func (t *Transform) maxPoll() int {
+	if len(t.Outputs) > 0 {
+		return identifiedPoll
+	}
+	return mostPoll
+}
+
 func fenced(err error) bool {
 	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.FencedInstanceID)
 }
@@ -95,18 +124,47 @@ func (t *Transform) ready(err error) {
 	}
 }
 
+// loop is a running Transform: what outlives a session.
+type loop struct {
+	*Transform
+	pace     *pace
+	guard    guarded
+	refusals map[place]int // of records whose outputs the broker refused
+}
+
+// place is a record's.
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// stopped waits for somebody to look.
+func (l *loop) stopped(ctx context.Context, err error) {
+	l.ready(err)
+	l.Metrics.stopped(l.Group)
+	for {
+		l.Log.Error().Err(err).Str("group", l.Group).
+			Msg("stopped: this build, its symbols or the blob store seem to be at fault, not the crashes. Mend it and start again, or let them pass with --dead-letters-in-a-row 0 --dead-letters-share 0")
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Minute):
+		}
+	}
+}
+
 // session is one membership: it ends with ctx, or with an error after which the
 // client is of no use.
-func (t *Transform) session(ctx context.Context) error {
+func (l *loop) session(ctx context.Context) error {
 	done := new(recent)
 	var lost atomic.Pointer[error] // why assigned partitions cannot be worked on
-	opts := append(t.Kafka.Options(), groupOptions(t.Group, t.Topic, t.Instance)...)
+	opts := append(l.Kafka.Options(), groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
-		kgo.TransactionalID(t.Group+"-"+t.Instance),
+		kgo.TransactionalID(l.Group+"-"+l.Instance),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, assigned map[string][]int32) {
-			err := done.assigned(ctx, t.Kafka, t.Outputs, assigned[t.Topic])
-			t.ready(err)
+			err := done.assigned(ctx, l.Kafka, l.Outputs, assigned[l.Topic])
+			l.ready(err)
 			if err != nil {
 				lost.Store(&err)
 			}
@@ -114,11 +172,11 @@ func (t *Transform) session(ctx context.Context) error {
 	)
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
-		return fmt.Errorf("group %s: %w", t.Group, err)
+		return fmt.Errorf("group %s: %w", l.Group, err)
 	}
 	defer s.Close()
 	for {
-		fetches := s.PollRecords(ctx, maxPoll)
+		fetches := s.PollRecords(ctx, l.pace.next())
 		if ctx.Err() != nil {
 			return nil // what was polled is polled again by the next member
 		}
@@ -129,7 +187,7 @@ func (t *Transform) session(ctx context.Context) error {
 			return *err
 		}
 		if records := fetches.Records(); len(records) > 0 {
-			if err := t.batch(ctx, s, done, records); err != nil {
+			if err := l.batch(ctx, s, done, records); err != nil {
 				return err
 			}
 		}
@@ -141,49 +199,5 @@ func fetchError(fetches kgo.Fetches) error {
 	for _, e := range fetches.Errors() {
 		return fmt.Errorf("fetch %s partition %d: %w", e.Topic, e.Partition, e.Err)
 	}
-	return nil
-}
-
-// batch works on the records and commits the outcome. It outlives ctx: what has
-// begun is finished.
-func (t *Transform) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
-	start := time.Now()
-	outputs, err := inOrder(context.WithoutCancel(ctx), records, t.Workers, t.Work)
-	if err != nil {
-		return err // offsets did not move: the next session tries again
-	}
-	outputs, duplicates, remember := done.without(records, outputs)
-	if err := s.Begin(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	promise := kgo.AbortingFirstErrPromise(s.Client())
-	for _, out := range outputs {
-		for _, r := range out {
-			s.Produce(context.WithoutCancel(ctx), r, promise.Promise())
-		}
-	}
-	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endDeadline)
-	defer cancel()
-	// End(TryCommit) would commit the offsets although a produce failed: look at
-	// every promise before deciding.
-	flushErr := s.Client().Flush(endCtx)
-	produceErr := promise.Err()
-	if flushErr != nil {
-		return fmt.Errorf("flush: %w", flushErr)
-	}
-	committed, err := s.End(endCtx, kgo.TransactionEndTry(produceErr == nil))
-	t.Metrics.batch(t.Group, len(records), committed, time.Since(start))
-	switch {
-	case produceErr != nil:
-		return fmt.Errorf("produce: %w", errors.Join(produceErr, err))
-	case err != nil:
-		return fmt.Errorf("end transaction: %w", err)
-	case !committed:
-		t.Log.Info().Str("group", t.Group).Int("records", len(records)).Msg("transaction aborted by a rebalance")
-		return nil // the session polls these records again
-	}
-	remember()
-	t.Metrics.skipped(t.Group, duplicates)
-	t.ready(nil)
 	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"runtime/debug"
 
 	"aftershock/symbolcache"
 )
@@ -9,6 +11,7 @@ import (
 // processVerb runs a processor alone.
 type processVerb struct {
 	kafkaFlags
+	processFlags
 	symbolFlags
 	instanceFlag
 	metricsFlag
@@ -27,7 +30,10 @@ func (v *processVerb) Run(r *run) error {
 			return err
 		}
 		defer symbols.Close() //nolint:errcheck // what it keeps is on disk already
-		roles.process(ctx, blobs, symbols)
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(v.Memory)
+		}
+		roles.process(ctx, v.processFlags, blobs, symbols)
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,27 +101,69 @@ func (r *roles) perVersion(ctx context.Context, role versionRole) {
 	})
 }
 
-// process runs a processor for every live signature version.
-func (r *roles) process(ctx context.Context, blobs blob.Store, symbols *symbolcache.Cache) {
+// process runs a processor for every live signature version, and one of crashes
+// that are to be processed again.
+func (r *roles) process(ctx context.Context, f processFlags, blobs blob.Store, symbols *symbolcache.Cache) {
 	collectLess()
-	r.perVersion(ctx, versionRole{
-		name:   "process",
-		wanted: func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
-		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
-			p, err := newProcessor(v, symbols)
+	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
+	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
+	live := func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive }
+	var processors processors
+	processorOf := func(v schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
+		p, err := processors.of(v, symbols)
+		if err != nil {
+			return stream.Processor{}, err
+		}
+		return stream.Processor{
+			Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: workers, Memory: memory, Blobs: blobs, Guard: f.guard(),
+			Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
+				return p.Process(ctx, processor.Input(in))
+			},
+			Ready: ready, Metrics: r.stream, Log: r.log,
+		}, nil
+	}
+	var both sync.WaitGroup
+	defer both.Wait()
+	both.Go(func() {
+		r.perVersion(ctx, versionRole{name: "reprocess", wanted: live, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+			p, err := processorOf(v, ready)
 			if err != nil {
 				return err
 			}
-			loop := stream.Processor{
-				Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: runtime.GOMAXPROCS(0), Blobs: blobs,
-				Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
-					return p.Process(ctx, processor.Input(in))
-				},
-				Ready: ready, Metrics: r.stream, Log: r.log,
-			}
-			return loop.Run(ctx)
-		},
+			return (&stream.Reprocessor{Processor: p}).Run(ctx)
+		}})
 	})
+	r.perVersion(ctx, versionRole{name: "process", wanted: live, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+		p, err := processorOf(v, ready)
+		if err != nil {
+			return err
+		}
+		return p.Run(ctx)
+	}})
+}
+
+// processors are those of signature versions: lanes share one, with what its
+// ruleset remembers.
+type processors struct {
+	mu        sync.Mutex
+	byVersion map[int32]*processor.Processor
+}
+
+func (s *processors) of(v schema.SignatureVersion, symbols *symbolcache.Cache) (*processor.Processor, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.byVersion[v.Number]; p != nil {
+		return p, nil
+	}
+	p, err := newProcessor(v, symbols)
+	if err != nil {
+		return nil, err
+	}
+	if s.byVersion == nil {
+		s.byVersion = map[int32]*processor.Processor{}
+	}
+	s.byVersion[v.Number] = p
+	return p, nil
 }
 
 // newProcessor makes the processor of a signature version, from what its event

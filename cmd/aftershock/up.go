@@ -36,6 +36,7 @@ type upVerb struct {
 	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
 	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
 	doorFlags
+	processFlags
 	symbolFlags
 	instanceFlag
 	metricsFlag
@@ -82,7 +83,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error {
 		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
 	})
-	g.Go(func() error { roles.process(ctx, blobs, symbols); return nil })
+	g.Go(func() error { roles.process(ctx, v.processFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx); return nil })
 	g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs) })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -74,6 +75,44 @@ func Committed(t testing.TB, k stream.Kafka, topic string, n int) []*kgo.Record 
 		if len(out) >= n {
 			wait = afterwards
 		}
+	}
+}
+
+// Run runs a loop until the test ends, and fails it when the loop fails.
+func Run(t testing.TB, run func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("Run does not return")
+		}
+	})
+}
+
+// DeleteBefore lets the records of a partition below an offset expire.
+func DeleteBefore(t testing.TB, k stream.Kafka, topic string, partition int32, offset int64) {
+	t.Helper()
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var offsets kadm.Offsets
+	offsets.Add(kadm.Offset{Topic: topic, Partition: partition, At: offset})
+	res, err := kadm.NewClient(cl).DeleteRecords(t.Context(), offsets)
+	if err == nil {
+		err = res.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

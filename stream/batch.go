@@ -1,0 +1,141 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
+)
+
+// batch works on the records and commits the outcome. It outlives ctx: what has
+// begun is finished.
+func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
+	start := time.Now()
+	outputs, room, err := inOrder(ctx, records, l.Workers, l.Work, l.failing)
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case errors.Is(err, errTooMuch):
+		l.pace.n = max(room/2, 1)
+		return l.again(ctx, s)
+	case err != nil:
+		return err // offsets did not move: the next session tries again
+	}
+	l.buryRefused(records, outputs)
+	guard := l.guard
+	for _, out := range outputs {
+		if err := guard.record(isDead(out)); err != nil {
+			return err
+		}
+	}
+	outputs, duplicates, remember := done.without(records, outputs)
+	committed, err := l.transact(ctx, s, records, outputs)
+	took := time.Since(start)
+	l.Metrics.batch(l.Group, len(records), committed, took)
+	switch {
+	case err != nil:
+		return err
+	case !committed:
+		l.Log.Info().Str("group", l.Group).Int("records", len(records)).Msg("transaction aborted by a rebalance")
+		return nil // the session polls these records again
+	}
+	l.pace.took(len(records), took)
+	l.guard = guard
+	for _, r := range records {
+		delete(l.refusals, place{r.Partition, r.Offset})
+	}
+	remember()
+	l.Metrics.skipped(l.Group, duplicates)
+	l.ready(nil)
+	return nil
+}
+
+// failing says that a record waits for its surroundings.
+func (l *loop) failing(err *PassingError) {
+	if err.Expected {
+		l.Log.Debug().Err(err).Str("group", l.Group).Msg("waiting")
+		return
+	}
+	l.ready(err)
+	l.Metrics.waited(l.Group)
+	l.Log.Warn().Err(err).Str("group", l.Group).Msg("waiting for what a record needs, trying again")
+}
+
+// again makes the session poll the records of a batch once more.
+func (l *loop) again(ctx context.Context, s *kgo.GroupTransactSession) error {
+	if err := s.Begin(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, endDeadline)
+	defer cancel()
+	if _, err := s.End(ctx, kgo.TryAbort); err != nil {
+		return fmt.Errorf("end transaction: %w", err)
+	}
+	return nil
+}
+
+// transact produces the outputs and commits them with the offsets of all that
+// was polled.
+func (l *loop) transact(ctx context.Context, s *kgo.GroupTransactSession, records []*kgo.Record, outputs [][]*kgo.Record) (committed bool, err error) {
+	if err := s.Begin(); err != nil {
+		return false, fmt.Errorf("begin transaction: %w", err)
+	}
+	promise := kgo.AbortingFirstErrPromise(s.Client())
+	for _, out := range outputs {
+		for _, r := range out {
+			s.Produce(ctx, r, promise.Promise())
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, endDeadline)
+	defer cancel()
+	// End(TryCommit) would commit the offsets although a produce failed: look at
+	// every promise before deciding.
+	if err := s.Client().Flush(ctx); err != nil {
+		return false, fmt.Errorf("flush: %w", err)
+	}
+	produceErr := promise.Err()
+	committed, err = s.End(ctx, kgo.TransactionEndTry(produceErr == nil))
+	switch {
+	case produceErr != nil:
+		l.refused(records, produceErr)
+		return committed, fmt.Errorf("produce: %w", errors.Join(produceErr, err))
+	case err != nil:
+		return committed, fmt.Errorf("end transaction: %w", err)
+	}
+	return committed, nil
+}
+
+// refused counts a record whose outputs the broker will never take. Of several,
+// each is tried alone first.
+func (l *loop) refused(records []*kgo.Record, err error) {
+	switch {
+	case !errors.Is(err, kerr.MessageTooLarge) && !errors.Is(err, kerr.RecordListTooLarge) && !errors.Is(err, kerr.InvalidRecord) && !errors.Is(err, kerr.InvalidTimestamp):
+	case len(records) > 1:
+		l.pace.refused(len(records))
+	default:
+		l.pace.refused(1) // and again alone
+		l.refusals[place{records[0].Partition, records[0].Offset}]++
+	}
+}
+
+// buryRefused makes dead letters of records that were refused too often.
+func (l *loop) buryRefused(records []*kgo.Record, outputs [][]*kgo.Record) {
+	if len(l.refusals) == 0 {
+		return
+	}
+	for i, r := range records {
+		if n := l.refusals[place{r.Partition, r.Offset}]; n >= maxRefusals {
+			l.Log.Error().Str("topic", r.Topic).Int32("partition", r.Partition).Int64("offset", r.Offset).Msg("dead-lettered: the broker refuses what was made of it")
+			outputs[i] = []*kgo.Record{attempted(DeadLetter(r, schema.DeadRefused, l.Stage, l.Version), n)}
+		}
+	}
+}
+
+// isDead tells whether a record was dead-lettered.
+func isDead(outputs []*kgo.Record) bool {
+	return len(outputs) == 1 && outputs[0].Topic == schema.TopicDeadLetter
+}

@@ -1,0 +1,38 @@
+package stream
+
+import (
+	"context"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// Memory bounds what the crashes that are worked on take together: large dumps
+// wait for each other, small ones do not notice. It is safe for concurrent use.
+// A nil *Memory bounds nothing.
+type Memory struct {
+	most int64
+	left *semaphore.Weighted
+}
+
+// NewMemory is so many bytes.
+func NewMemory(bytes int64) *Memory { return &Memory{bytes, semaphore.NewWeighted(bytes)} }
+
+// crashBytes is what a crash takes beside its dump: its event, and what the walk
+// keeps.
+const crashBytes = 8 << 20
+
+// take waits for the memory that a crash with a dump takes: the dump's stored bytes
+// and its original ones. fits is false when it can never have so much.
+func (m *Memory) take(ctx context.Context, dumpBytes int64) (give func(), fits bool, err error) {
+	bytes := 2*dumpBytes + crashBytes
+	if m == nil {
+		return func() {}, true, nil
+	}
+	if bytes > m.most {
+		return nil, false, nil
+	}
+	if err := m.left.Acquire(ctx, bytes); err != nil {
+		return nil, true, err
+	}
+	return func() { m.left.Release(bytes) }, true, nil
+}

@@ -1,0 +1,47 @@
+package stream
+
+import "time"
+
+// pace decides how many records a batch has. A poll that comes back small is
+// committed at once, for the latency; while polls come back full, batches grow
+// until one takes batchTarget, for the throughput.
+type pace struct {
+	n, most int
+	alone   int // so many records to come are worked on one by one
+}
+
+const (
+	firstPoll = 16
+	// batchTarget is well below a third of the transaction's timeout, and of what
+	// a rebalance waits for a member.
+	batchTarget = 500 * time.Millisecond
+)
+
+func newPace(most int) *pace { return &pace{n: min(firstPoll, most), most: most} }
+
+// next is how many records to poll at most.
+func (p *pace) next() int {
+	if p.alone > 0 {
+		return 1
+	}
+	return p.n
+}
+
+// took learns from a batch that was committed.
+func (p *pace) took(records int, d time.Duration) {
+	switch {
+	case p.alone > 0:
+		p.alone -= records
+	case d > batchTarget:
+		p.n = max(int(int64(p.n)*int64(batchTarget)/int64(d)), 1)
+	case records == p.n && d < batchTarget/2:
+		p.n = min(2*p.n, p.most)
+	}
+}
+
+// broke learns from one that could not be committed: less is more likely to be.
+func (p *pace) broke() { p.n = max(p.n/4, 1) }
+
+// refused learns from one that the broker will not take as it is: alone, each
+// record shows whether it is to blame.
+func (p *pace) refused(records int) { p.alone = max(p.alone, records) }

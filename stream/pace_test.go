@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestPaceGrowsWhilePollsAreFullAndQuick(t *testing.T) {
+	p := newPace(100)
+	for _, step := range []struct {
+		name    string
+		records int
+		d       time.Duration
+		want    int
+	}{
+		{"a small poll", 3, time.Millisecond, 16},
+		{"a full one", 16, time.Millisecond, 32},
+		{"a full one that took long enough", 32, batchTarget / 2, 32},
+		{"a full one", 32, time.Millisecond, 64},
+		{"a full one, at the most", 64, time.Millisecond, 100},
+		{"twice the target", 100, 2 * batchTarget, 50},
+		{"a record that takes minutes", 50, 100 * batchTarget, 1},
+		{"a full one", 1, time.Millisecond, 2},
+	} {
+		p.took(step.records, step.d)
+		if p.next() != step.want {
+			t.Fatalf("after %s: %d, want %d", step.name, p.next(), step.want)
+		}
+	}
+	p = newPace(100)
+	p.broke()
+	if p.next() != firstPoll/4 {
+		t.Errorf("after a failure: %d", p.next())
+	}
+	p.refused(3)
+	for range 3 {
+		if p.next() != 1 {
+			t.Errorf("a refused record is not alone: %d", p.next())
+		}
+		p.took(1, time.Millisecond)
+	}
+	if p.next() != firstPoll/4 {
+		t.Errorf("after those that were refused: %d", p.next())
+	}
+}
+
+func TestGuardTripsOnePastItsLimits(t *testing.T) {
+	row := guarded{Guard: Guard{InARow: 3}}
+	for i := range 3 {
+		if err := row.record(true); err != nil {
+			t.Fatalf("%d in a row: %v", i+1, err)
+		}
+	}
+	ended := row
+	if err := row.record(true); !errors.Is(err, ErrGuard) {
+		t.Errorf("one past the limit: %v", err)
+	}
+	if err := errors.Join(ended.record(false), ended.record(true)); err != nil {
+		t.Errorf("after one that is well: %v", err)
+	}
+
+	share := guarded{Guard: Guard{Share: 0.5}}
+	for i := range guardWindow { // every second one
+		if err := share.record(i%2 == 0); err != nil {
+			t.Fatalf("half: %v", err)
+		}
+	}
+	if err := errors.Join(share.record(false), share.record(true)); err != nil { // takes the place of a bad, and of a good one
+		t.Errorf("still half: %v", err)
+	}
+	if err := share.record(true); err != nil { // in the place of a bad one
+		t.Errorf("still half: %v", err)
+	}
+	if err := share.record(true); !errors.Is(err, ErrGuard) {
+		t.Errorf("more than half: %v", err)
+	}
+	never := guarded{}
+	for range 3 * guardWindow {
+		if err := never.record(true); err != nil {
+			t.Fatalf("no limits: %v", err)
+		}
+	}
+}

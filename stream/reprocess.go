@@ -1,0 +1,153 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
+)
+
+// Reprocessor is the Transform from crash.reprocess to a signature version's
+// processed crashes: raw crashes once more, in a lane of their own. It works
+// as Processor says.
+//
+// A request waits until the raw pass has come past its crash: else the older
+// result could be the last one in the topic. What comes of it has the request's
+// offset + 1 as revision, and the highest revision is seen.
+type Reprocessor struct {
+	Processor
+
+	passed passed
+}
+
+// Run reprocesses until ctx is done; see Transform.Run.
+func (r *Reprocessor) Run(ctx context.Context) error {
+	cl, err := kgo.NewClient(r.Kafka.Options()...)
+	if err != nil {
+		return fmt.Errorf("reprocess: %w", err)
+	}
+	defer cl.Close()
+	r.passed = passed{admin: kadm.NewClient(cl), group: schema.ProcessGroup(r.Version)}
+	t := r.transform(schema.ReprocessGroup(r.Version), schema.TopicReprocess, stageReprocess)
+	t.Work = r.work
+	return t.Run(ctx)
+}
+
+// work makes the processed crash that a request asks for, or the request's dead
+// letter.
+func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+	request, err := schema.Decode[schema.ReprocessRequest](in.Value)
+	switch {
+	case err != nil:
+		return r.dead(in, schema.DeadRequestBad, 0, err), nil
+	case !request.For(r.Version):
+		return nil, nil
+	case request.Raw.Topic != schema.TopicRaw || request.Raw.Offset < 0 || request.Raw.Partition < 0:
+		return r.dead(in, schema.DeadRequestBad, request.Attempt, errors.New("the request names no place in the raw topic")), nil
+	}
+	if err := r.passed.wait(ctx, request.Raw); err != nil {
+		return nil, err
+	}
+	raw, err := RawAt(ctx, r.Kafka, request.Raw)
+	switch {
+	case errors.Is(err, ErrGone):
+		return r.dead(in, schema.DeadRawGone, request.Attempt, err), nil
+	case err != nil:
+		return nil, &PassingError{Err: err}
+	case !bytes.Equal(raw.Key, []byte(request.CrashID)) || !bytes.Equal(raw.Key, in.Key):
+		return r.dead(in, schema.DeadRequestBad, request.Attempt, errors.New("another crash lies there")), nil
+	}
+	revision := in.Offset + 1
+	value, class, err := r.one(ctx, LaneReprocess, raw, revision)
+	switch {
+	case class != "":
+		return r.dead(in, class, request.Attempt, err), nil
+	case err != nil:
+		return nil, err
+	}
+	return []*kgo.Record{r.output(in.Key, value, revision)}, nil
+}
+
+// dead is the dead letter of a request.
+func (r *Reprocessor) dead(in *kgo.Record, class string, attempt int32, err error) []*kgo.Record {
+	r.bury(in, class, stageReprocess, err)
+	return []*kgo.Record{attempted(DeadLetter(in, class, stageReprocess, r.Version), int(attempt)+1)}
+}
+
+// ErrGone is wrapped by the error about a record that is not in its topic.
+var ErrGone = errors.New("the record is gone")
+
+// RawAt returns the committed record at a position. The error wraps ErrGone when
+// there is none, and no longer can be.
+func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error) {
+	fail := func(err error) (*kgo.Record, error) {
+		return nil, fmt.Errorf("%s partition %d offset %d: %w", at.Topic, at.Partition, at.Offset, err)
+	}
+	all, err := k.committedSpans(ctx, at.Topic)
+	if err != nil {
+		return fail(err)
+	}
+	there := all[at.Partition]
+	if at.Offset < there.from || at.Offset >= there.end {
+		return fail(ErrGone)
+	}
+	var found *kgo.Record
+	err = k.read(ctx, at.Topic, map[int32]span{at.Partition: {at.Offset, at.Offset + 1}}, func(r *kgo.Record) {
+		if !r.Attrs.IsControl() {
+			found = r
+		}
+	})
+	switch {
+	case errors.Is(err, kerr.OffsetOutOfRange), err == nil && found == nil:
+		return fail(ErrGone)
+	case err != nil:
+		return fail(err)
+	}
+	return found, nil
+}
+
+// passed knows how far the raw pass has come.
+type passed struct {
+	admin *kadm.Client
+	group string
+
+	mu      sync.Mutex
+	offsets map[int32]int64
+	asked   time.Time
+}
+
+// passedAge is how long an answer about the raw pass holds: it only ever goes on.
+const passedAge = 500 * time.Millisecond
+
+// wait returns nil when the raw pass has committed past the position, else a
+// PassingError.
+func (p *passed) wait(ctx context.Context, at schema.Position) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.offsets[at.Partition] > at.Offset {
+		return nil
+	}
+	if time.Since(p.asked) > passedAge {
+		offsets, err := p.admin.FetchOffsetsForTopics(ctx, p.group, at.Topic)
+		if err == nil {
+			err = offsets.Error()
+		}
+		if err != nil {
+			return &PassingError{Err: fmt.Errorf("how far %s has come: %w", p.group, err)}
+		}
+		p.asked, p.offsets = time.Now(), map[int32]int64{}
+		offsets.Each(func(o kadm.OffsetResponse) { p.offsets[o.Partition] = o.At })
+	}
+	if p.offsets[at.Partition] > at.Offset {
+		return nil
+	}
+	return &PassingError{Err: fmt.Errorf("%s has not come to partition %d offset %d", p.group, at.Partition, at.Offset), Expected: true}
+}
