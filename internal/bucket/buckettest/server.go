@@ -46,7 +46,8 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.run(context.Background(), "stop", s.dir); err != nil {
+		// Asked politely it waits for connections that clients keep.
+		if err := s.run(context.Background(), "kill", s.dir); err != nil {
 			t.Error(err)
 		}
 	})
