@@ -10,12 +10,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Dir is a Backend in a directory: one file per blob, below the key's folders.
 type Dir struct {
 	root string
+	// synced holds the folders of days whose entries above were synced by us.
+	synced sync.Map
 }
 
 // NewDir returns the store below root, which is made when it does not exist.
@@ -23,7 +26,7 @@ func NewDir(root string) (*Dir, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("blob directory: %w", err)
 	}
-	return &Dir{root: root}, nil
+	return &Dir{root: filepath.Clean(root)}, nil
 }
 
 // Check looks for the directory.
@@ -48,7 +51,7 @@ func (d *Dir) at(path string) string { return filepath.Join(d.root, filepath.Fro
 const torn = ".put-"
 
 // Put writes the blob beside its place, syncs it, moves it into place and
-// syncs the folders whose entries are new.
+// syncs the folders that lead to it.
 func (d *Dir) Put(ctx context.Context, key string, data []byte) (err error) {
 	defer func() {
 		if err != nil {
@@ -60,11 +63,10 @@ func (d *Dir) Put(ctx context.Context, key string, data []byte) (err error) {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(data)) {
-		return syncFolder(filepath.Dir(path)) // stored before: the key names the content
+		return d.syncFolders(filepath.Dir(path)) // stored before: the key names the content
 	}
 	folder := filepath.Dir(path)
-	created, err := d.makeFolders(folder)
-	if err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	tmp, err := os.CreateTemp(folder, torn+"*")
@@ -81,25 +83,28 @@ func (d *Dir) Put(ctx context.Context, key string, data []byte) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	for _, dir := range append(created, folder) {
-		if err := syncFolder(dir); err != nil {
+	return d.syncFolders(folder)
+}
+
+// syncFolders makes the way to a crash's folder survive a power cut. That folders
+// were there already says nothing: another Put may have made them and not synced
+// them yet. The folders above a day are synced once.
+func (d *Dir) syncFolders(crash string) error {
+	day := filepath.Dir(crash)
+	if err := errors.Join(syncFolder(crash), syncFolder(day)); err != nil {
+		return err
+	}
+	if _, done := d.synced.Load(day); done {
+		return nil
+	}
+	for at := day; at != d.root; {
+		at = filepath.Dir(at)
+		if err := syncFolder(at); err != nil {
 			return err
 		}
 	}
+	d.synced.Store(day, true)
 	return nil
-}
-
-// makeFolders makes the folder and its parents and returns the ones that got a
-// new entry, which must be synced for the entry to survive a power cut.
-func (d *Dir) makeFolders(folder string) ([]string, error) {
-	var grown []string
-	for at := folder; at != d.root; at = filepath.Dir(at) {
-		if _, err := os.Stat(at); err == nil {
-			break
-		}
-		grown = append(grown, filepath.Dir(at))
-	}
-	return grown, os.MkdirAll(folder, 0o700)
 }
 
 func syncFolder(path string) error {

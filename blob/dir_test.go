@@ -97,3 +97,15 @@ func TestDirCheckWantsTheDirectory(t *testing.T) {
 		t.Error("a store without a directory is fine")
 	}
 }
+
+func TestDirTakesARootInAnySpelling(t *testing.T) {
+	t.Chdir(t.TempDir())
+	b := open(t, "./x/../blobs/")
+	key := keyOf(t, 1, "200229", nil)
+	if err := b.Put(t.Context(), key, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join("blobs", key)); err != nil {
+		t.Error(err)
+	}
+}
