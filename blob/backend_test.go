@@ -206,8 +206,14 @@ func listed(t *testing.T, b blob.Backend) {
 	if _, err := b.Get(t.Context(), other, 5); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("a deleted blob: %v", err)
 	}
-	if days, err := b.Days(t.Context()); err != nil || !slices.EqualFunc(days, want[1:], time.Time.Equal) {
-		t.Errorf("days after the only blob of one was deleted: %v, %v", days, err)
+	if err := b.List(t.Context(), day, func(e blob.Entry) error { return b.Delete(t.Context(), e) }); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(day); len(got) != 0 {
+		t.Errorf("%d blobs are left after all were deleted while they were listed", len(got))
+	}
+	if days, err := b.Days(t.Context()); err != nil || !slices.EqualFunc(days, want[2:], time.Time.Equal) {
+		t.Errorf("days after the blobs of two were deleted: %v, %v", days, err)
 	}
 }
 

@@ -199,7 +199,7 @@ func (d *Dir) eachIn(ctx context.Context, folder string, each func(fs.DirEntry) 
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) { // each may have removed the folder
 			return nil
 		}
 		if err != nil {

@@ -48,9 +48,25 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 // counts as read: compaction can remove what stood last.
 const quiet = 3 * time.Second
 
-// read hands each committed record of the spans to the caller, control records
-// as well: else the last offset would never be seen.
+// read is readTo for callers to whom what comes before a silence is enough.
 func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, each func(*kgo.Record)) error {
+	err := k.readTo(ctx, topic, spans, quiet, func(r *kgo.Record) error {
+		each(r)
+		return nil
+	})
+	if errors.Is(err, errSilence) {
+		return nil
+	}
+	return err
+}
+
+// errSilence: the brokers stopped sending before the end of a partition.
+var errSilence = errors.New("the brokers send nothing more")
+
+// readTo hands each committed record of the spans to the caller until it fails,
+// control records as well: else the last offset would never be seen. It gives up
+// after a silence of that length.
+func (k Kafka) readTo(ctx context.Context, topic string, spans map[int32]span, silence time.Duration, each func(*kgo.Record) error) error {
 	from := map[int32]kgo.Offset{}
 	for p, s := range spans {
 		if s.from < s.end {
@@ -70,21 +86,23 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, eac
 	}
 	defer cl.Close()
 	for len(from) > 0 {
-		poll, cancel := context.WithTimeout(ctx, quiet)
+		poll, cancel := context.WithTimeout(ctx, silence)
 		fetches := cl.PollFetches(poll)
 		cancel()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if err := fetchError(fetches); errors.Is(err, context.DeadlineExceeded) {
-			return nil
+			return fmt.Errorf("%d partitions not read to their end: %w", len(from), errSilence)
 		} else if err != nil {
 			return err
 		}
 		for _, r := range fetches.Records() {
 			end := spans[r.Partition].end
 			if r.Offset < end {
-				each(r)
+				if err := each(r); err != nil {
+					return err
+				}
 			}
 			if r.Offset >= end-1 {
 				delete(from, r.Partition)
