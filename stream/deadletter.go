@@ -37,3 +37,14 @@ func DeadLetter(in *kgo.Record, class, stage string, signatureVersion int32) *kg
 		}, in.Headers...),
 	}
 }
+
+// DeadFrom is the topic of the record that a dead letter keeps; empty when the
+// dead letter does not tell.
+func DeadFrom(r *kgo.Record) string {
+	for _, h := range r.Headers { // ours come first
+		if h.Key == HeaderTopic {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
