@@ -13,8 +13,8 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
-	"aftershock/internal/reference"
 	"aftershock/internal/bucket/buckettest"
+	"aftershock/internal/reference"
 	"aftershock/schema"
 )
 
