@@ -14,7 +14,7 @@ import (
 // MaxReferences is how many blobs References holds, in about 200 MB of memory.
 const MaxReferences = 4 << 20
 
-// ErrTooManyReferences: more blobs are named than References holds.
+// ErrTooManyReferences is that of References.Add past its bound.
 var ErrTooManyReferences = errors.New("too many blobs are named")
 
 // References are the blobs of some days that events name. Not safe for concurrent

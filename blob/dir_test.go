@@ -49,7 +49,7 @@ func TestDirListsWhatAKilledPutLeftAndNothingOfOthers(t *testing.T) {
 		t.Errorf("listed %+v", got)
 	}
 	var left []string
-	err = filepath.WalkDir(root, func(path string, f os.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(_ string, f os.DirEntry, err error) error {
 		if err == nil && !f.IsDir() {
 			left = append(left, f.Name())
 		}

@@ -35,7 +35,7 @@ const maxPrefixBytes = 512
 // credentials must allow to list the bucket: else the server does not say that an
 // object is missing, but that it is forbidden.
 type S3 struct {
-	*bucket.Bucket
+	in *bucket.Bucket
 }
 
 // NewS3 returns the store at s3://bucket/prefix; see bucket.Open for the URL's
@@ -55,12 +55,12 @@ func NewS3(name string) (*S3, error) {
 func (s *S3) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s3Timeout)
 	defer cancel()
-	there, err := s.Core.BucketExists(ctx, s.Bucket.Name)
+	there, err := s.in.Core.BucketExists(ctx, s.in.Name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("blob store %s at %s: %w (are the endpoint and the credentials in the environment right?)", s, s.Endpoint, err)
+		return fmt.Errorf("blob store %s at %s: %w (are the endpoint and the credentials in the environment right?)", s.in, s.in.Endpoint, err)
 	case !there:
-		return fmt.Errorf("blob store %s at %s: no such bucket: create it first", s, s.Endpoint)
+		return fmt.Errorf("blob store %s at %s: no such bucket: create it first", s.in, s.in.Endpoint)
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (s *S3) object(key string) (string, error) {
 	if _, err := Day(key); err != nil {
 		return "", err
 	}
-	return s.Key(key), nil
+	return s.in.Key(key), nil
 }
 
 // Put sends the object in one request that does nothing when the object is there:
@@ -88,7 +88,7 @@ func (s *S3) Put(ctx context.Context, key string, data []byte) error {
 	o := minio.PutObjectOptions{DisableContentSha256: true, ContentType: "application/octet-stream"}
 	o.SetMatchETagExcept("*")
 	sum := sha256.Sum256(data)
-	_, err = s.Core.PutObject(ctx, s.Bucket.Name, object, bytes.NewReader(data), int64(len(data)), "", hex.EncodeToString(sum[:]), o)
+	_, err = s.in.Core.PutObject(ctx, s.in.Name, object, bytes.NewReader(data), int64(len(data)), "", hex.EncodeToString(sum[:]), o)
 	switch minio.ToErrorResponse(err).StatusCode {
 	// There already: the key names the content. Or another writes it just now.
 	case http.StatusPreconditionFailed, http.StatusConflict:
@@ -103,7 +103,7 @@ func (s *S3) Put(ctx context.Context, key string, data []byte) error {
 // stored tells whether an object of that size is there; refused is why it was
 // not put.
 func (s *S3) stored(ctx context.Context, object string, size int64, refused error) error {
-	info, err := s.Core.StatObject(ctx, s.Bucket.Name, object, minio.StatObjectOptions{})
+	info, err := s.in.Core.StatObject(ctx, s.in.Name, object, minio.StatObjectOptions{})
 	switch {
 	case err != nil:
 		return errors.Join(refused, err)
@@ -121,7 +121,7 @@ func (s *S3) Get(ctx context.Context, key string, maxBytes int64) ([]byte, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, s3Timeout)
 	defer cancel()
-	body, info, _, err := s.Core.GetObject(ctx, s.Bucket.Name, object, minio.GetObjectOptions{})
+	body, info, _, err := s.in.Core.GetObject(ctx, s.in.Name, object, minio.GetObjectOptions{})
 	if err != nil {
 		// No such bucket is no missing blob.
 		if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
@@ -171,11 +171,11 @@ func (s *S3) List(ctx context.Context, day time.Time, each func(Entry) error) er
 func (s *S3) each(ctx context.Context, folder string, recursive bool, f func(o minio.ObjectInfo, path string) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for o := range s.Core.Client.ListObjectsIter(ctx, s.Bucket.Name, minio.ListObjectsOptions{Prefix: s.Key(folder) + "/", Recursive: recursive}) {
+	for o := range s.in.Core.ListObjectsIter(ctx, s.in.Name, minio.ListObjectsOptions{Prefix: s.in.Key(folder) + "/", Recursive: recursive}) {
 		if o.Err != nil {
-			return fmt.Errorf("list %s/%s: %w", s, folder, o.Err)
+			return fmt.Errorf("list %s/%s: %w", s.in, folder, o.Err)
 		}
-		if err := f(o, strings.TrimPrefix(o.Key, s.Key(""))); err != nil {
+		if err := f(o, strings.TrimPrefix(o.Key, s.in.Key(""))); err != nil {
 			return err
 		}
 	}
@@ -191,7 +191,7 @@ func (s *S3) Delete(ctx context.Context, e Entry) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s3Timeout)
 	defer cancel()
-	if err := s.Core.RemoveObject(ctx, s.Bucket.Name, object, minio.RemoveObjectOptions{}); err != nil {
+	if err := s.in.Core.RemoveObject(ctx, s.in.Name, object, minio.RemoveObjectOptions{}); err != nil {
 		return fmt.Errorf("delete %s: %w", e.Path, err)
 	}
 	return nil

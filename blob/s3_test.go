@@ -115,7 +115,7 @@ func dyingProxy(t *testing.T, s *buckettest.Server, after int64) (url string, ki
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ln.Close() })
+	t.Cleanup(func() { ln.Close() }) //nolint:gosec // nothing is left in it
 	killed = new(atomic.Bool)
 	serve := func(client net.Conn) {
 		defer client.Close()
@@ -126,9 +126,9 @@ func dyingProxy(t *testing.T, s *buckettest.Server, after int64) (url string, ki
 		defer server.Close()
 		go func() {
 			io.Copy(client, server) //nolint:errcheck,gosec // ends with either
-			client.Close()
+			client.Close()          //nolint:gosec // so does the request
 		}()
-		if n, _ := io.CopyN(server, client, after); n == after && killed.CompareAndSwap(false, true) { //nolint:errcheck // a short copy is a short request
+		if n, _ := io.CopyN(server, client, after); n == after && killed.CompareAndSwap(false, true) {
 			s.Kill(t)
 		}
 	}

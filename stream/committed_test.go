@@ -54,7 +54,7 @@ func TestEachCommittedSeesAllThatIsCommitted(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	if err := stream.EachCommitted(t.Context(), k, "empty", func(r *kgo.Record) error { return errors.New("a record") }); err != nil {
+	if err := stream.EachCommitted(t.Context(), k, "empty", func(*kgo.Record) error { return errors.New("a record") }); err != nil {
 		t.Error(err)
 	}
 }
@@ -63,7 +63,7 @@ func TestEachCommittedFailsWhenItHasNotSeenAll(t *testing.T) {
 	k, _ := streamtest.Broker(t, 1, "in")
 	put(t, k, "in", numbered(0, 10)...)
 	stop, seen := errors.New("stop"), 0
-	err := stream.EachCommitted(t.Context(), k, "in", func(r *kgo.Record) error {
+	err := stream.EachCommitted(t.Context(), k, "in", func(*kgo.Record) error {
 		if seen++; seen == 5 {
 			return stop
 		}
