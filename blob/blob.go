@@ -48,19 +48,17 @@ type Backend interface {
 	// in UTC.
 	Days(ctx context.Context) ([]time.Time, error)
 	// List calls each for everything stored of a day, in no particular order,
-	// until it fails; each may delete. What a Put did not leave is no entry.
+	// until it fails; each may delete. What is not ours is left out.
 	List(ctx context.Context, day time.Time, each func(Entry) error) error
 	// Delete removes an entry. One that is gone is no error.
 	Delete(ctx context.Context, e Entry) error
 }
 
-// Entry is something stored: a blob, or what a Put that was killed left.
+// Entry is something stored: a blob, or what a Put that was killed left, which no
+// event can name.
 type Entry struct {
-	// Path is a blob's key.
-	Path  string
+	Path  string // a blob's key
 	Bytes int64
-	// Torn is set for the remains of a Put. They are nobody's.
-	Torn bool
 }
 
 // Open opens the store that a flag names: a directory, which is made when it does

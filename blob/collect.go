@@ -100,7 +100,7 @@ func Collect(ctx context.Context, b Backend, day time.Time, named *References, r
 	err := b.List(ctx, day, func(e Entry) error {
 		s.Blobs++
 		s.Bytes += e.Bytes
-		if !e.Torn && named.has(e.Path) {
+		if named.has(e.Path) {
 			s.Referenced++
 			return nil
 		}

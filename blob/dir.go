@@ -50,6 +50,9 @@ func (d *Dir) at(path string) string { return filepath.Join(d.root, filepath.Fro
 // torn begins the names of files that a Put has not moved into place yet.
 const torn = ".put-"
 
+// ours tells whether a file in a crash's folder comes from a Put.
+func ours(name string) bool { return strings.HasPrefix(name, torn) || last.MatchString(name) }
+
 // Put writes the blob beside its place, syncs it, moves it into place and
 // syncs the folders that lead to it.
 func (d *Dir) Put(ctx context.Context, key string, data []byte) (err error) {
@@ -159,8 +162,7 @@ func (d *Dir) List(ctx context.Context, day time.Time, each func(Entry) error) e
 			return nil //nolint:nilerr // not ours
 		}
 		return d.eachIn(ctx, folder, func(f fs.DirEntry) error {
-			e := Entry{Path: folder + "/" + f.Name(), Torn: strings.HasPrefix(f.Name(), torn)}
-			if !f.Type().IsRegular() || !e.Torn && !last.MatchString(f.Name()) {
+			if !f.Type().IsRegular() || !ours(f.Name()) {
 				return nil
 			}
 			info, err := f.Info()
@@ -170,8 +172,7 @@ func (d *Dir) List(ctx context.Context, day time.Time, each func(Entry) error) e
 			if err != nil {
 				return err
 			}
-			e.Bytes = info.Size()
-			return each(e)
+			return each(Entry{Path: folder + "/" + f.Name(), Bytes: info.Size()})
 		})
 	})
 }
@@ -215,7 +216,7 @@ func (d *Dir) Delete(ctx context.Context, e Entry) error {
 	if _, err := crashFolder(folder); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(name, torn) && !last.MatchString(name) {
+	if !ours(name) {
 		return badKey(e.Path)
 	}
 	if err := ctx.Err(); err != nil {

@@ -121,7 +121,7 @@ func (s *S3) Get(ctx context.Context, key string, maxBytes int64) ([]byte, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, s3Timeout)
 	defer cancel()
-	body, info, _, err := s.in.Core.GetObject(ctx, s.in.Name, object, minio.GetObjectOptions{})
+	body, _, _, err := s.in.Core.GetObject(ctx, s.in.Name, object, minio.GetObjectOptions{})
 	if err != nil {
 		// No such bucket is no missing blob.
 		if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
@@ -131,16 +131,11 @@ func (s *S3) Get(ctx context.Context, key string, maxBytes int64) ([]byte, error
 	}
 	defer body.Close() //nolint:errcheck // read only: nothing is lost
 	data, err := readBounded(body, maxBytes)
-	if err == nil && int64(len(data)) != info.Size {
-		err = fmt.Errorf("%d bytes of %d: %w", len(data), info.Size, errCut)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", key, err)
 	}
 	return data, nil
 }
-
-var errCut = errors.New("the answer was cut")
 
 // Days lists the folders.
 func (s *S3) Days(ctx context.Context) ([]time.Time, error) {
@@ -157,7 +152,7 @@ func (s *S3) Days(ctx context.Context) ([]time.Time, error) {
 	})
 }
 
-// List lists the objects of the day. Nothing is ever torn.
+// List lists the objects of the day. A Put that was killed leaves none.
 func (s *S3) List(ctx context.Context, day time.Time, each func(Entry) error) error {
 	return s.each(ctx, dayFolder(day), true, func(o minio.ObjectInfo, path string) error {
 		if _, err := Day(path); err != nil {

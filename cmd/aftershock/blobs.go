@@ -22,7 +22,7 @@ import (
 
 // blobsVerbs look after the blob store.
 type blobsVerbs struct {
-	GC blobsGCVerb `cmd:"" name:"gc" help:"List blobs of old days that no raw crash and no dead letter names any more, and delete them. It reads both topics to their ends, and does nothing unless it can read every record."`
+	GC blobsGCVerb `cmd:"" name:"gc" help:"List blobs of old days that no raw crash and no dead letter names any more, with what killed doors left of others, and delete them. It reads both topics to their ends, and does nothing unless it can read every record."`
 }
 
 // blobsGCVerb collects garbage. A raw crash may become a dead letter on its last
@@ -77,7 +77,7 @@ func (v *blobsGCVerb) Run(r *run) error {
 	days = blob.Before(days, time.Now().Add(-v.OlderThan.duration()))
 	named := blob.NewReferences(days, blob.MaxReferences)
 	if len(days) > 0 {
-		if err := v.references(r.ctx, kafka, named); err != nil {
+		if err := v.references(r, kafka, named); err != nil {
 			return fmt.Errorf("nothing was deleted: %w", err)
 		}
 	}
@@ -112,34 +112,60 @@ func (v *blobsGCVerb) oldEnough(ctx context.Context, kafka stream.Kafka) error {
 	return &usageError{fmt.Sprintf("--older-than %dd: by the retention of %s and %s together a blob may be wanted for %.0fd; give that or more, or --force", v.OlderThan, schema.TopicRaw, schema.TopicDeadLetter, days)}
 }
 
+// maxUnreadable is how many records that cannot be decoded are looked for, to be
+// told at once: to read both topics takes long.
+const maxUnreadable = 100
+
+// errUnreadable: a record that cannot be decoded could name any blob.
+var errUnreadable = errors.New("records that could name a blob cannot be decoded")
+
 // references reads what names blobs. Raw crashes come first: one that becomes a
 // dead letter meanwhile is seen at least once.
-func (v *blobsGCVerb) references(ctx context.Context, kafka stream.Kafka, named *blob.References) error {
+func (v *blobsGCVerb) references(r *run, kafka stream.Kafka, named *blob.References) error {
+	var unreadable []string
 	for _, topic := range []string{schema.TopicRaw, schema.TopicDeadLetter} {
-		err := stream.EachCommitted(ctx, kafka, topic, func(r *kgo.Record) error {
-			if topic == schema.TopicDeadLetter {
-				if from := stream.DeadFrom(r); from != "" && from != schema.TopicRaw {
-					return nil // what is derived names no blobs
-				}
-			}
-			raw, err := schema.Decode[schema.RawCrash](r.Value)
-			if err == nil {
+		records := 0
+		err := stream.EachCommitted(r.ctx, kafka, topic, func(rec *kgo.Record) error {
+			records++
+			raw, err := rawCrash(rec)
+			at := fmt.Sprintf("%s/%d/%d", topic, rec.Partition, rec.Offset)
+			switch {
+			case err == nil:
 				return named.Add(raw)
-			}
-			at := fmt.Sprintf("%s/%d/%d", topic, r.Partition, r.Offset)
-			if slices.Contains(v.Ignore, at) {
+			case slices.Contains(v.Ignore, at):
 				return nil
 			}
-			return fmt.Errorf("%s: %w: it could name a blob; look at it, and --ignore %s if it names none", at, err, at)
+			if unreadable = append(unreadable, at); len(unreadable) == maxUnreadable {
+				return errUnreadable
+			}
+			return nil
 		})
 		if errors.Is(err, blob.ErrTooManyReferences) {
 			return fmt.Errorf("%w: look at older days first, with a larger --older-than", err)
 		}
+		if errors.Is(err, errUnreadable) {
+			break // these are enough
+		}
 		if err != nil {
 			return err
 		}
+		r.log.Info().Str("topic", topic).Int("records", records).Msg("topic read")
+	}
+	if len(unreadable) > 0 {
+		return fmt.Errorf("%w: look at them, and if they name none: --ignore %s", errUnreadable, strings.Join(unreadable, ","))
 	}
 	return nil
+}
+
+// rawCrash decodes a raw crash or a dead letter of one. What is derived from raw
+// crashes names no blobs, and so its dead letters are as good as empty ones.
+func rawCrash(rec *kgo.Record) (*schema.RawCrash, error) {
+	if rec.Topic == schema.TopicDeadLetter {
+		if from := stream.DeadFrom(rec); from != "" && from != schema.TopicRaw {
+			return new(schema.RawCrash), nil
+		}
+	}
+	return schema.Decode[schema.RawCrash](rec.Value)
 }
 
 // print writes a line for people, or for programs.

@@ -184,6 +184,33 @@ func TestNothingIsCollectedWhileARecordCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestRecordsThatCannotBeReadAreToldAtOnce(t *testing.T) {
+	g := newGarbage(t, t.TempDir())
+	orphan, _ := g.put(1, leapDay)
+	unreadable := func(n int) {
+		t.Helper()
+		for range n {
+			streamtest.Put(t, g.kafka, &kgo.Record{Topic: schema.TopicRaw, Value: []byte("no event")})
+		}
+	}
+	told := func() int {
+		t.Helper()
+		_, errs, code := g.gc("--delete")
+		if code != exitFailed || !g.has(orphan) {
+			t.Errorf("exit code %d", code)
+		}
+		return strings.Count(errs, "crash.raw/0/")
+	}
+	unreadable(maxUnreadable)
+	if n := told(); n != maxUnreadable {
+		t.Errorf("told of %d, want %d", n, maxUnreadable)
+	}
+	unreadable(1)
+	if n := told(); n != maxUnreadable {
+		t.Errorf("one past the limit: told of %d, want %d", n, maxUnreadable)
+	}
+}
+
 func TestCollectionWantsAnAgeAtWhichNothingIsWanted(t *testing.T) {
 	g := newGarbage(t, t.TempDir())
 	today := time.Now().UTC()
