@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"aftershock/blob"
 	"aftershock/schema"
@@ -26,6 +27,12 @@ func TestKeyNamesCrashAndContent(t *testing.T) {
 	hostile, err := blob.Key(crashID, "../../etc/"+strings.Repeat("x", 500), sum)
 	if err != nil || strings.Contains(hostile, "..") || len(filepath.Base(hostile)) > 255 {
 		t.Errorf("key %q, %v", hostile, err)
+	}
+	if day, err := blob.Day(hostile); err != nil || day.Format(time.DateOnly) != "2026-11-22" {
+		t.Errorf("a name at the limit: %v, %v", day, err)
+	}
+	if _, err := blob.Day(strings.Replace(hostile, "x", "xx", 1)); !errors.Is(err, blob.ErrBadKey) {
+		t.Errorf("a name one byte longer: %v", err)
 	}
 	if _, err := blob.Key("../../../etc/passwd", "x", sum); !errors.Is(err, blob.ErrBadKey) {
 		t.Errorf("a key of a bad crash id: %v", err)

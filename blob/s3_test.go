@@ -2,6 +2,7 @@ package blob_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -159,5 +160,35 @@ func TestS3NoticesAnAnswerThatWasCut(t *testing.T) {
 	}
 	if data, err := b.Get(t.Context(), key, 100); err == nil {
 		t.Errorf("got %q", data)
+	}
+}
+
+func TestS3StopsWaitingWhenItIsCancelled(t *testing.T) {
+	arrived := make(chan struct{}, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done() // it never answers
+	}))
+	t.Cleanup(server.Close)
+	b, err := blob.Open("s3://bucket?anonymous=true&endpoint=" + server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := keyOf(t, 1, "261122", nil)
+	for what, do := range map[string]func(context.Context) error{
+		"check":  b.Check,
+		"put":    func(ctx context.Context) error { return b.Put(ctx, key, nil) },
+		"get":    func(ctx context.Context) error { _, err := b.Get(ctx, key, 1); return err },
+		"days":   func(ctx context.Context) error { _, err := b.Days(ctx); return err },
+		"delete": func(ctx context.Context) error { return b.Delete(ctx, blob.Entry{Path: key}) },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- do(ctx) }()
+		<-arrived
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

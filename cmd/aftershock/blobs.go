@@ -128,14 +128,13 @@ func (v *blobsGCVerb) references(r *run, kafka stream.Kafka, named *blob.Referen
 		err := stream.EachCommitted(r.ctx, kafka, topic, func(rec *kgo.Record) error {
 			records++
 			raw, err := rawCrash(rec)
-			at := fmt.Sprintf("%s/%d/%d", topic, rec.Partition, rec.Offset)
-			switch {
-			case err == nil:
+			if err == nil {
 				return named.Add(raw)
-			case slices.Contains(v.Ignore, at):
-				return nil
 			}
-			if unreadable = append(unreadable, at); len(unreadable) == maxUnreadable {
+			if at := fmt.Sprintf("%s/%d/%d", topic, rec.Partition, rec.Offset); !slices.Contains(v.Ignore, at) {
+				unreadable = append(unreadable, at)
+			}
+			if len(unreadable) == maxUnreadable {
 				return errUnreadable
 			}
 			return nil
