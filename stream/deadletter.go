@@ -51,3 +51,14 @@ func attempted(letter *kgo.Record, times int) *kgo.Record {
 	}
 	return letter
 }
+
+// DeadFrom is the topic of the record that a dead letter keeps; empty when the
+// dead letter does not tell.
+func DeadFrom(r *kgo.Record) string {
+	for _, h := range r.Headers { // ours come first
+		if h.Key == HeaderTopic {
+			return string(h.Value)
+		}
+	}
+	return ""
+}

@@ -44,14 +44,19 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 	return spans, nil
 }
 
-// quiet is how long a partition whose end was not seen may say nothing. The last
-// offset is always there: brokers do not compact what was written last.
-const quiet = 10 * time.Second
+// maxSilence is how long brokers may say nothing before a reader gives up. A
+// transaction that was left open, which hides what follows, ends in that time. The
+// last offset is always there: what was written last is not compacted.
+const maxSilence = 3 * transactionTimeout
 
-// read hands each committed record of the spans to the caller, control records
-// as well: else the last offset would never be seen. It fails when the brokers
-// do not answer with all of it.
-func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, each func(*kgo.Record)) error {
+// errSilence: the brokers stopped sending before the end of a partition.
+var errSilence = errors.New("the brokers send nothing more")
+
+// read hands each committed record of the spans to the caller until it fails,
+// control records as well: else the last offset would never be seen. Unless it
+// has seen all of them it fails after a silence of that length: the end of what
+// was sent is not the end of a log.
+func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, silence time.Duration, each func(*kgo.Record) error) error {
 	from := map[int32]kgo.Offset{}
 	for p, s := range spans {
 		if s.from < s.end {
@@ -72,21 +77,23 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, eac
 	}
 	defer cl.Close()
 	for len(from) > 0 {
-		poll, cancel := context.WithTimeout(ctx, quiet)
+		poll, cancel := context.WithTimeout(ctx, silence)
 		fetches := cl.PollFetches(poll)
 		cancel()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if err := fetchError(fetches); errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("%s: %d partitions cannot be read to their end", topic, len(from))
+			return fmt.Errorf("%d partitions not read to their end: %w", len(from), errSilence)
 		} else if err != nil {
 			return err
 		}
 		for _, r := range fetches.Records() {
 			end := spans[r.Partition].end
 			if r.Offset < end {
-				each(r)
+				if err := each(r); err != nil {
+					return err
+				}
 			}
 			if r.Offset >= end-1 {
 				delete(from, r.Partition)
@@ -109,7 +116,7 @@ func (k Kafka) tail(ctx context.Context, topic string, partitions []int32, n int
 			spans[p] = span{max(s.from, s.end-n), s.end}
 		}
 	}
-	if err := k.read(ctx, topic, spans, each); err != nil {
+	if err := k.read(ctx, topic, spans, maxSilence, func(r *kgo.Record) error { each(r); return nil }); err != nil {
 		return fmt.Errorf("end of %s: %w", topic, err)
 	}
 	return nil

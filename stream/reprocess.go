@@ -100,10 +100,11 @@ func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error
 		return fail(ErrGone)
 	}
 	var found *kgo.Record
-	err = k.read(ctx, at.Topic, map[int32]span{at.Partition: {at.Offset, at.Offset + 1}}, func(r *kgo.Record) {
+	err = k.read(ctx, at.Topic, map[int32]span{at.Partition: {at.Offset, at.Offset + 1}}, maxSilence, func(r *kgo.Record) error {
 		if !r.Attrs.IsControl() {
 			found = r
 		}
+		return nil
 	})
 	switch {
 	case errors.Is(err, kerr.OffsetOutOfRange), err == nil && found == nil:

@@ -77,17 +77,18 @@ func newestVersions(ctx context.Context, k Kafka) (newest *schema.VersionEvent, 
 	if err != nil {
 		return nil, 0, fmt.Errorf("versions log: %w", err)
 	}
-	var decodeErr error
-	err = k.read(ctx, schema.TopicVersions, spans, func(r *kgo.Record) {
-		if r.Attrs.IsControl() || decodeErr != nil {
-			return
+	err = k.read(ctx, schema.TopicVersions, spans, maxSilence, func(r *kgo.Record) error {
+		if r.Attrs.IsControl() {
+			return nil
 		}
-		if newest, decodeErr = schema.Decode[schema.VersionEvent](r.Value); decodeErr != nil {
-			decodeErr = fmt.Errorf("offset %d: %w", r.Offset, decodeErr)
+		var err error
+		if newest, err = schema.Decode[schema.VersionEvent](r.Value); err != nil {
+			return fmt.Errorf("offset %d: %w", r.Offset, err)
 		}
 		offset = r.Offset
+		return nil
 	})
-	if err = errors.Join(err, decodeErr); err != nil {
+	if err != nil {
 		return nil, 0, fmt.Errorf("versions log: %w", err)
 	}
 	return newest, offset, nil

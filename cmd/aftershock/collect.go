@@ -7,12 +7,12 @@ type collectVerb struct {
 	kafkaFlags
 	doorFlags
 	metricsFlag
-	Blob string `help:"Directory of the blob store, the same for the door and the processors." required:""`
+	blobFlag
 }
 
 // Run takes reports until SIGTERM.
 func (v *collectVerb) Run(r *run) error {
-	blobs, err := openBlobs(v.Blob)
+	blobs, err := openBlobs(r.ctx, v.Blob)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -67,12 +68,21 @@ type doorFlags struct {
 	MaxBody         int64  `help:"Largest body of a report on the wire, in bytes." default:"52428800"`
 }
 
-// openBlobs opens the blob store that a flag names.
-func openBlobs(dir string) (blob.Store, error) {
-	if dir == "" {
-		return nil, &usageError{"--blob names no directory"}
+// blobFlag is where blobs lie.
+type blobFlag struct {
+	Blob string `help:"Blob store, the same for the door and the processors: a directory, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment." placeholder:"DIR|URL" required:""`
+}
+
+// openBlobs opens the blob store that a flag names and looks whether it is there.
+func openBlobs(ctx context.Context, name string) (blob.Backend, error) {
+	b, err := blob.Open(name)
+	if errors.Is(err, blob.ErrBadName) {
+		return nil, &usageError{fmt.Sprintf("--blob: %v", err)}
 	}
-	return blob.NewDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.Check(ctx)
 }
 
 // servable tells whether this binary can process a signature version: its

@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"aftershock/blob"
 	"aftershock/internal/reference"
 	"aftershock/schema"
+	"aftershock/stream"
+	"aftershock/stream/streamtest"
 )
 
 // The same path on a real Apache Kafka, which dies once in between. The script
@@ -67,6 +73,18 @@ func TestRealKafka(t *testing.T) {
 	}
 	if dead := u.topic(schema.TopicDeadLetter); len(dead) != 0 {
 		t.Errorf("%d dead letters", len(dead))
+	}
+	blobs := filepath.Join(u.dir, "blobs")
+	store, err := blob.Open(blobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &garbage{t, blobs, store, stream.Kafka{Brokers: []string{addr}, Log: zerolog.Nop()}}
+	orphan, _ := g.put(1, leapDay)
+	named, raw := g.put(2, leapDay)
+	streamtest.Put(t, g.kafka, stream.DeadLetter(raw, schema.DeadBlobMissing, "process", 1))
+	if out, errs, code := g.gc("--delete"); code != 0 || g.has(orphan) || !g.has(named) {
+		t.Errorf("blobs gc: exit code %d, %s%s", code, out, errs)
 	}
 }
 

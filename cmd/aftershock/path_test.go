@@ -13,6 +13,7 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
+	"aftershock/internal/bucket/buckettest"
 	"aftershock/internal/reference"
 	"aftershock/schema"
 )
@@ -199,7 +200,12 @@ func TestPrivateValuesStayPrivate(t *testing.T) {
 }
 
 func TestEveryDumpByClaimCheck(t *testing.T) {
-	u := startUp(t, "--inline-max", "0", "--symbols", sampleSymbols)
+	t.Run("directory", func(t *testing.T) { byClaimCheck(t) })
+	t.Run("S3", func(t *testing.T) { byClaimCheck(t, "--blob", buckettest.Start(t).Name(buckettest.Bucket+"/blobs")) })
+}
+
+func byClaimCheck(t *testing.T, args ...string) {
+	u := startUp(t, append(args, "--inline-max", "0", "--symbols", sampleSymbols)...)
 	dumps := samples(t)
 	ids := u.submit(dumps...)
 	large := filepath.Join(t.TempDir(), "large.dmp")

@@ -15,12 +15,12 @@ type processVerb struct {
 	symbolFlags
 	instanceFlag
 	metricsFlag
-	Blob string `help:"Directory of the blob store, the same for the door and the processors." required:""`
+	blobFlag
 }
 
 // Run processes until SIGTERM.
 func (v *processVerb) Run(r *run) error {
-	blobs, err := openBlobs(v.Blob)
+	blobs, err := openBlobs(r.ctx, v.Blob)
 	if err != nil {
 		return err
 	}

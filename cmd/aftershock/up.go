@@ -30,7 +30,7 @@ type upVerb struct {
 	ClickhouseListen string   `help:"Address of the embedded ClickHouse." default:"127.0.0.1:8123"`
 	RegistryListen   string   `help:"Address of the read-only schema registry." default:"127.0.0.1:8081"`
 	Libchdb          string   `help:"The embedded ClickHouse's library; make libchdb fetches it."`
-	Blob             string   `help:"Directory of the blob store; the default lies in the data directory."`
+	Blob             string   `help:"Blob store: a directory, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment. By default a directory in the data directory." placeholder:"DIR|URL"`
 	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912"`
 	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648"`
 	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
@@ -65,7 +65,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	if v.Blob == "" {
 		v.Blob = filepath.Join(v.DataDir, "blobs")
 	}
-	blobs, err := openBlobs(v.Blob)
+	blobs, err := openBlobs(r.ctx, v.Blob)
 	if err != nil {
 		return err
 	}
