@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -25,7 +27,8 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 	defer cl.Close()
 	admin := kadm.NewClient(cl)
 	for _, t := range topics {
-		settings := make(map[string]*string, len(t.Settings))
+		inSync := strconv.Itoa(inSync(int(replication)))
+		settings := map[string]*string{"min.insync.replicas": &inSync}
 		for name, value := range t.Settings {
 			settings[name] = &value
 		}
@@ -34,7 +37,7 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 			err = res.Err
 		}
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", t.Name, err)
+			return fmt.Errorf("create topic %s: %w", t.Name, reached(Named(err, "CREATE", t.Name, "", "")))
 		}
 	}
 	return awaitTopics(ctx, admin, topics)
@@ -56,6 +59,9 @@ func awaitTopics(ctx context.Context, admin *kadm.Client, topics []schema.Topic)
 	}
 	for {
 		details, err := admin.ListTopics(ctx, names...)
+		if errors.Is(err, kerr.TopicAuthorizationFailed) {
+			return fmt.Errorf("create topics: %w", Named(err, "DESCRIBE", strings.Join(names, ", "), "", ""))
+		}
 		if err == nil {
 			if err = served(details); err == nil {
 				return nil

@@ -65,6 +65,8 @@ func (t *Transform) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // the end was asked for: what broke off is done again
 		case errors.Is(err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("group %s: %w: %w", t.Group, ErrDataLoss, err)
+		case errors.As(err, new(*AccessError)):
+			return fmt.Errorf("group %s: %w", t.Group, err)
 		case fenced(err):
 			if fencings++; fencings >= maxFencings {
 				return fmt.Errorf("group %s: fenced %d times in a row: does another process run with the instance id %q? %w", t.Group, fencings, t.Instance, err)
@@ -95,6 +97,13 @@ func (t *Transform) ready(err error) {
 	}
 }
 
+func (t *Transform) transactionalID() string { return t.Group + "-" + t.Instance }
+
+// named is Named for what this loop asks for.
+func (t *Transform) named(err error, operation, topic string) error {
+	return Named(err, operation, topic, t.Group, t.transactionalID())
+}
+
 // session is one membership: it ends with ctx, or with an error after which the
 // client is of no use.
 func (t *Transform) session(ctx context.Context) error {
@@ -102,7 +111,7 @@ func (t *Transform) session(ctx context.Context) error {
 	var lost atomic.Pointer[error] // why assigned partitions cannot be worked on
 	opts := append(t.Kafka.Options(), groupOptions(t.Group, t.Topic, t.Instance)...)
 	opts = append(opts,
-		kgo.TransactionalID(t.Group+"-"+t.Instance),
+		kgo.TransactionalID(t.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			err := done.assigned(ctx, t.Kafka, t.Outputs, assigned[t.Topic])
@@ -123,7 +132,7 @@ func (t *Transform) session(ctx context.Context) error {
 			return nil // what was polled is polled again by the next member
 		}
 		if err := fetchError(fetches); err != nil {
-			return err
+			return t.named(err, "READ", t.Topic)
 		}
 		if err := lost.Load(); err != nil {
 			return *err
@@ -154,12 +163,15 @@ func (t *Transform) batch(ctx context.Context, s *kgo.GroupTransactSession, done
 	}
 	outputs, duplicates, remember := done.without(records, outputs)
 	if err := s.Begin(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
+		return fmt.Errorf("begin transaction: %w", t.named(err, "WRITE", t.Topic))
 	}
 	promise := kgo.AbortingFirstErrPromise(s.Client())
 	for _, out := range outputs {
 		for _, r := range out {
-			s.Produce(context.WithoutCancel(ctx), r, promise.Promise())
+			produced := promise.Promise()
+			s.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+				produced(r, t.named(err, "WRITE", r.Topic))
+			})
 		}
 	}
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endDeadline)
@@ -177,7 +189,7 @@ func (t *Transform) batch(ctx context.Context, s *kgo.GroupTransactSession, done
 	case produceErr != nil:
 		return fmt.Errorf("produce: %w", errors.Join(produceErr, err))
 	case err != nil:
-		return fmt.Errorf("end transaction: %w", err)
+		return fmt.Errorf("end transaction: %w", t.named(err, "READ", t.Topic))
 	case !committed:
 		t.Log.Info().Str("group", t.Group).Int("records", len(records)).Msg("transaction aborted by a rebalance")
 		return nil // the session polls these records again
