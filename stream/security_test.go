@@ -187,7 +187,7 @@ func TestTLSBelievesOnlyItsAuthority(t *testing.T) {
 		"a broker with another's name":      {elsewhere, ours.file, cert, key, "192.0.2.1"},
 		"no client certificate":             {loopback, ours.file, "", "", "certificate required"},
 		"a client of another authority":     {loopback, ours.file, strangerCert, strangerKey, "tls:"},
-		"no TLS for a broker that wants it": {k: loopback, want: "create topic"},
+		"no TLS for a broker that wants it": {k: loopback, want: "create topics"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tc.cert != "" || tc.ca != "" {

@@ -18,7 +18,8 @@ import (
 
 // CreateTopics makes the topics that do not exist, with their settings, and waits
 // until all are served.
-// Existing ones are left as they are.
+// Existing ones are left as they are, and a keyed one gets as many partitions as
+// crash.raw has.
 func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...schema.Topic) error {
 	cl, err := kgo.NewClient(k.Options()...)
 	if err != nil {
@@ -26,7 +27,14 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 	}
 	defer cl.Close()
 	admin := kadm.NewClient(cl)
+	keyed, err := rawPartitions(ctx, admin)
+	if err != nil {
+		return err
+	}
 	for _, t := range topics {
+		if keyed > 0 && schema.Keyed(t.Name) {
+			t.Partitions = keyed
+		}
 		inSync := strconv.Itoa(inSync(int(replication)))
 		settings := map[string]*string{"min.insync.replicas": &inSync}
 		for name, value := range t.Settings {
@@ -41,6 +49,16 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 		}
 	}
 	return awaitTopics(ctx, admin, topics)
+}
+
+// rawPartitions is how many partitions crash.raw has, 0 before it exists: a crash
+// and its results must lie in the same one, whatever is asked for later.
+func rawPartitions(ctx context.Context, admin *kadm.Client) (int32, error) {
+	details, err := admin.ListTopics(ctx, schema.TopicRaw)
+	if err != nil {
+		return 0, fmt.Errorf("create topics: %w", reached(Named(err, "DESCRIBE", schema.TopicRaw, "", "")))
+	}
+	return int32(len(details[schema.TopicRaw].Partitions)), nil
 }
 
 // Brokers answer that a topic was created before they serve it.

@@ -57,13 +57,18 @@ func setting(t *testing.T, k stream.Kafka, topic, name, value string) {
 	})
 }
 
-// anew makes a topic again with other partitions.
+// anew makes a topic again with other partitions, as a hand other than ours does.
 func anew(t *testing.T, k stream.Kafka, topic schema.Topic) {
 	t.Helper()
 	without(t, k, topic.Name)
-	if err := stream.CreateTopics(t.Context(), k, 1, topic); err != nil {
-		t.Fatal(err)
-	}
+	administer(t, k, func(ctx context.Context, admin *kadm.Client) error {
+		settings := map[string]*string{}
+		for name, value := range topic.Settings {
+			settings[name] = &value
+		}
+		_, err := admin.CreateTopic(ctx, topic.Partitions, 1, settings, topic.Name)
+		return err
+	})
 }
 
 func without(t *testing.T, k stream.Kafka, topic string) {
@@ -281,4 +286,19 @@ func TestTopicsTakeTheBatchesOfClients(t *testing.T) {
 			t.Errorf("%s: %v", topic.Name, err)
 		}
 	}
+}
+
+// Topics made later, by somebody who asks for other partitions, fit crash.raw.
+func TestTopicsMadeLaterHaveThePartitionsOfTheFirst(t *testing.T) {
+	k, _ := cluster(t, 1)
+	if err := stream.CreateTopics(t.Context(), k, 1, schema.Processed(2, 5), schema.Topic{Name: "other", Partitions: 5}); err != nil {
+		t.Fatal(err)
+	}
+	administer(t, k, func(ctx context.Context, admin *kadm.Client) error {
+		details, err := admin.ListTopics(ctx, schema.ProcessedTopic(2), "other")
+		if got := []int{len(details[schema.ProcessedTopic(2)].Partitions), len(details["other"].Partitions)}; !slices.Equal(got, []int{2, 5}) {
+			t.Errorf("partitions %v", got)
+		}
+		return err
+	})
 }
