@@ -16,7 +16,7 @@ func (v *collectVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return runRole(r, v.kafkaFlags, "", v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	return runRole(r, v.kafkaFlags, "", v.metricsFlag, doorUses, func(ctx context.Context, roles *roles) error {
 		return roles.collect(ctx, v.doorFlags, blobs)
 	})
 }

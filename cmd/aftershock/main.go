@@ -33,7 +33,7 @@ type cli struct {
 	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
 	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
 	Symbols  symbolsVerbs `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
-	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
+	Topics   topicsVerbs  `cmd:"" help:"Create and check the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`

@@ -21,7 +21,7 @@ func (v *processVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, processUses, func(ctx context.Context, roles *roles) error {
 		symbols, err := v.cache(r.log, symbolcache.NewMetrics(roles.metrics), nil)
 		if err != nil {
 			return err

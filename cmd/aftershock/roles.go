@@ -105,7 +105,7 @@ func (r *roles) process(ctx context.Context, blobs blob.Store, symbols *symbolca
 	collectLess()
 	r.perVersion(ctx, versionRole{
 		name:   "process",
-		wanted: func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
+		wanted: processWants,
 		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			p, err := newProcessor(v, symbols)
 			if err != nil {
@@ -154,7 +154,7 @@ func (r *roles) sinkClickHouse(ctx context.Context, db *clickhouse.DB) {
 	r.perVersion(ctx, versionRole{
 		name:    "sink.clickhouse",
 		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
-		wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State != schema.StateDropped },
+		wanted:  clickHouseWants,
 		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return sinks.Run(ctx, sinks.Options{
 				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db,
@@ -188,9 +188,7 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 	r.perVersion(ctx, versionRole{
 		name:    "sink.telemetry",
 		changed: func(_ context.Context, state *schema.VersionEvent) { active.Store(&state.Activation) },
-		wanted: func(state *schema.VersionEvent, v schema.SignatureVersion) bool {
-			return v.State != schema.StateDropped && state.Activation.Names(v.Number)
-		},
+		wanted:  telemetryWants,
 		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return telemetry.Run(ctx, telemetry.Options{
 				Kafka: r.kafka, Version: v.Number, Instance: r.instance,
@@ -203,9 +201,16 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 
 // runRole is a verb that runs one role, with its metrics and health, until
 // SIGTERM or the first of the two fails.
-func runRole(r *run, kafka kafkaFlags, instance string, metrics metricsFlag, role func(context.Context, *roles) error) error {
+func runRole(r *run, flags kafkaFlags, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
+	kafka, err := flags.kafka(r.log)
+	if err != nil {
+		return err
+	}
+	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
+		return err
+	}
 	registry := newRegistry()
-	roles := newRoles(kafka.kafka(r.log), instance, r.log, registry)
+	roles := newRoles(kafka, instance, r.log, registry)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return serve(ctx, metrics.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error { return role(ctx, roles) })

@@ -28,7 +28,7 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
 		roles.sinkClickHouse(ctx, db)
 		return nil
 	})
@@ -54,7 +54,7 @@ type sinkTelemetryVerb struct {
 
 // Run publishes until SIGTERM.
 func (v *sinkTelemetryVerb) Run(r *run) error {
-	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, telemetryUses, func(ctx context.Context, roles *roles) error {
 		roles.sinkTelemetry(ctx)
 		return nil
 	})
