@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -90,6 +89,3 @@ func values(configs []kadm.Config) map[string]string {
 	}
 	return out
 }
-
-// checkDeadline bounds looking at a cluster before a role starts.
-const checkDeadline = 30 * time.Second

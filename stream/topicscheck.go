@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -145,7 +146,10 @@ func settingsFindings(seen []seenTopic) []Finding {
 }
 
 func alterTopic(topic, setting, value string) string {
-	return fmt.Sprintf("kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type topics --entity-name %s --add-config %s=[%s]", topic, setting, value)
+	if strings.Contains(value, ",") {
+		value = "[" + value + "]"
+	}
+	return fmt.Sprintf("kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type topics --entity-name %s --add-config '%s=%s'", topic, setting, value)
 }
 
 // partitionFindings: results lie in the partition of their crash, and recent.go

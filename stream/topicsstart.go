@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,8 +15,7 @@ import (
 	"aftershock/schema"
 )
 
-// Use is what a role does with a topic; a processed one is meant for every
-// version that Versions says yes to.
+// Use is what a role does with a topic.
 type Use struct {
 	Topic       string
 	Read, Write bool
@@ -25,10 +25,14 @@ type Use struct {
 type Uses struct {
 	Topics []Use
 	// Processed is the use of the processed topics of the versions that Wanted
-	// says yes to; a nil Wanted is for roles that need none, and no versions log.
+	// says yes to; its Topic is not looked at. A nil Wanted is for roles that
+	// need neither these nor the versions log.
 	Processed Use
 	Wanted    func(state *schema.VersionEvent, v schema.SignatureVersion) bool
 }
+
+// checkDeadline bounds looking at a cluster before a role starts.
+const checkDeadline = 30 * time.Second
 
 // CheckStart is called before a role begins: it is the part of CheckTopics
 // that is cheap and about crashes being lost or doubled, for the topics that the
