@@ -93,6 +93,25 @@ func TestDocumentedAccessOnRealKafka(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what the check says mends it", func(t *testing.T) {
+		wrong := map[string]string{schema.TopicTelemetry: "cleanup.policy=delete", schema.TopicVersions: "retention.ms=86400000"}
+		for topic, setting := range wrong {
+			kafkaConfigs(t, script, dir, fmt.Sprintf("--alter --entity-type topics --entity-name %s --add-config %s", topic, setting))
+		}
+		findings, err := stream.CheckTopics(t.Context(), admin, stream.CheckOptions{AllowReplication1: true})
+		if err != nil || len(findings) != len(wrong) {
+			t.Fatalf("%v, %v", findings, err)
+		}
+		for _, f := range findings {
+			if !strings.HasPrefix(wrong[f.Topic], f.Setting+"=") {
+				t.Errorf("found %s", f)
+			}
+			kafkaConfigs(t, script, dir, strings.TrimPrefix(f.Mend, "kafka-configs.sh --bootstrap-server HOST:PORT "))
+		}
+		if findings, err = stream.CheckTopics(t.Context(), admin, stream.CheckOptions{AllowReplication1: true}); err != nil || len(findings) != 0 {
+			t.Errorf("afterwards: %v, %v", findings, err)
+		}
+	})
 	t.Run("a wrong password", func(t *testing.T) {
 		k := guarded
 		m, err := stream.NewSASL(stream.SASLScramSHA512, "collect", "canary-wrong")
@@ -105,6 +124,15 @@ func TestDocumentedAccessOnRealKafka(t *testing.T) {
 			t.Errorf("err = %v", err)
 		}
 	})
+}
+
+// kafkaConfigs runs Kafka's own command as a shell would.
+func kafkaConfigs(t *testing.T, script, dir, args string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", `exec bash "$0" configs "$1" `+args, script, dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", args, err, out)
+	}
 }
 
 func addUser(t *testing.T, admin stream.Kafka, name string) {

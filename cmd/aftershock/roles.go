@@ -207,6 +207,9 @@ func runRole(r *run, flags kafkaFlags, instance string, metrics metricsFlag, use
 		return err
 	}
 	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
+		if r.ctx.Err() != nil {
+			return nil //nolint:nilerr // the end was asked for meanwhile
+		}
 		return err
 	}
 	registry := newRegistry()
