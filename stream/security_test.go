@@ -1,7 +1,6 @@
 package stream_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -50,24 +49,24 @@ func TestPasswordsAreProven(t *testing.T) {
 	} {
 		t.Run(mechanism, func(t *testing.T) {
 			k, c := streamtest.Cluster(t, kfake.EnableSASL(), kfake.Superuser(name, "ada", rightPassword))
-			var logged bytes.Buffer
+			var logged streamtest.Log
 			k.Log = zerolog.New(&logged)
-			login := func(password string) error {
+			login := func(ctx context.Context, password string) error {
 				m, err := stream.NewSASL(mechanism, "ada", password)
 				if err != nil {
 					t.Fatal(err)
 				}
 				k.Security = stream.Security{SASL: m}
-				// This broker hangs up on a wrong password, which is tried again for a while.
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
 				err = stream.CreateTopics(ctx, k, 1, schema.Topic{Name: "made", Partitions: 1})
 				if shown := fmt.Sprintf("%v %+v %#v %v %s", err, k.Security, k.Security, m, &logged); strings.Contains(shown, password) {
 					t.Errorf("the password is shown: %s", shown)
 				}
 				return err
 			}
-			if err := login(wrongPassword); err == nil || c.TopicInfo("made") != nil {
+			// This broker hangs up on a wrong password, and the client tries again for a while.
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := login(short, wrongPassword); err == nil || c.TopicInfo("made") != nil {
 				t.Errorf("the wrong password: %v", err)
 			}
 			// Kafka's own answer to a wrong password is final, and says what is wrong.
@@ -76,10 +75,10 @@ func TestPasswordsAreProven(t *testing.T) {
 				resp.ErrorCode = kerr.SaslAuthenticationFailed.Code
 				return resp, nil, true
 			})
-			if err := login(wrongPassword); !errors.Is(err, kerr.SaslAuthenticationFailed) {
+			if err := login(t.Context(), wrongPassword); !errors.Is(err, kerr.SaslAuthenticationFailed) {
 				t.Errorf("the broker's answer: %v", err)
 			}
-			if err := login(rightPassword); err != nil {
+			if err := login(t.Context(), rightPassword); err != nil {
 				t.Errorf("the right password: %v", err)
 			}
 		})
