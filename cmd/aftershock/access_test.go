@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -265,7 +264,7 @@ func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
 			t.Parallel()
 			have := slices.DeleteFunc(slices.Clone(grants), func(g grant) bool { return g == without })
 			admin, k := guarded(t, role, have)
-			var logged bytes.Buffer
+			var logged streamtest.Log
 			k.Log = zerolog.New(&logged)
 			if role != "topics" {
 				if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 2, Replication: 1}); err != nil {

@@ -41,7 +41,15 @@ func TestKafkaSecurityFlagsMustGoTogether(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(passwordVariable, tc.variable)
-			for _, verb := range [][]string{{"topics", "create"}, {"topics", "check"}, {"sink", "telemetry"}, {"up", "--data-dir", t.TempDir()}} {
+			for _, verb := range [][]string{
+				{"topics", "create"},
+				{"topics", "check"},
+				{"up", "--data-dir", t.TempDir()},
+				{"collect", "--blob", t.TempDir()},
+				{"process", "--blob", t.TempDir()},
+				{"sink", "telemetry"},
+				{"sink", "clickhouse", "--clickhouse-url", "http://127.0.0.1:1"},
+			} {
 				var out, errs bytes.Buffer
 				code := Main(append(append(verb, "--brokers", tc.broker), tc.args...), &out, &errs)
 				if code != exitUsage || !strings.Contains(errs.String(), tc.want) || strings.Contains(errs.String(), "canary") {

@@ -201,11 +201,7 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 
 // runRole is a verb that runs one role, with its metrics and health, until
 // SIGTERM or the first of the two fails.
-func runRole(r *run, flags kafkaFlags, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
-	kafka, err := flags.kafka(r.log)
-	if err != nil {
-		return err
-	}
+func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
 	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
 		if r.ctx.Err() != nil {
 			return nil //nolint:nilerr // the end was asked for meanwhile
