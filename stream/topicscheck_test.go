@@ -3,6 +3,9 @@ package stream_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -300,4 +303,53 @@ func TestTopicsMadeLaterHaveThePartitionsOfTheFirst(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// A role and its brokers may be started together.
+func TestRolesWaitForTheirBrokers(t *testing.T) {
+	dir, port := t.TempDir(), freePort(t)
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.DataDir(dir), kfake.Ports(port)}
+	c, err := kfake.NewCluster(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}
+	err = stream.CreateTopics(t.Context(), k, 1, schema.Topics(1)...)
+	c.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged streamtest.Log
+	k.Log = zerolog.New(&logged)
+	checked := make(chan error, 1)
+	go func() {
+		checked <- stream.CheckStart(t.Context(), k, stream.Uses{Topics: []stream.Use{{Topic: schema.TopicRaw, Write: true}}})
+	}()
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(logged.String(), "connection refused"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("nobody was asked: %s", &logged)
+		}
+	}
+	if c, err = kfake.NewCluster(opts...); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := <-checked; err != nil {
+		t.Error(err)
+	}
+}
+
+// freePort lies below the ports that the system gives to outgoing connections.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for port := 21_000 + os.Getpid()%5000; port < 32_000; port++ {
+		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			if err := ln.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
 }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -31,16 +33,41 @@ type Uses struct {
 	Wanted    func(state *schema.VersionEvent, v schema.SignatureVersion) bool
 }
 
-// checkDeadline bounds looking at a cluster before a role starts.
-const checkDeadline = 30 * time.Second
+const (
+	// checkDeadline bounds looking at a cluster before a role starts, and
+	// waiting for brokers that are not there yet.
+	checkDeadline = 30 * time.Second
+	checkPause    = 500 * time.Millisecond
+)
 
 // CheckStart is called before a role begins: it is the part of CheckTopics
 // that is cheap and about crashes being lost or doubled, for the topics that the
 // role uses, and whether it may use them. Warnings are logged. An error names
-// everything that is wrong, and the way out.
+// everything that is wrong, and the way out. Brokers that start at the same time
+// as the role are waited for.
 func CheckStart(ctx context.Context, k Kafka, u Uses) error {
 	ctx, cancel := context.WithTimeout(ctx, checkDeadline)
 	defer cancel()
+	for {
+		err := checkStart(ctx, k, u)
+		if !away(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no broker at %s: %w", strings.Join(k.Brokers, ", "), err)
+		case <-time.After(checkPause):
+		}
+	}
+}
+
+// away tells an error of brokers that are not there, or not ready, from one that stays.
+func away(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial" || kerr.IsRetriable(err)
+}
+
+func checkStart(ctx context.Context, k Kafka, u Uses) error {
 	cl, err := kgo.NewClient(k.Options()...)
 	if err != nil {
 		return err
