@@ -28,13 +28,16 @@ type Released struct {
 	// Avsc is the schema's text.
 	Avsc string
 
-	record   string // name of the record, which is the Go type's
-	parsed   *avro.Schema
-	resolved *avro.Schema // reads what was written with it into the newest type
+	record string // name of the record, which is the Go type's
+	parsed *avro.Schema
+	reads  *avro.Schema // reads what this one wrote into the newest one's type
 }
 
+// table holds the released schemas of all events, by id.
+type table []Released
+
 // released is append-only: ids, versions and files of a release never change.
-var released = load([]Released{
+var released = load(table{
 	{ID: 1, Subject: "crash.raw-value", Version: 1, record: "RawCrash", Avsc: "raw_crash.v1.avsc"},
 	{ID: 2, Subject: "crash.processed-value", Version: 1, record: "ProcessedCrash", Avsc: "processed_crash.v1.avsc"},
 	{ID: 3, Subject: "crash.telemetry-value", Version: 1, record: "TelemetryCrash", Avsc: "telemetry_crash.v1.avsc"},
@@ -43,26 +46,35 @@ var released = load([]Released{
 	{ID: 6, Subject: "crash.reprocess-value", Version: 1, record: "ReprocessRequest", Avsc: "reprocess_request.v1.avsc"},
 })
 
-func load(table []Released) []Released {
-	for i := range table {
-		text, err := avscFiles.ReadFile("avsc/" + table[i].Avsc)
+func load(t table) table {
+	for i := range t {
+		text, err := avscFiles.ReadFile("avsc/" + t[i].Avsc)
 		if err != nil {
 			panic(err) // embedded: cannot be missing in a build that compiles
 		}
-		table[i].Avsc = string(text)
-		table[i].parsed = avro.MustParse(string(text))
+		t[i].Avsc = string(text)
 	}
-	for i := range table {
-		s := &table[i]
-		s.resolved = s.parsed
-		if n := newestOf(table, s.record); n.ID != s.ID {
-			var err error
-			if s.resolved, err = avro.Resolve(s.parsed, n.parsed); err != nil {
-				panic(err) // embedded: a test resolves every pair
-			}
+	t, err := t.parse()
+	if err != nil {
+		panic(err) // embedded, and released: a test looks at every pair
+	}
+	return t
+}
+
+// parse makes the codecs of schemas that have their text.
+func (t table) parse() (table, error) {
+	var err error
+	for i := range t {
+		if t[i].parsed, err = avro.Parse(t[i].Avsc); err != nil {
+			return nil, fmt.Errorf("schema %d: %w", t[i].ID, err)
 		}
 	}
-	return table
+	for i, s := range t {
+		if t[i].reads, err = avro.Resolve(s.parsed, t.newest(s.record).parsed); err != nil {
+			return nil, fmt.Errorf("schema %d: the newest %s cannot read it: %w", s.ID, s.record, err)
+		}
+	}
+	return t, nil
 }
 
 // Schemas lists every released schema, by id. The caller must not change it.
@@ -73,18 +85,16 @@ var (
 	// ErrNotConfluent: the value does not start with a zero byte and a schema id.
 	ErrNotConfluent = errors.New("not in the Confluent wire format")
 	// ErrUnknownSchema: no released schema of this event has the value's id.
-	ErrUnknownSchema = errors.New("unknown schema id")
+	ErrUnknownSchema = errors.New("this release knows no schema of the event with the id")
 )
 
 const headerBytes = 5 // zero byte, schema id in four bytes, big-endian
 
 // newest maps an event to its newest schema.
-func newest(record string) *Released { return newestOf(released, record) }
-
-func newestOf(table []Released, record string) *Released {
-	for i := len(table) - 1; i >= 0; i-- {
-		if table[i].record == record {
-			return &table[i]
+func (t table) newest(record string) Released {
+	for i := len(t) - 1; i >= 0; i-- {
+		if t[i].record == record {
+			return t[i]
 		}
 	}
 	panic("schema: no released schema for " + record) // Event lists a type that the table lacks
@@ -110,7 +120,7 @@ func recordName(event any) string {
 // It is safe for concurrent use.
 func AppendEncode[E Event](dst []byte, event *E) ([]byte, error) {
 	name := recordName(event)
-	s := newest(name)
+	s := released.newest(name)
 	dst = append(dst, 0)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(s.ID))
 	out, err := s.parsed.AppendEncode(dst, event)
@@ -132,7 +142,7 @@ func Decode[E Event](value []byte) (*E, error) {
 		return nil, fmt.Errorf("decode %s: %w", name, ErrNotConfluent)
 	}
 	id := int(binary.BigEndian.Uint32(value[1:headerBytes]))
-	resolved, err := reader(name, id)
+	resolved, err := released.reader(name, id)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", name, err)
 	}
@@ -147,10 +157,10 @@ func Decode[E Event](value []byte) (*E, error) {
 }
 
 // reader returns the schema that reads what was written with id into the newest type.
-func reader(record string, id int) (*avro.Schema, error) {
-	for i := range released {
-		if s := &released[i]; s.ID == id && s.record == record {
-			return s.resolved, nil
+func (t table) reader(record string, id int) (*avro.Schema, error) {
+	for _, s := range t {
+		if s.ID == id && s.record == record {
+			return s.reads, nil
 		}
 	}
 	return nil, fmt.Errorf("%w %d", ErrUnknownSchema, id)

@@ -2,7 +2,9 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,8 +17,10 @@ const (
 	TopicDeadLetter = "crash.deadletter"
 )
 
+const processedPrefix = "crash.processed.v"
+
 // ProcessedTopic is the topic that signature version n's results go to.
-func ProcessedTopic(n int32) string { return "crash.processed.v" + strconv.Itoa(int(n)) }
+func ProcessedTopic(n int32) string { return processedPrefix + strconv.Itoa(int(n)) }
 
 // Sizes of records. The client compares a batch before compression with its
 // limit, the broker compares it after: both are set to the same figure.
@@ -26,8 +30,8 @@ const (
 	MaxRawBytes = 512 << 10
 	// MaxProcessedBytes bounds a processed crash's value.
 	MaxProcessedBytes = 6 << 20
-	// MaxMessageBytes is max.message.bytes of the topics that carry
-	// processed crashes and dead letters.
+	// MaxMessageBytes is max.message.bytes of every topic: small records
+	// travel in batches, and a client fills a batch up to this.
 	MaxMessageBytes = 8 << 20
 )
 
@@ -42,6 +46,15 @@ const day = 24 * time.Hour
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
+// keyedTopics, and the processed ones, have equally many partitions: results lie
+// in the partition of their crash, where a consumer looks for them.
+var keyedTopics = []string{TopicRaw, TopicReprocess, TopicTelemetry}
+
+// Keyed tells whether the topic must have as many partitions as crash.raw.
+func Keyed(topic string) bool {
+	return slices.Contains(keyedTopics, topic) || strings.HasPrefix(topic, processedPrefix)
+}
+
 // Topics lists every topic but the processed ones, each with its settings;
 // partitions is that of the topics keyed by crash id.
 func Topics(partitions int32) []Topic {
@@ -49,9 +62,11 @@ func Topics(partitions int32) []Topic {
 	return []Topic{
 		{TopicRaw, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(180 * day),
-			"message.timestamp.type": "CreateTime",
+			"message.timestamp.type": "CreateTime", "max.message.bytes": large,
 		}},
-		{TopicReprocess, partitions, map[string]string{"cleanup.policy": "delete", "retention.ms": millis(30 * day)}},
+		{TopicReprocess, partitions, map[string]string{
+			"cleanup.policy": "delete", "retention.ms": millis(30 * day), "max.message.bytes": large,
+		}},
 		// Kept for ever: the only truth about versions. It carries whole rulesets.
 		{TopicVersions, 1, map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": large}},
 		{TopicTelemetry, partitions, map[string]string{

@@ -61,8 +61,8 @@ const (
 // Run consumes until ctx is done; then it returns nil. What was read and not
 // written comes again to the next member.
 func Run(ctx context.Context, o Options) error {
-	group := schema.SinkGroup(o.Name, o.Version)
-	cl, err := o.Kafka.GroupClient(group, schema.ProcessedTopic(o.Version), o.Instance)
+	group, topic := schema.SinkGroup(o.Name, o.Version), schema.ProcessedTopic(o.Version)
+	cl, err := o.Kafka.GroupClient(group, topic, o.Instance)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options) error {
 			return fmt.Errorf("group %s: %w: %w", group, stream.ErrDataLoss, err)
 		}
 		if err != nil {
-			return fmt.Errorf("group %s: %w", group, err)
+			return fmt.Errorf("group %s: %w", group, stream.Named(err, "READ", topic, group, ""))
 		}
 		if !o.write(ctx, cl, b) {
 			return nil
@@ -189,7 +189,7 @@ func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b batch) error 
 			again[i] = &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers}
 		}
 		if err := cl.ProduceSync(ctx, again...).FirstErr(); err != nil {
-			return fmt.Errorf("dead letters: %w", err)
+			return fmt.Errorf("dead letters: %w", stream.Named(err, "WRITE", schema.TopicDeadLetter, "", ""))
 		}
 	}
 	return nil

@@ -68,12 +68,12 @@ func (l *loop) failing(err *PassingError) {
 // again makes the session poll the records of a batch once more.
 func (l *loop) again(ctx context.Context, s *kgo.GroupTransactSession) error {
 	if err := s.Begin(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
+		return fmt.Errorf("begin transaction: %w", l.named(err, "WRITE", l.Topic))
 	}
 	ctx, cancel := context.WithTimeout(ctx, endDeadline)
 	defer cancel()
 	if _, err := s.End(ctx, kgo.TryAbort); err != nil {
-		return fmt.Errorf("end transaction: %w", err)
+		return fmt.Errorf("end transaction: %w", l.named(err, "READ", l.Topic))
 	}
 	return nil
 }
@@ -82,12 +82,13 @@ func (l *loop) again(ctx context.Context, s *kgo.GroupTransactSession) error {
 // was polled.
 func (l *loop) transact(ctx context.Context, s *kgo.GroupTransactSession, records []*kgo.Record, outputs [][]*kgo.Record) (committed bool, err error) {
 	if err := s.Begin(); err != nil {
-		return false, fmt.Errorf("begin transaction: %w", err)
+		return false, fmt.Errorf("begin transaction: %w", l.named(err, "WRITE", l.Topic))
 	}
 	promise := kgo.AbortingFirstErrPromise(s.Client())
 	for _, out := range outputs {
 		for _, r := range out {
-			s.Produce(ctx, r, promise.Promise())
+			produced := promise.Promise()
+			s.Produce(ctx, r, func(r *kgo.Record, err error) { produced(r, l.named(err, "WRITE", r.Topic)) })
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, endDeadline)
@@ -104,7 +105,7 @@ func (l *loop) transact(ctx context.Context, s *kgo.GroupTransactSession, record
 		l.refused(records, produceErr)
 		return committed, fmt.Errorf("produce: %w", errors.Join(produceErr, err))
 	case err != nil:
-		return committed, fmt.Errorf("end transaction: %w", err)
+		return committed, fmt.Errorf("end transaction: %w", l.named(err, "READ", l.Topic))
 	}
 	return committed, nil
 }

@@ -119,6 +119,8 @@ func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
 	for name, record := range map[string]*kgo.Record{
 		"garbage":      {Topic: schema.TopicRaw, Key: []byte("garbage"), Value: []byte("no event"), Headers: []kgo.RecordHeader{{Key: "theirs", Value: []byte("kept")}}},
 		"a hostile id": {Topic: schema.TopicRaw, Key: []byte("hostile")},
+		// A schema that this release does not know, as a newer one writes.
+		"a newer event": {Topic: schema.TopicRaw, Key: []byte("newer"), Value: []byte{0, 0, 0, 0x27, 0x0f, 1, 'x'}},
 	} {
 		if record.Value == nil {
 			value, err := schema.Encode(&schema.RawCrash{CrashID: "../../etc/passwd"})
@@ -127,7 +129,9 @@ func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
 			}
 			record.Value = value
 		}
-		want[string(record.Key)] = map[string]string{"garbage": schema.DeadRawUndecodable, "a hostile id": schema.DeadCrashID}[name]
+		want[string(record.Key)] = map[string]string{
+			"garbage": schema.DeadRawUndecodable, "a hostile id": schema.DeadCrashID, "a newer event": schema.DeadRawUndecodable,
+		}[name]
 		sent[string(record.Key)] = record.Value
 		records = append(records, record)
 	}

@@ -27,7 +27,7 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 		err = starts.Error()
 	}
 	if err != nil {
-		return nil, err
+		return nil, Named(err, "DESCRIBE", topic, "", "")
 	}
 	ends, err := admin.ListCommittedOffsets(ctx, topic)
 	if err == nil {
@@ -86,7 +86,7 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, sil
 		if err := fetchError(fetches); errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("%d partitions not read to their end: %w", len(from), errSilence)
 		} else if err != nil {
-			return err
+			return Named(err, "READ", topic, "", "")
 		}
 		for _, r := range fetches.Records() {
 			end := spans[r.Partition].end

@@ -61,7 +61,7 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	case errors.Is(err, ErrGone):
 		return r.dead(in, schema.DeadRawGone, request.Attempt, err), nil
 	case err != nil:
-		return nil, &PassingError{Err: err}
+		return nil, passing(err)
 	case !bytes.Equal(raw.Key, []byte(request.CrashID)) || !bytes.Equal(raw.Key, in.Key):
 		return r.dead(in, schema.DeadRequestBad, request.Attempt, errors.New("another crash lies there")), nil
 	}
@@ -89,7 +89,7 @@ var ErrGone = errors.New("the record is gone")
 // there is none, and no longer can be.
 func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error) {
 	fail := func(err error) (*kgo.Record, error) {
-		return nil, fmt.Errorf("%s partition %d offset %d: %w", at.Topic, at.Partition, at.Offset, err)
+		return nil, fmt.Errorf("%s partition %d offset %d: %w", at.Topic, at.Partition, at.Offset, Named(err, "READ", at.Topic, "", ""))
 	}
 	all, err := k.committedSpans(ctx, at.Topic)
 	if err != nil {
@@ -113,6 +113,14 @@ func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error
 		return fail(err)
 	}
 	return found, nil
+}
+
+// passing is a fault of the surroundings, unless waiting does not help.
+func passing(err error) error {
+	if errors.As(err, new(*AccessError)) {
+		return err
+	}
+	return &PassingError{Err: err}
 }
 
 // passed knows how far the raw pass has come.
@@ -142,7 +150,7 @@ func (p *passed) wait(ctx context.Context, at schema.Position) error {
 			err = offsets.Error()
 		}
 		if err != nil {
-			return &PassingError{Err: fmt.Errorf("how far %s has come: %w", p.group, err)}
+			return passing(fmt.Errorf("how far %s has come: %w", p.group, Named(err, "READ", at.Topic, p.group, "")))
 		}
 		p.asked, p.offsets = time.Now(), map[int32]int64{}
 		offsets.Each(func(o kadm.OffsetResponse) { p.offsets[o.Partition] = o.At })

@@ -27,8 +27,9 @@ import (
 // Kafka says how to reach the brokers.
 type Kafka struct {
 	// Brokers are host:port seeds.
-	Brokers []string
-	Log     zerolog.Logger
+	Brokers  []string
+	Security Security
+	Log      zerolog.Logger
 }
 
 // Timeouts of group members and transactions. A member killed blocks readers of
@@ -45,7 +46,7 @@ const (
 // Options are the client options that every role shares: limits that match the
 // topics' (the client checks a batch before compression), and logging.
 func (k Kafka) Options() []kgo.Opt {
-	return []kgo.Opt{
+	return append([]kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.ClientID("aftershock"),
 		kgo.WithLogger(kafkaLog{k.Log}),
@@ -57,7 +58,7 @@ func (k Kafka) Options() []kgo.Opt {
 		kgo.MetadataMinAge(250 * time.Millisecond), // a topic made a moment ago is found soon
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.RetryTimeout(20 * time.Second),
-	}
+	}, k.Security.options()...)
 }
 
 // What a consumer holds in memory: a fetch and the one behind it. A record

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,7 +18,8 @@ import (
 
 // CreateTopics makes the topics that do not exist, with their settings, and waits
 // until all are served.
-// Existing ones are left as they are.
+// Existing ones are left as they are, and a keyed one gets as many partitions as
+// crash.raw has.
 func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...schema.Topic) error {
 	cl, err := kgo.NewClient(k.Options()...)
 	if err != nil {
@@ -24,8 +27,16 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 	}
 	defer cl.Close()
 	admin := kadm.NewClient(cl)
+	keyed, err := rawPartitions(ctx, admin)
+	if err != nil {
+		return err
+	}
 	for _, t := range topics {
-		settings := make(map[string]*string, len(t.Settings))
+		if keyed > 0 && schema.Keyed(t.Name) {
+			t.Partitions = keyed
+		}
+		inSync := strconv.Itoa(inSync(int(replication)))
+		settings := map[string]*string{"min.insync.replicas": &inSync}
 		for name, value := range t.Settings {
 			settings[name] = &value
 		}
@@ -34,10 +45,20 @@ func CreateTopics(ctx context.Context, k Kafka, replication int16, topics ...sch
 			err = res.Err
 		}
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", t.Name, err)
+			return fmt.Errorf("create topic %s: %w", t.Name, reached(Named(err, "CREATE", t.Name, "", "")))
 		}
 	}
 	return awaitTopics(ctx, admin, topics)
+}
+
+// rawPartitions is how many partitions crash.raw has, 0 before it exists: a crash
+// and its results must lie in the same one, whatever is asked for later.
+func rawPartitions(ctx context.Context, admin *kadm.Client) (int32, error) {
+	details, err := admin.ListTopics(ctx, schema.TopicRaw)
+	if err != nil {
+		return 0, fmt.Errorf("create topics: %w", reached(Named(err, "DESCRIBE", schema.TopicRaw, "", "")))
+	}
+	return int32(len(details[schema.TopicRaw].Partitions)), nil
 }
 
 // Brokers answer that a topic was created before they serve it.
@@ -56,6 +77,9 @@ func awaitTopics(ctx context.Context, admin *kadm.Client, topics []schema.Topic)
 	}
 	for {
 		details, err := admin.ListTopics(ctx, names...)
+		if errors.Is(err, kerr.TopicAuthorizationFailed) {
+			return fmt.Errorf("create topics: %w", Named(err, "DESCRIBE", strings.Join(names, ", "), "", ""))
+		}
 		if err == nil {
 			if err = served(details); err == nil {
 				return nil

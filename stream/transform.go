@@ -86,6 +86,8 @@ func (t *Transform) Run(ctx context.Context) error {
 		case errors.Is(err, ErrGuard):
 			l.stopped(ctx, err)
 			return nil
+		case errors.As(err, new(*AccessError)):
+			return fmt.Errorf("group %s: %w", t.Group, err)
 		case fenced(err):
 			if fencings++; fencings >= maxFencings {
 				return fmt.Errorf("group %s: fenced %d times in a row: does another process run with the instance id %q? %w", t.Group, fencings, t.Instance, err)
@@ -153,6 +155,13 @@ func (l *loop) stopped(ctx context.Context, err error) {
 	}
 }
 
+func (t *Transform) transactionalID() string { return t.Group + "-" + t.Instance }
+
+// named is Named for what this loop asks for.
+func (t *Transform) named(err error, operation, topic string) error {
+	return Named(err, operation, topic, t.Group, t.transactionalID())
+}
+
 // session is one membership: it ends with ctx, or with an error after which the
 // client is of no use.
 func (l *loop) session(ctx context.Context) error {
@@ -160,7 +169,7 @@ func (l *loop) session(ctx context.Context) error {
 	var lost atomic.Pointer[error] // why assigned partitions cannot be worked on
 	opts := append(l.Kafka.Options(), groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
-		kgo.TransactionalID(l.Group+"-"+l.Instance),
+		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			err := done.assigned(ctx, l.Kafka, l.Outputs, assigned[l.Topic])
@@ -181,7 +190,7 @@ func (l *loop) session(ctx context.Context) error {
 			return nil // what was polled is polled again by the next member
 		}
 		if err := fetchError(fetches); err != nil {
-			return err
+			return l.named(err, "READ", l.Topic)
 		}
 		if err := lost.Load(); err != nil {
 			return *err

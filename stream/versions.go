@@ -31,7 +31,7 @@ func Operate(ctx context.Context, k Kafka, decide func(current *schema.VersionEv
 	}
 	defer cl.Close()
 	if _, _, err := cl.ProducerID(ctx); err != nil { // fences the others
-		return nil, fmt.Errorf("versions log: %w", err)
+		return nil, operateError(err)
 	}
 	current, err := NewestVersions(ctx, k)
 	if err != nil {
@@ -55,14 +55,32 @@ func Operate(ctx context.Context, k Kafka, decide func(current *schema.VersionEv
 	if endErr := cl.EndTransaction(endCtx, kgo.TransactionEndTry(err == nil)); err != nil || endErr != nil {
 		return nil, operateError(errors.Join(err, endErr))
 	}
+	awaitCommitted(endCtx, k, record)
 	return next, nil
+}
+
+// awaitCommitted waits until a record of a transaction that has ended is there to
+// be read: brokers answer first and mark the records afterwards. It is committed
+// in any case, so a broker that is away now does no harm.
+func awaitCommitted(ctx context.Context, k Kafka, r *kgo.Record) {
+	for {
+		spans, err := k.committedSpans(ctx, r.Topic)
+		if err != nil || spans[r.Partition].end > r.Offset {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(topicsPause):
+		}
+	}
 }
 
 func operateError(err error) error {
 	if fenced(err) {
 		return fmt.Errorf("%w (%w)", ErrOtherOperator, err)
 	}
-	return fmt.Errorf("versions log: %w", err)
+	return fmt.Errorf("versions log: %w", Named(err, "WRITE", schema.TopicVersions, "", versionsTransactionalID))
 }
 
 // NewestVersions returns the newest event of the versions log, which holds the

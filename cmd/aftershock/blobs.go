@@ -66,7 +66,10 @@ func (v *blobsGCVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	kafka := v.kafka(r.log)
+	kafka, err := v.kafka(r.log)
+	if err != nil {
+		return err
+	}
 	if err := v.oldEnough(r.ctx, kafka); err != nil {
 		return err
 	}

@@ -5,21 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
-
 	"aftershock/blob"
 	"aftershock/schema"
 	"aftershock/stream"
 )
-
-// kafkaFlags say how to reach Kafka.
-type kafkaFlags struct {
-	Brokers []string `help:"Kafka brokers, host:port." required:""`
-}
-
-func (f kafkaFlags) kafka(log zerolog.Logger) stream.Kafka {
-	return stream.Kafka{Brokers: f.Brokers, Log: log}
-}
 
 // instanceFlag tells members of a consumer group apart.
 type instanceFlag struct {

@@ -20,11 +20,15 @@ type processVerb struct {
 
 // Run processes until SIGTERM.
 func (v *processVerb) Run(r *run) error {
+	kafka, err := v.kafka(r.log)
+	if err != nil {
+		return err
+	}
 	blobs, err := openBlobs(r.ctx, v.Blob)
 	if err != nil {
 		return err
 	}
-	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	return runRole(r, kafka, v.Instance, v.metricsFlag, processUses, func(ctx context.Context, roles *roles) error {
 		symbols, err := v.cache(r.log, symbolcache.NewMetrics(roles.metrics), nil)
 		if err != nil {
 			return err

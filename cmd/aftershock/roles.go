@@ -107,7 +107,6 @@ func (r *roles) process(ctx context.Context, f processFlags, blobs blob.Store, s
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
-	live := func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive }
 	var processors processors
 	processorOf := func(v schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
 		p, err := processors.of(v, symbols)
@@ -125,7 +124,7 @@ func (r *roles) process(ctx context.Context, f processFlags, blobs blob.Store, s
 	var both sync.WaitGroup
 	defer both.Wait()
 	both.Go(func() {
-		r.perVersion(ctx, versionRole{name: "reprocess", wanted: live, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+		r.perVersion(ctx, versionRole{name: "reprocess", wanted: processWants, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
 				return err
@@ -133,7 +132,7 @@ func (r *roles) process(ctx context.Context, f processFlags, blobs blob.Store, s
 			return (&stream.Reprocessor{Processor: p}).Run(ctx)
 		}})
 	})
-	r.perVersion(ctx, versionRole{name: "process", wanted: live, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+	r.perVersion(ctx, versionRole{name: "process", wanted: processWants, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 		p, err := processorOf(v, ready)
 		if err != nil {
 			return err
@@ -197,7 +196,7 @@ func (r *roles) sinkClickHouse(ctx context.Context, db *clickhouse.DB) {
 	r.perVersion(ctx, versionRole{
 		name:    "sink.clickhouse",
 		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
-		wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State != schema.StateDropped },
+		wanted:  clickHouseWants,
 		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return sinks.Run(ctx, sinks.Options{
 				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db,
@@ -231,9 +230,7 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 	r.perVersion(ctx, versionRole{
 		name:    "sink.telemetry",
 		changed: func(_ context.Context, state *schema.VersionEvent) { active.Store(&state.Activation) },
-		wanted: func(state *schema.VersionEvent, v schema.SignatureVersion) bool {
-			return v.State != schema.StateDropped && state.Activation.Names(v.Number)
-		},
+		wanted:  telemetryWants,
 		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return telemetry.Run(ctx, telemetry.Options{
 				Kafka: r.kafka, Version: v.Number, Instance: r.instance,
@@ -246,9 +243,15 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 
 // runRole is a verb that runs one role, with its metrics and health, until
 // SIGTERM or the first of the two fails.
-func runRole(r *run, kafka kafkaFlags, instance string, metrics metricsFlag, role func(context.Context, *roles) error) error {
+func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
+	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
+		if r.ctx.Err() != nil {
+			return nil //nolint:nilerr // the end was asked for meanwhile
+		}
+		return err
+	}
 	registry := newRegistry()
-	roles := newRoles(kafka.kafka(r.log), instance, r.log, registry)
+	roles := newRoles(kafka, instance, r.log, registry)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return serve(ctx, metrics.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error { return role(ctx, roles) })

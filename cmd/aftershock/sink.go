@@ -23,12 +23,16 @@ type sinkClickHouseVerb struct {
 
 // Run stores rows until SIGTERM.
 func (v *sinkClickHouseVerb) Run(r *run) error {
+	kafka, err := v.kafka(r.log)
+	if err != nil {
+		return err
+	}
 	db, err := openClickHouse(r.ctx, v.ClickhouseURL)
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	return runRole(r, kafka, v.Instance, v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
 		roles.sinkClickHouse(ctx, db)
 		return nil
 	})
@@ -54,7 +58,11 @@ type sinkTelemetryVerb struct {
 
 // Run publishes until SIGTERM.
 func (v *sinkTelemetryVerb) Run(r *run) error {
-	return runRole(r, v.kafkaFlags, v.Instance, v.metricsFlag, func(ctx context.Context, roles *roles) error {
+	kafka, err := v.kafka(r.log)
+	if err != nil {
+		return err
+	}
+	return runRole(r, kafka, v.Instance, v.metricsFlag, telemetryUses, func(ctx context.Context, roles *roles) error {
 		roles.sinkTelemetry(ctx)
 		return nil
 	})

@@ -17,6 +17,7 @@ import (
 // topicsVerbs prepare Kafka.
 type topicsVerbs struct {
 	Create topicsCreateVerb `cmd:"" help:"Create the topics that do not exist, and announce signature version 1 if there is none."`
+	Check  topicsCheckVerb  `cmd:"" help:"Compare topics and brokers with what they should be; exit code 1 when something loses or doubles crashes."`
 }
 
 type topicsCreateVerb struct {
@@ -32,7 +33,11 @@ type topicFlags struct {
 
 // Run creates topics and announces the first version.
 func (v *topicsCreateVerb) Run(r *run) error {
-	_, err := prepare(r.ctx, v.kafka(r.log), v.topicFlags)
+	kafka, err := v.kafka(r.log)
+	if err != nil {
+		return err
+	}
+	_, err = prepare(r.ctx, kafka, v.topicFlags)
 	return err
 }
 

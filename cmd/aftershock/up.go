@@ -35,6 +35,7 @@ type upVerb struct {
 	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648"`
 	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
 	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
+	securityFlags
 	doorFlags
 	processFlags
 	symbolFlags
@@ -48,6 +49,10 @@ const childStopTimeout = 30 * time.Second
 // Run starts everything, in the order in which the parts need each other, and
 // ends it in the other.
 func (v *upVerb) Run(r *run) (err error) {
+	security, err := v.kafkaSecurity()
+	if err != nil {
+		return err
+	}
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -71,7 +76,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	}
 	servers := &servers{log: r.log, failed: make(chan error, 2)}
 	defer func() { err = errors.Join(err, servers.stop()) }()
-	kafka, db, err := v.servers(r.ctx, servers, r.log)
+	kafka, db, err := v.servers(r.ctx, servers, stream.Kafka{Brokers: v.Brokers, Security: security, Log: r.log})
 	if err != nil {
 		return err
 	}
@@ -93,10 +98,18 @@ func (v *upVerb) Run(r *run) (err error) {
 	return g.Wait()
 }
 
+// kafkaSecurity is that of the named brokers; the embedded one has none, and
+// somebody who asked for it must not believe to have it.
+func (v *upVerb) kafkaSecurity() (stream.Security, error) {
+	if flag := v.set(); flag != "" && len(v.Brokers) == 0 {
+		return stream.Security{}, &usageError{flag + " is for real brokers, and the embedded one has neither TLS nor users: name them with --brokers, or leave it out"}
+	}
+	return v.security(v.Brokers)
+}
+
 // servers starts the embedded servers, or connects to the real ones, and
 // prepares topics and tables.
-func (v *upVerb) servers(ctx context.Context, s *servers, log zerolog.Logger) (stream.Kafka, *clickhouse.DB, error) {
-	kafka := stream.Kafka{Brokers: v.Brokers, Log: log}
+func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (stream.Kafka, *clickhouse.DB, error) {
 	replication := v.Replication
 	if len(v.Brokers) == 0 {
 		kafka.Brokers, replication = []string{v.KafkaListen}, 1
@@ -113,6 +126,11 @@ func (v *upVerb) servers(ctx context.Context, s *servers, log zerolog.Logger) (s
 	state, err := prepare(ctx, kafka, topicFlags{Partitions: v.Partitions, Replication: replication})
 	if err != nil {
 		return kafka, nil, err
+	}
+	if len(v.Brokers) > 0 {
+		if err := stream.CheckStart(ctx, kafka, upUses); err != nil {
+			return kafka, nil, err
+		}
 	}
 	if err := upgradable(state); err != nil {
 		return kafka, nil, fmt.Errorf("%w: start the release that made %s, or begin with an empty --data-dir", err, v.DataDir)

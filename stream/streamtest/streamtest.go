@@ -20,7 +20,13 @@ import (
 // Faults are made with the cluster that it returns.
 func Broker(t testing.TB, partitions int32, topics ...string) (stream.Kafka, *kfake.Cluster) {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...))
+	return Cluster(t, kfake.SeedTopics(partitions, topics...))
+}
+
+// Cluster is Broker with options: TLS, users, other settings.
+func Cluster(t testing.TB, opts ...kfake.Opt) (stream.Kafka, *kfake.Cluster) {
+	t.Helper()
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"aftershock/schema"
+	"aftershock/sinks"
+	"aftershock/sinks/clickhouse"
+	"aftershock/sinks/telemetry"
+	"aftershock/stream"
+	"aftershock/stream/streamtest"
+)
+
+// grant is one operation of a row of docs/operations.md, "Kafka access".
+type grant struct{ role, resource, name, pattern, operation string }
+
+// documentedGrants reads the document: it is what operators follow.
+func documentedGrants(t *testing.T) []grant {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []grant
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 5 || strings.Contains(line, "---") || strings.HasPrefix(line, "| role ") {
+			continue
+		}
+		for operation := range strings.SplitSeq(cells[4], ",") {
+			g := grant{cells[0], cells[1], cells[2], cells[3], operation}
+			for _, field := range []*string{&g.role, &g.resource, &g.name, &g.pattern, &g.operation} {
+				*field = strings.TrimSpace(*field)
+			}
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// acl is the grant as brokers want it.
+func (g grant) acl(t *testing.T) kfake.ACL {
+	t.Helper()
+	resource, err := kmsg.ParseACLResourceType(strings.ReplaceAll(g.resource, " ", "_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern, err := kmsg.ParseACLResourcePatternType(g.pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operation, err := kmsg.ParseACLOperation(g.operation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kfake.ACL{Resource: resource, Name: g.name, Pattern: pattern, Operation: operation, Allow: true}
+}
+
+const testPassword = "canary-password"
+
+// seenBy is the cluster as that user sees it.
+func seenBy(t *testing.T, k stream.Kafka, name string) stream.Kafka {
+	t.Helper()
+	m, err := stream.NewSASL(stream.SASLScramSHA512, name, testPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Security.SASL = m
+	return k
+}
+
+// guarded is a broker where the role's user has the grants and nothing else,
+// and what an administrator and that user see of it.
+func guarded(t *testing.T, role string, grants []grant) (admin, theirs stream.Kafka) {
+	t.Helper()
+	var acls []kfake.ACL
+	for _, g := range grants {
+		if g.role == role {
+			acls = append(acls, g.acl(t))
+		}
+	}
+	k, _ := streamtest.Cluster(t, kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("SCRAM-SHA-512", "admin", testPassword), kfake.User("SCRAM-SHA-512", "role", testPassword, acls...))
+	return seenBy(t, k, "admin"), seenBy(t, k, "role")
+}
+
+const accessCrash = "0bba929f-8721-460c-8e70-a43c90261122"
+
+var accessCrashes atomic.Int64
+
+// accessRoles do a role's work on one crash with the role's own clients, and
+// return when it is done, or the error that the role stops with.
+var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
+	"collect": func(t *testing.T, _, k stream.Kafka) error {
+		if err := stream.CheckStart(t.Context(), k, doorUses); err != nil {
+			return err
+		}
+		p, err := k.Producer()
+		if err != nil {
+			return err
+		}
+		defer p.Close()
+		return p.ProduceSync(t.Context(), &kgo.Record{Topic: schema.TopicRaw, Key: []byte(accessCrash), Value: encode(t, &schema.RawCrash{CrashID: accessCrash})}).FirstErr()
+	},
+	"process": func(t *testing.T, admin, k stream.Kafka) error {
+		// A crash of its own: one that was processed before gives no output.
+		id := fmt.Sprintf("%08x-8721-460c-8e70-a43c90261122", accessCrashes.Add(1))
+		raw := &kgo.Record{Topic: schema.TopicRaw, Key: []byte(id), Value: encode(t, &schema.RawCrash{CrashID: id})}
+		streamtest.Put(t, admin, raw, &kgo.Record{Topic: schema.TopicRaw, Value: []byte("for the dead letters")})
+		p := stream.Processor{
+			Kafka: k, Instance: "0", Version: 1, Workers: stream.NewWorkers(1, 1), Log: zerolog.Nop(),
+			Process: func(_ context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
+				return &schema.ProcessedCrash{CrashID: in.Raw.CrashID}, nil
+			},
+		}
+		outputs := []string{schema.ProcessedTopic(1), schema.TopicDeadLetter}
+		if err := working(t, admin, k, processUses, outputs, p.Run); err != nil {
+			return err
+		}
+		at := schema.Position{Topic: raw.Topic, Partition: raw.Partition, Offset: raw.Offset}
+		streamtest.Put(t, admin,
+			&kgo.Record{Topic: schema.TopicReprocess, Key: []byte(id), Value: encode(t, &schema.ReprocessRequest{CrashID: id, Raw: at})},
+			&kgo.Record{Topic: schema.TopicReprocess, Value: []byte("for the dead letters")})
+		again := stream.Reprocessor{Processor: p}
+		return working(t, admin, k, processUses, outputs, again.Run)
+	},
+	"sink clickhouse": func(t *testing.T, admin, k stream.Kafka) error {
+		streamtest.Put(t, admin, processedRecords(t)...)
+		return working(t, admin, k, clickHouseUses, []string{schema.TopicDeadLetter}, func(ctx context.Context) error {
+			return sinks.Run(ctx, sinks.Options{Kafka: k, Name: clickhouse.Name, Version: 1, Instance: "0", Sink: noSink{}, Log: zerolog.Nop()})
+		})
+	},
+	"sink telemetry": func(t *testing.T, admin, k stream.Kafka) error {
+		streamtest.Put(t, admin, processedRecords(t)...)
+		return working(t, admin, k, telemetryUses, []string{schema.TopicTelemetry, schema.TopicDeadLetter}, func(ctx context.Context) error {
+			return telemetry.Run(ctx, telemetry.Options{
+				Kafka: k, Version: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
+				Active: func() schema.Activation { return firstVersion(time.Now()).Activation },
+			})
+		})
+	},
+	"consumer": func(t *testing.T, admin, k stream.Kafka) error {
+		streamtest.Put(t, admin, &kgo.Record{Topic: schema.TopicTelemetry, Key: []byte(accessCrash)})
+		cl, err := k.GroupClient("consumer.test", schema.TopicTelemetry, "0")
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		fetches := cl.PollFetches(t.Context())
+		if err := fetches.Err(); err != nil {
+			return stream.Named(err, "READ", schema.TopicTelemetry, "consumer.test", "")
+		}
+		return cl.CommitRecords(t.Context(), fetches.Records()...)
+	},
+	"topics": func(t *testing.T, _, k stream.Kafka) error {
+		if _, err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+			return err
+		}
+		findings, err := stream.CheckTopics(t.Context(), k, stream.CheckOptions{AllowReplication1: true})
+		if err == nil && len(findings) > 0 {
+			err = &hiddenError{fmt.Sprint(findings)}
+		}
+		return err
+	},
+}
+
+// hiddenError is that settings are not ours to see: no refusal, but told.
+type hiddenError struct{ findings string }
+
+func (e *hiddenError) Error() string { return e.findings }
+
+type noSink struct{}
+
+func (noSink) Write(context.Context, []sinks.Row) error { return nil }
+
+func encode[E schema.Event](t *testing.T, event *E) []byte {
+	t.Helper()
+	value, err := schema.Encode(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// processedRecords are a good one and one for the dead letters.
+func processedRecords(t *testing.T) []*kgo.Record {
+	t.Helper()
+	return []*kgo.Record{
+		{Topic: schema.ProcessedTopic(1), Key: []byte(accessCrash), Value: encode(t, &schema.ProcessedCrash{
+			CrashID: accessCrash, ReceivedAt: time.UnixMilli(1_790_000_000_000).UTC(), SignatureVersion: 1,
+		})},
+		{Topic: schema.ProcessedTopic(1), Value: []byte("for the dead letters")},
+	}
+}
+
+// working starts a role as its verb does and ends it when each output has a
+// record, or returns what it ended with before that.
+func working(t *testing.T, admin, k stream.Kafka, uses stream.Uses, outputs []string, run func(context.Context) error) error {
+	t.Helper()
+	if err := stream.CheckStart(t.Context(), k, uses); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	from := map[string]map[int32]kgo.Offset{}
+	for _, topic := range outputs {
+		from[topic] = ends(t, admin, topic)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	written := make(chan error, 1)
+	go func() {
+		for _, topic := range outputs {
+			if err := oneRecord(ctx, admin, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from[topic]})); err != nil {
+				written <- err
+				return
+			}
+		}
+		written <- nil
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case err := <-written:
+		cancel()
+		return errors.Join(err, <-ended)
+	}
+}
+
+// ends are where the topic ends now.
+func ends(t *testing.T, k stream.Kafka, topic string) map[int32]kgo.Offset {
+	t.Helper()
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	listed, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listed.KOffsets()[topic]
+}
+
+// oneRecord waits for a committed record.
+func oneRecord(ctx context.Context, k stream.Kafka, consume kgo.Opt) error {
+	cl, err := kgo.NewClient(append(k.Options(), consume, kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return cl.PollFetches(ctx).Err()
+}
+
+// Every role works with what the document grants it, and needs each of it: without
+// one operation it stops and names the operation and the resource.
+func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
+	grants := documentedGrants(t)
+	for role, work := range accessRoles {
+		try := func(t *testing.T, without grant) error {
+			t.Parallel()
+			have := slices.DeleteFunc(slices.Clone(grants), func(g grant) bool { return g == without })
+			admin, k := guarded(t, role, have)
+			var logged streamtest.Log
+			k.Log = zerolog.New(&logged)
+			if role != "topics" {
+				if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := work(t, admin, k)
+			if text := fmt.Sprint(err, &logged); strings.Contains(text, testPassword) {
+				t.Errorf("the password is shown: %s", text)
+			}
+			if warned := strings.Contains(logged.String(), "DESCRIBE_CONFIGS on topic "+without.name); warned != (without.operation == "DESCRIBE_CONFIGS") && role != "topics" && role != "consumer" {
+				t.Errorf("settings hidden is logged: %v: %s", warned, &logged)
+			}
+			return err
+		}
+		t.Run(role, func(t *testing.T) {
+			if err := try(t, grant{}); err != nil {
+				t.Error(err)
+			}
+		})
+		n := 0
+		for _, g := range grants {
+			if g.role != role {
+				continue
+			}
+			n++
+			t.Run(fmt.Sprintf("%s without %s on %s %s", role, g.operation, g.resource, g.name), func(t *testing.T) {
+				err := try(t, g)
+				var refused *stream.AccessError
+				var hidden *hiddenError
+				switch {
+				case g.operation == "DESCRIBE_CONFIGS" && role == "topics":
+					if !errors.As(err, &hidden) || !strings.Contains(err.Error(), "DESCRIBE_CONFIGS") {
+						t.Errorf("err = %v", err)
+					}
+				case g.operation == "DESCRIBE_CONFIGS":
+					if err != nil {
+						t.Error(err)
+					}
+				case !errors.As(err, &refused):
+					t.Errorf("err = %v, want a refusal", err)
+				case refused.Resource != g.resource || !strings.HasPrefix(refused.Name, g.name) || refused.Operation != g.operation:
+					t.Errorf("err = %v", err)
+				}
+			})
+		}
+		if n == 0 {
+			t.Errorf("the document grants %s nothing", role)
+		}
+	}
+	for _, g := range grants {
+		if accessRoles[g.role] == nil {
+			t.Errorf("nothing tests the role %q of the document", g.role)
+		}
+	}
+}
+
+// A user of the public topic sees nothing that is protected.
+func TestConsumerOfThePublicTopicReadsNothingElse(t *testing.T) {
+	admin, k := guarded(t, "consumer", documentedGrants(t))
+	if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 1, Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicReprocess, schema.TopicVersions} {
+		streamtest.Put(t, admin, &kgo.Record{Topic: topic, Value: []byte("protected")})
+		if err := oneRecord(t.Context(), k, kgo.ConsumeTopics(topic)); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+			t.Errorf("%s: %v", topic, err)
+		}
+	}
+}

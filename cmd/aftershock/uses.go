@@ -1,0 +1,53 @@
+package main
+
+import (
+	"aftershock/schema"
+	"aftershock/stream"
+)
+
+// What each role does with the topics: checked when it starts. docs/operations.md
+// has the same as access rules, and the groups and transactional ids with them.
+var (
+	doorUses = stream.Uses{Topics: []stream.Use{{Topic: schema.TopicRaw, Write: true}}}
+
+	processUses = stream.Uses{
+		Topics:    []stream.Use{{Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Processed: stream.Use{Read: true, Write: true}, // read back, to know what is done: stream/recent.go
+		Wanted:    processWants,
+	}
+	clickHouseUses = stream.Uses{
+		Topics:    []stream.Use{{Topic: schema.TopicDeadLetter, Write: true}},
+		Processed: stream.Use{Read: true},
+		Wanted:    clickHouseWants,
+	}
+	telemetryUses = stream.Uses{
+		Topics:    []stream.Use{{Topic: schema.TopicTelemetry, Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Processed: stream.Use{Read: true},
+		Wanted:    telemetryWants,
+	}
+	// upUses are all of them in one, so that a warning is given once.
+	upUses = stream.Uses{
+		Topics: []stream.Use{
+			{Topic: schema.TopicRaw, Read: true, Write: true},
+			{Topic: schema.TopicTelemetry, Read: true, Write: true},
+			{Topic: schema.TopicDeadLetter, Write: true},
+		},
+		Processed: stream.Use{Read: true, Write: true},
+		Wanted:    clickHouseWants,
+	}
+)
+
+// processWants: live versions are processed.
+func processWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
+	return v.State == schema.StateLive
+}
+
+// clickHouseWants: the rows of all versions are kept until they are dropped.
+func clickHouseWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
+	return v.State != schema.StateDropped
+}
+
+// telemetryWants: only what is seen is published.
+func telemetryWants(state *schema.VersionEvent, v schema.SignatureVersion) bool {
+	return v.State != schema.StateDropped && state.Activation.Names(v.Number)
+}
