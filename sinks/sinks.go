@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,14 +24,28 @@ import (
 type Row struct {
 	Processed *schema.ProcessedCrash
 	Position  schema.Position
+
+	record *kgo.Record
 }
 
 // Sink stores processed crashes.
 type Sink interface {
 	// Write stores the rows and returns when they would survive a crash of the
-	// sink. It is idempotent. After an error the same rows come again.
+	// sink. It is idempotent. After an error the same rows come again; after a
+	// RefusedError in halves, until those that are to blame stand alone.
 	Write(ctx context.Context, rows []Row) error
 }
+
+// RefusedError is a Sink's about rows of which it will never take at least one.
+type RefusedError struct {
+	// Code says why, without any value of a row.
+	Code string
+	Err  error
+}
+
+func (e *RefusedError) Error() string { return "refused (" + e.Code + "): " + e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Options of Run.
 type Options struct {
@@ -43,9 +55,11 @@ type Options struct {
 	Version  int32
 	Instance string
 	Sink     Sink
-	Ready    func(error)
-	Metrics  *Metrics
-	Log      zerolog.Logger
+	// Guard stops the sink when it refuses too much.
+	Guard   stream.Guard
+	Ready   func(error)
+	Metrics *Metrics
+	Log     zerolog.Logger
 }
 
 // A batch is written when it has maxRows or maxBytes, or is maxAge old.
@@ -68,6 +82,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer cl.Close()
 	o.ready(nil)
+	watch := stream.Watch{Guard: o.Guard}
 	for {
 		b, err := o.collect(ctx, cl)
 		if ctx.Err() != nil {
@@ -79,15 +94,18 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, stream.Named(err, "READ", topic, group, ""))
 		}
-		if !o.write(ctx, cl, b) {
+		if err := o.write(ctx, cl, &b, &watch); errors.Is(err, stream.ErrGuard) {
+			cl.Close() // another member may be well
+			o.stopped(ctx, err)
 			return nil
+		} else if err != nil {
+			return nil //nolint:nilerr // ctx is done
 		}
 		if err := cl.CommitRecords(ctx, b.records...); err != nil && ctx.Err() == nil {
 			// A rebalance took the partitions: whoever has them now writes the
 			// same rows again.
 			o.Log.Info().Err(err).Str("group", group).Msg("offsets not committed")
 		}
-		o.Metrics.wrote(o.Name, len(b.rows), len(b.dead))
 	}
 }
 
@@ -101,7 +119,7 @@ func (o *Options) ready(err error) {
 type batch struct {
 	records []*kgo.Record // all, for the offsets
 	rows    []Row
-	dead    []*kgo.Record // dead letters of records that cannot be read
+	dead    map[*kgo.Record]*kgo.Record // dead letters of records that cannot be read
 	bytes   int
 }
 
@@ -144,97 +162,11 @@ func (b *batch) add(r *kgo.Record, version int32) {
 		_, err = schema.CrashDay(p.CrashID)
 	}
 	if err != nil {
-		b.dead = append(b.dead, stream.DeadLetter(r, schema.DeadProcessedBad, "sink", version))
+		if b.dead == nil {
+			b.dead = map[*kgo.Record]*kgo.Record{}
+		}
+		b.dead[r] = stream.DeadLetter(r, schema.DeadProcessedBad, stage, version)
 		return
 	}
-	b.rows = append(b.rows, Row{p, schema.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}})
-}
-
-// write tries until the rows are stored and the dead letters appended; false
-// means that ctx is done.
-func (o *Options) write(ctx context.Context, cl *kgo.Client, b batch) bool {
-	for backoff := 200 * time.Millisecond; ; backoff = min(backoff*2, maxBackoff) {
-		start := time.Now()
-		err := o.writeOnce(ctx, cl, b)
-		o.ready(err)
-		if err == nil {
-			o.Metrics.took(o.Name, time.Since(start))
-			return true
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		o.Metrics.failed(o.Name)
-		o.Log.Warn().Err(err).Str("sink", o.Name).Int("rows", len(b.rows)).Msg("rows not stored, trying again")
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(backoff):
-		}
-	}
-}
-
-func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b batch) error {
-	ctx, cancel := context.WithTimeout(ctx, writeDeadline)
-	defer cancel()
-	if len(b.rows) > 0 {
-		if err := o.Sink.Write(ctx, b.rows); err != nil {
-			return err
-		}
-	}
-	if len(b.dead) > 0 {
-		again := make([]*kgo.Record, len(b.dead))
-		for i, r := range b.dead {
-			// A record keeps the context of its first try, which is over by the second.
-			again[i] = &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers}
-		}
-		if err := cl.ProduceSync(ctx, again...).FirstErr(); err != nil {
-			return fmt.Errorf("dead letters: %w", stream.Named(err, "WRITE", schema.TopicDeadLetter, "", ""))
-		}
-	}
-	return nil
-}
-
-// Metrics of every sink in a process. A nil *Metrics counts nothing.
-type Metrics struct {
-	rows, dead, failures *prometheus.CounterVec
-	seconds              *prometheus.HistogramVec
-}
-
-// NewMetrics registers the metrics.
-func NewMetrics(r prometheus.Registerer) *Metrics {
-	f := promauto.With(r)
-	return &Metrics{
-		rows: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "aftershock_sinks_rows_total", Help: "Rows stored, by sink; a row may be stored again after a restart.",
-		}, []string{"sink"}),
-		dead: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "aftershock_sinks_dead_letters_total", Help: "Records that a sink dead-lettered, by sink.",
-		}, []string{"sink"}),
-		failures: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "aftershock_sinks_write_failures_total", Help: "Writes that failed and are tried again, by sink.",
-		}, []string{"sink"}),
-		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "aftershock_sinks_write_seconds", Help: "Time of a write, by sink.", Buckets: prometheus.ExponentialBuckets(0.002, 4, 8),
-		}, []string{"sink"}),
-	}
-}
-
-func (m *Metrics) wrote(sink string, rows, dead int) {
-	if m != nil {
-		m.rows.WithLabelValues(sink).Add(float64(rows))
-		m.dead.WithLabelValues(sink).Add(float64(dead))
-	}
-}
-
-func (m *Metrics) took(sink string, d time.Duration) {
-	if m != nil {
-		m.seconds.WithLabelValues(sink).Observe(d.Seconds())
-	}
-}
-
-func (m *Metrics) failed(sink string) {
-	if m != nil {
-		m.failures.WithLabelValues(sink).Inc()
-	}
+	b.rows = append(b.rows, Row{p, schema.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, r})
 }

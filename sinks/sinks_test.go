@@ -17,6 +17,7 @@ import (
 
 	"aftershock/schema"
 	"aftershock/sinks"
+	"aftershock/sinks/sinktest"
 	"aftershock/sinks/telemetry"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
@@ -53,6 +54,7 @@ func put(t *testing.T, k stream.Kafka, at time.Time, numbers ...int) {
 type table struct {
 	mu     sync.Mutex
 	rows   map[string]int // how often a crash was written
+	seen   map[string]*schema.ProcessedCrash
 	fails  int
 	writes int
 }
@@ -66,9 +68,104 @@ func (s *table) Write(_ context.Context, rows []sinks.Row) error {
 		return errors.New("the table is away")
 	}
 	for _, r := range rows {
-		s.rows[r.Processed.CrashID]++
+		if r.Processed.Signature == sinktest.Poison {
+			return &sinks.RefusedError{Code: "poison", Err: errors.New("not that")}
+		}
+	}
+	for _, r := range rows {
+		p := r.Processed
+		s.rows[p.CrashID]++
+		if s.seen == nil {
+			s.seen = map[string]*schema.ProcessedCrash{}
+		}
+		if old := s.seen[p.CrashID]; old == nil || p.Revision > old.Revision || p.Revision == old.Revision && p.Raw.Offset < old.Raw.Offset {
+			s.seen[p.CrashID] = p
+		}
 	}
 	return nil
+}
+
+func TestContract(t *testing.T) {
+	sinktest.Contract(t, func(*testing.T) sinktest.Subject {
+		s := &table{rows: map[string]int{}}
+		return sinktest.Subject{Sink: s, Seen: func(*testing.T) map[string]string {
+			seen := map[string]string{}
+			for id, p := range s.seen {
+				seen[id] = p.Signature
+			}
+			return seen
+		}}
+	})
+}
+
+// Rows that the sink refuses are dead-lettered with its code; the others of their
+// batch go in.
+func TestRefusedRowsAreDeadLettered(t *testing.T) {
+	k := broker(t)
+	var records []*kgo.Record
+	for n := range 30 {
+		p := sinktest.Row(n, 0, int64(n), "f").Processed
+		if n%10 == 7 {
+			p.Signature = sinktest.Poison
+		}
+		value, err := schema.Encode(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(p.CrashID), Value: value})
+	}
+	streamtest.Put(t, k, records...)
+	s := &table{rows: map[string]int{}}
+	run(t, k, s)
+	eventually(t, "27 rows", func() bool { return s.count() == 27 })
+	dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 3)
+	for _, r := range dead {
+		headers := map[string]string{}
+		for _, h := range r.Headers {
+			headers[h.Key] = string(h.Value)
+		}
+		if headers[stream.HeaderClass] != schema.DeadRowRefused || headers[stream.HeaderError] != "poison" {
+			t.Errorf("headers %v", headers)
+		}
+	}
+	if len(dead) != 3 {
+		t.Errorf("%d dead letters", len(dead))
+	}
+	eventually(t, "offsets committed", func() bool { return lag(t, k) == 0 })
+}
+
+// A sink that refuses everything stops, and the rows wait for the next build.
+func TestGuardStopsASinkThatRefusesTooMuch(t *testing.T) {
+	k := broker(t)
+	for n := range 20 {
+		p := sinktest.Row(n, 0, int64(n), sinktest.Poison).Processed
+		value, err := schema.Encode(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamtest.Put(t, k, &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(p.CrashID), Value: value})
+	}
+	tripped := make(chan struct{})
+	var once sync.Once
+	s := &table{rows: map[string]int{}}
+	streamtest.Run(t, func(ctx context.Context) error {
+		return sinks.Run(ctx, sinks.Options{
+			Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Guard: stream.Guard{InARow: 10}, Log: zerolog.Nop(),
+			Ready: func(err error) {
+				if errors.Is(err, stream.ErrGuard) {
+					once.Do(func() { close(tripped) })
+				}
+			},
+		})
+	})
+	select {
+	case <-tripped:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the guard does not trip")
+	}
+	if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 0); len(dead) > 10 {
+		t.Errorf("%d dead letters", len(dead))
+	}
 }
 
 func (s *table) count() int {

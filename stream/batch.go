@@ -28,7 +28,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	l.buryRefused(records, outputs)
 	guard := l.guard
 	for _, out := range outputs {
-		if err := guard.record(isDead(out)); err != nil {
+		if err := guard.Record(isDead(out)); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,8 @@ const (
 	HeaderSignatureVersion = "aftershock_signature_version"
 	// HeaderAttempt is how often the record was tried.
 	HeaderAttempt = "aftershock_attempt"
+	// HeaderError is a code of what a sink has against the record's row.
+	HeaderError = "aftershock_error"
 )
 
 // DeadLetter is the record that keeps one that could not be handled: its bytes

@@ -26,8 +26,8 @@ const guardWindow = 200
 // it was not committed.
 var ErrGuard = errors.New("too many dead letters")
 
-// guarded is what a Guard has seen. Copies are independent.
-type guarded struct {
+// Watch is what a Guard has seen. Copies are independent.
+type Watch struct {
 	Guard
 	inARow int
 	window [guardWindow]bool
@@ -35,8 +35,8 @@ type guarded struct {
 	dead   int // in the window
 }
 
-// record counts one more.
-func (g *guarded) record(dead bool) error {
+// Record counts one more; the error wraps ErrGuard when it is one too many.
+func (g *Watch) Record(dead bool) error {
 	at := g.seen % guardWindow
 	if g.seen >= guardWindow && g.window[at] {
 		g.dead--
@@ -57,3 +57,6 @@ func (g *guarded) record(dead bool) error {
 	}
 	return nil
 }
+
+// AdviceGuard is what to do about ErrGuard.
+const AdviceGuard = "stopped: this build or its surroundings seem to be at fault, not the crashes. Mend it and start again, or let them pass with --dead-letters-in-a-row 0 --dead-letters-share 0"

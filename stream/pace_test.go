@@ -46,38 +46,38 @@ func TestPaceGrowsWhilePollsAreFullAndQuick(t *testing.T) {
 }
 
 func TestGuardTripsOnePastItsLimits(t *testing.T) {
-	row := guarded{Guard: Guard{InARow: 3}}
+	row := Watch{Guard: Guard{InARow: 3}}
 	for i := range 3 {
-		if err := row.record(true); err != nil {
+		if err := row.Record(true); err != nil {
 			t.Fatalf("%d in a row: %v", i+1, err)
 		}
 	}
 	ended := row
-	if err := row.record(true); !errors.Is(err, ErrGuard) {
+	if err := row.Record(true); !errors.Is(err, ErrGuard) {
 		t.Errorf("one past the limit: %v", err)
 	}
-	if err := errors.Join(ended.record(false), ended.record(true)); err != nil {
+	if err := errors.Join(ended.Record(false), ended.Record(true)); err != nil {
 		t.Errorf("after one that is well: %v", err)
 	}
 
-	share := guarded{Guard: Guard{Share: 0.5}}
+	share := Watch{Guard: Guard{Share: 0.5}}
 	for i := range guardWindow { // every second one
-		if err := share.record(i%2 == 0); err != nil {
+		if err := share.Record(i%2 == 0); err != nil {
 			t.Fatalf("half: %v", err)
 		}
 	}
-	if err := errors.Join(share.record(false), share.record(true)); err != nil { // takes the place of a bad, and of a good one
+	if err := errors.Join(share.Record(false), share.Record(true)); err != nil { // takes the place of a bad, and of a good one
 		t.Errorf("still half: %v", err)
 	}
-	if err := share.record(true); err != nil { // in the place of a bad one
+	if err := share.Record(true); err != nil { // in the place of a bad one
 		t.Errorf("still half: %v", err)
 	}
-	if err := share.record(true); !errors.Is(err, ErrGuard) {
+	if err := share.Record(true); !errors.Is(err, ErrGuard) {
 		t.Errorf("more than half: %v", err)
 	}
-	never := guarded{}
+	never := Watch{}
 	for range 3 * guardWindow {
-		if err := never.record(true); err != nil {
+		if err := never.Record(true); err != nil {
 			t.Fatalf("no limits: %v", err)
 		}
 	}

@@ -73,7 +73,7 @@ var ErrDataLoss = errors.New("records are gone that were never consumed")
 // trips, Run leaves the group, says so, and waits for ctx: whoever looks after
 // it must decide.
 func (t *Transform) Run(ctx context.Context) error {
-	l := &loop{Transform: t, pace: newPace(t.maxPoll()), guard: guarded{Guard: t.Guard}, refusals: map[place]int{}}
+	l := &loop{Transform: t, pace: newPace(t.maxPoll()), guard: Watch{Guard: t.Guard}, refusals: map[place]int{}}
 	fencings, backoff := 0, 100*time.Millisecond
 	for {
 		start := time.Now()
@@ -130,7 +130,7 @@ func (t *Transform) ready(err error) {
 type loop struct {
 	*Transform
 	pace     *pace
-	guard    guarded
+	guard    Watch
 	refusals map[place]int // of records whose outputs the broker refused
 }
 
@@ -146,7 +146,7 @@ func (l *loop) stopped(ctx context.Context, err error) {
 	l.Metrics.stopped(l.Group)
 	for {
 		l.Log.Error().Err(err).Str("group", l.Group).
-			Msg("stopped: this build, its symbols or the blob store seem to be at fault, not the crashes. Mend it and start again, or let them pass with --dead-letters-in-a-row 0 --dead-letters-share 0")
+			Msg(AdviceGuard)
 		select {
 		case <-ctx.Done():
 			return

@@ -15,13 +15,35 @@ type instanceFlag struct {
 	Instance string `help:"Name of this instance: unique in its role, and the same after a restart." default:"0"`
 }
 
+// deadLetterFlags stop a role that dead-letters too much.
+type deadLetterFlags struct {
+	DeadLettersInARow int     `help:"Stop when more records in a row are dead-lettered: not they are at fault then, but the build or what it needs. 0 never stops." name:"dead-letters-in-a-row" default:"50"`
+	DeadLettersShare  float64 `help:"Stop when more than this share of the last 200 records is dead-lettered; 0 never stops." default:"0.5"`
+}
+
+func (f deadLetterFlags) guard() stream.Guard {
+	return stream.Guard{InARow: f.DeadLettersInARow, Share: f.DeadLettersShare}
+}
+
+// Validate is called by the flags' parser.
+func (f *deadLetterFlags) Validate() error {
+	switch {
+	case f.DeadLettersInARow < 0:
+		return errors.New("--dead-letters-in-a-row: want 0 or more")
+	case f.DeadLettersShare < 0 || f.DeadLettersShare > 1:
+		return errors.New("--dead-letters-share: want 0 to 1")
+	}
+	return nil
+}
+
 // processFlags bound what a processor does.
 type processFlags struct {
-	Memory           int64   `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
-	LaneShare        float64 `help:"Share of the workers that crashes to be processed again may have, and replays: they go behind live crashes." default:"0.5"`
-	DeadLettersInRow int     `help:"Stop when more records in a row are dead-lettered; 0 never stops." name:"dead-letters-in-a-row" default:"50"`
-	DeadLettersShare float64 `help:"Stop when more than this share of the last 200 records is dead-lettered; 0 never stops." default:"0.5"`
+	Memory    int64   `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
+	LaneShare float64 `help:"Share of the workers that crashes to be processed again may have, and replays: they go behind live crashes." default:"0.5"`
 }
+
+// minMemory lets a dump of 25 MB be processed.
+const minMemory = 128 << 20
 
 // Validate is called by the flags' parser.
 func (f *processFlags) Validate() error {
@@ -30,19 +52,8 @@ func (f *processFlags) Validate() error {
 		return fmt.Errorf("--memory: want at least %d", minMemory)
 	case f.LaneShare < 0 || f.LaneShare > 1:
 		return errors.New("--lane-share: want 0 to 1")
-	case f.DeadLettersInRow < 0:
-		return errors.New("--dead-letters-in-a-row: want 0 or more")
-	case f.DeadLettersShare < 0 || f.DeadLettersShare > 1:
-		return errors.New("--dead-letters-share: want 0 to 1")
 	}
 	return nil
-}
-
-// minMemory lets a dump of 25 MB be processed.
-const minMemory = 128 << 20
-
-func (f *processFlags) guard() stream.Guard {
-	return stream.Guard{InARow: f.DeadLettersInRow, Share: f.DeadLettersShare}
 }
 
 // metricsFlag is where health and metrics are served.

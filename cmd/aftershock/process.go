@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime/debug"
 
@@ -12,10 +13,16 @@ import (
 type processVerb struct {
 	kafkaFlags
 	processFlags
+	deadLetterFlags
 	symbolFlags
 	instanceFlag
 	metricsFlag
 	blobFlag
+}
+
+// Validate is called by the flags' parser, which calls one only.
+func (v *processVerb) Validate() error {
+	return errors.Join(v.processFlags.Validate(), v.deadLetterFlags.Validate())
 }
 
 // Run processes until SIGTERM.
@@ -37,7 +44,7 @@ func (v *processVerb) Run(r *run) error {
 		if os.Getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(v.Memory)
 		}
-		roles.process(ctx, v.processFlags, blobs, symbols)
+		roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols)
 		return nil
 	})
 }

@@ -103,7 +103,7 @@ func (r *roles) perVersion(ctx context.Context, role versionRole) {
 
 // process runs a processor for every live signature version, and one of crashes
 // that are to be processed again.
-func (r *roles) process(ctx context.Context, f processFlags, blobs blob.Store, symbols *symbolcache.Cache) {
+func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlags, blobs blob.Store, symbols *symbolcache.Cache) {
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
@@ -114,7 +114,7 @@ func (r *roles) process(ctx context.Context, f processFlags, blobs blob.Store, s
 			return stream.Processor{}, err
 		}
 		return stream.Processor{
-			Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: workers, Memory: memory, Blobs: blobs, Guard: f.guard(),
+			Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
 			Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
 				return p.Process(ctx, processor.Input(in))
 			},
@@ -192,14 +192,14 @@ func rulesetFiles(in []schema.RulesetFile) map[string]string {
 }
 
 // sinkClickHouse stores every version that is not dropped, and projects the activation.
-func (r *roles) sinkClickHouse(ctx context.Context, db *clickhouse.DB) {
+func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *clickhouse.DB) {
 	r.perVersion(ctx, versionRole{
 		name:    "sink.clickhouse",
 		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
 		wanted:  clickHouseWants,
 		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
 			return sinks.Run(ctx, sinks.Options{
-				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db,
+				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db, Guard: dead.guard(),
 				Ready: ready, Metrics: r.sinks, Log: r.log,
 			})
 		},
@@ -225,7 +225,7 @@ func (r *roles) activate(ctx context.Context, db *clickhouse.DB, a schema.Activa
 }
 
 // sinkTelemetry publishes every version that the activation names.
-func (r *roles) sinkTelemetry(ctx context.Context) {
+func (r *roles) sinkTelemetry(ctx context.Context, dead deadLetterFlags) {
 	var active atomic.Pointer[schema.Activation]
 	r.perVersion(ctx, versionRole{
 		name:    "sink.telemetry",
@@ -235,7 +235,7 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 			return telemetry.Run(ctx, telemetry.Options{
 				Kafka: r.kafka, Version: v.Number, Instance: r.instance,
 				Active:      func() schema.Activation { return *active.Load() },
-				Annotations: schema.DefaultRegistry, Ready: ready, Metrics: r.stream, Log: r.log,
+				Annotations: schema.DefaultRegistry, Guard: dead.guard(), Ready: ready, Metrics: r.stream, Log: r.log,
 			})
 		},
 	})

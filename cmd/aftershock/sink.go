@@ -16,6 +16,7 @@ type sinkVerbs struct {
 
 type sinkClickHouseVerb struct {
 	kafkaFlags
+	deadLetterFlags
 	instanceFlag
 	metricsFlag
 	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." required:"" name:"clickhouse-url"`
@@ -33,7 +34,7 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	return runRole(r, kafka, v.Instance, v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
-		roles.sinkClickHouse(ctx, db)
+		roles.sinkClickHouse(ctx, v.deadLetterFlags, db)
 		return nil
 	})
 }
@@ -52,6 +53,7 @@ func openClickHouse(ctx context.Context, url string) (*clickhouse.DB, error) {
 
 type sinkTelemetryVerb struct {
 	kafkaFlags
+	deadLetterFlags
 	instanceFlag
 	metricsFlag
 }
@@ -63,7 +65,7 @@ func (v *sinkTelemetryVerb) Run(r *run) error {
 		return err
 	}
 	return runRole(r, kafka, v.Instance, v.metricsFlag, telemetryUses, func(ctx context.Context, roles *roles) error {
-		roles.sinkTelemetry(ctx)
+		roles.sinkTelemetry(ctx, v.deadLetterFlags)
 		return nil
 	})
 }

@@ -38,9 +38,15 @@ type upVerb struct {
 	securityFlags
 	doorFlags
 	processFlags
+	deadLetterFlags
 	symbolFlags
 	instanceFlag
 	metricsFlag
+}
+
+// Validate is called by the flags' parser, which calls one only.
+func (v *upVerb) Validate() error {
+	return errors.Join(v.processFlags.Validate(), v.deadLetterFlags.Validate())
 }
 
 // childStopTimeout is how long the embedded servers may take to end.
@@ -88,9 +94,9 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error {
 		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
 	})
-	g.Go(func() error { roles.process(ctx, v.processFlags, blobs, symbols); return nil })
-	g.Go(func() error { roles.sinkClickHouse(ctx, db); return nil })
-	g.Go(func() error { roles.sinkTelemetry(ctx); return nil })
+	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
+	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
+	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
 	g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs) })
 	r.log.Info().Str("collector", "http://"+v.CollectorListen+"/submit").Strs("kafka", kafka.Brokers).
 		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).

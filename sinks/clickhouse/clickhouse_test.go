@@ -17,6 +17,7 @@ import (
 	"aftershock/schema"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
+	"aftershock/sinks/sinktest"
 )
 
 const asServer = "AFTERSHOCK_TEST_CLICKHOUSE" // directory and address
@@ -197,6 +198,38 @@ func TestRowsThatComeAgainAreCountedOnce(t *testing.T) {
 	if got := ask(t, conn, "SELECT toString(count()) FROM aftershock_protected.crashes"); got[0] != "2" {
 		t.Errorf("protected: %q", got)
 	}
+}
+
+func TestContract(t *testing.T) {
+	db, conn := open(t)
+	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
+		t.Fatal(err)
+	}
+	// A rule of an administrator's.
+	if err := conn.Exec(t.Context(), "ALTER TABLE aftershock.crash_rows ADD CONSTRAINT no_poison CHECK signature != '"+sinktest.Poison+"'"); err != nil {
+		t.Fatal(err)
+	}
+	sinktest.Contract(t, func(t *testing.T) sinktest.Subject {
+		for _, table := range []string{"aftershock.crash_rows", "aftershock_protected.crash_rows"} {
+			if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+table); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return sinktest.Subject{Sink: db, Seen: func(t *testing.T) map[string]string {
+			seen := map[string]string{}
+			for _, line := range ask(t, conn, "SELECT concat(crash_id, ' ', signature) FROM aftershock.crashes") {
+				id, signature, _ := strings.Cut(line, " ")
+				if _, twice := seen[id]; twice {
+					t.Errorf("%s is seen twice", id)
+				}
+				seen[id] = signature
+			}
+			if n := ask(t, conn, "SELECT toString(count()) FROM aftershock_protected.crashes")[0]; n != fmt.Sprint(len(seen)) {
+				t.Errorf("%s protected rows, %d public ones", n, len(seen))
+			}
+			return seen
+		}}
+	})
 }
 
 func TestColumnsHoldTheCrash(t *testing.T) {

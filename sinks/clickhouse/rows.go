@@ -2,11 +2,13 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"strings"
 
+	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"aftershock/redact"
@@ -38,16 +40,35 @@ func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
 	for i := range in {
 		pub, err := redact.Public(in[i].Processed, db.Annotations)
 		if err != nil {
-			return err
+			return &sinks.RefusedError{Code: "public_view", Err: err}
 		}
 		rows[i] = row{p: in[i].Processed, pub: pub, at: in[i].Position, stack: newStack(pub.Frames), modules: newModules(pub.Modules)}
 	}
 	for _, t := range tables {
 		if err := db.insert(ctx, t, rows); err != nil {
-			return fmt.Errorf("insert into %s: %w", t.name, err)
+			return fmt.Errorf("insert into %s: %w", t.name, refused(err))
 		}
 	}
 	return nil
+}
+
+// refusals are the codes of ClickHouse's exceptions that blame the data: sent
+// again, the rows meet the same. Everything else may pass.
+var refusals = map[int32]string{
+	6: "cannot_parse_text", 27: "cannot_parse_input", 33: "cannot_read_all_data", 41: "cannot_parse_datetime", 53: "type_mismatch",
+	69: "argument_out_of_bound", 70: "cannot_convert_type", 72: "cannot_parse_number", 117: "incorrect_data", 131: "too_large_string_size",
+	128: "too_large_array_size", 190: "sizes_of_arrays_differ", 349: "cannot_insert_null", 407: "decimal_overflow", 469: "violated_constraint",
+}
+
+// refused makes a sinks.RefusedError of what blames the rows.
+func refused(err error) error {
+	var exception *ch.Exception
+	if errors.As(err, &exception) {
+		if code, ok := refusals[exception.Code]; ok {
+			return &sinks.RefusedError{Code: code, Err: err}
+		}
+	}
+	return err
 }
 
 // table is where rows go: the statement is made once.
@@ -85,8 +106,8 @@ func appendRows(b driver.Batch, t table, rows []row) error {
 		for j := range t.columns {
 			values[j] = t.columns[j].value(&rows[i])
 		}
-		if err := b.Append(values...); err != nil {
-			return err
+		if err := b.Append(values...); err != nil { // nothing has been sent
+			return &sinks.RefusedError{Code: "append", Err: err}
 		}
 	}
 	return b.Send()

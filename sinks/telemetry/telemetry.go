@@ -31,9 +31,11 @@ type Options struct {
 	// Annotations is the registry of today: what it no longer calls public is
 	// not published, whatever the event says.
 	Annotations *schema.Registry
-	Ready       func(error)
-	Metrics     *stream.Metrics
-	Log         zerolog.Logger
+	// Guard stops it when too much is dead-lettered.
+	Guard   stream.Guard
+	Ready   func(error)
+	Metrics *stream.Metrics
+	Log     zerolog.Logger
 }
 
 // Run publishes until ctx is done; see stream.Transform.Run.
@@ -42,7 +44,7 @@ func Run(ctx context.Context, o Options) error {
 		Kafka: o.Kafka, Group: schema.SinkGroup(Name, o.Version), Topic: schema.ProcessedTopic(o.Version), Instance: o.Instance,
 		Outputs: []string{schema.TopicTelemetry},
 		Work:    func(_ context.Context, in *kgo.Record) ([]*kgo.Record, error) { return o.publish(in), nil },
-		Workers: 1, Ready: o.Ready, Metrics: o.Metrics, Log: o.Log,
+		Workers: 1, Stage: Name, Version: o.Version, Guard: o.Guard, Ready: o.Ready, Metrics: o.Metrics, Log: o.Log,
 	}
 	return t.Run(ctx)
 }

@@ -66,7 +66,11 @@ func Committed(t testing.TB, k stream.Kafka, topic string, n int) []*kgo.Record 
 	}
 	defer cl.Close()
 	var out []*kgo.Record
-	for wait := patience; ; {
+	wait := patience
+	if n == 0 {
+		wait = afterwards
+	}
+	for {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		fetches := cl.PollFetches(ctx)
 		late := ctx.Err() != nil
