@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo test parity parity-live lint bench bench-peers bench-siggen generate libchdb fuzz clean
+.PHONY: build demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -50,6 +50,13 @@ bench-peers: ## walks against rust-minidump's crates, in turns; see script/bench
 
 bench-siggen: build ## signatures against Socorro's siggen, in turns; see script/benchsiggen
 	$(GO) run ./script/benchsiggen -python '$(SIGGEN_PYTHON)' -ruleset '$(SIGLISTS)' -vectors '$(VECTORS)'
+
+CHAOS_FOR ?= 10m
+chaos: build libchdb ## kills and halts everything under load, then counts; CHAOS_FOR, AFTERSHOCK_CHAOS_SEED, AFTERSHOCK_CHAOS_S3=1
+	AFTERSHOCK_CHAOS_FOR=$(CHAOS_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestChaos$$'
+
+chaos-kafka: build libchdb ## the same with a real Apache Kafka
+	AFTERSHOCK_CHAOS_FOR=$(CHAOS_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestChaosRealKafka$$'
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME

@@ -99,7 +99,7 @@ func Run(ctx context.Context, o Options) error {
 			o.stopped(ctx, err)
 			return nil
 		} else if err != nil {
-			return nil //nolint:nilerr // ctx is done
+			return nil // ctx is done
 		}
 		if err := cl.CommitRecords(ctx, b.records...); err != nil && ctx.Err() == nil {
 			// A rebalance took the partitions: whoever has them now writes the
