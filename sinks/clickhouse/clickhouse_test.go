@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 // server starts a ClickHouse and returns its URL.
-func server(t *testing.T) string {
+func server(t testing.TB) string {
 	t.Helper()
 	if _, err := embedded.FindLibrary(""); err != nil {
 		if os.Getenv("CI") != "" {
@@ -71,7 +71,7 @@ func server(t *testing.T) string {
 }
 
 // open returns a migrated database, and a plain connection to look at it.
-func open(t *testing.T) (*clickhouse.DB, driver.Conn) {
+func open(t testing.TB) (*clickhouse.DB, driver.Conn) {
 	t.Helper()
 	url := server(t)
 	db, err := clickhouse.Open(url, schema.DefaultRegistry)
