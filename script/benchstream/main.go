@@ -2,7 +2,7 @@
 // measured beside other programs that consume a topic and produce another
 // exactly once: it appends the SHA-256 of every value, with its key, to -out.
 //
-//	benchstream -brokers HOST:PORT -in TOPIC -out TOPIC -id GROUP
+//	benchstream -brokers HOST:PORT -in TOPIC -out TOPIC -id GROUP [-instance NAME]
 package main
 
 import (
@@ -27,10 +27,11 @@ func main() {
 	in := flag.String("in", "", "topic to consume")
 	out := flag.String("out", "", "topic to produce")
 	id := flag.String("id", "benchstream", "consumer group")
+	instance := flag.String("instance", "0", "this member of it")
 	flag.Parse()
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
 	t := stream.Transform{
-		Kafka: stream.Kafka{Brokers: strings.Split(*brokers, ","), Log: log}, Group: *id, Topic: *in, Instance: "0",
+		Kafka: stream.Kafka{Brokers: strings.Split(*brokers, ","), Log: log}, Group: *id, Topic: *in, Instance: *instance,
 		Workers: runtime.GOMAXPROCS(0), Log: log,
 		Work: func(_ context.Context, r *kgo.Record) ([]*kgo.Record, error) {
 			sum := sha256.Sum256(r.Value)
