@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -32,7 +33,10 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 			return err
 		}
 	}
-	outputs, duplicates, remember := done.without(records, outputs)
+	duplicates, remember := 0, func() {}
+	if len(l.Outputs) > 0 {
+		outputs, duplicates, remember = done.without(records, outputs)
+	}
 	committed, err := l.transact(ctx, s, records, outputs)
 	took := time.Since(start)
 	l.Metrics.batch(l.Group, len(records), committed, took)
@@ -84,21 +88,26 @@ func (l *loop) transact(ctx context.Context, s *kgo.GroupTransactSession, record
 	if err := s.Begin(); err != nil {
 		return false, fmt.Errorf("begin transaction: %w", l.named(err, "WRITE", l.Topic))
 	}
-	promise := kgo.AbortingFirstErrPromise(s.Client())
+	var first firstError
+	produced := func(r *kgo.Record, err error) { // one for all: there are many records
+		if err != nil && first.set(l.named(err, "WRITE", r.Topic)) {
+			// Nothing of it will be committed.
+			go s.Client().AbortBufferedRecords(ctx) //nolint:errcheck // Flush tells when it is over
+		}
+	}
 	for _, out := range outputs {
 		for _, r := range out {
-			produced := promise.Promise()
-			s.Produce(ctx, r, func(r *kgo.Record, err error) { produced(r, l.named(err, "WRITE", r.Topic)) })
+			s.Produce(ctx, r, produced)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, endDeadline)
 	defer cancel()
 	// End(TryCommit) would commit the offsets although a produce failed: look at
-	// every promise before deciding.
+	// every promise before deciding. Flush has called them all.
 	if err := s.Client().Flush(ctx); err != nil {
 		return false, fmt.Errorf("flush: %w", err)
 	}
-	produceErr := promise.Err()
+	produceErr := first.get()
 	committed, err = s.End(ctx, kgo.TransactionEndTry(produceErr == nil))
 	switch {
 	case produceErr != nil:
@@ -108,6 +117,29 @@ func (l *loop) transact(ctx context.Context, s *kgo.GroupTransactSession, record
 		return committed, fmt.Errorf("end transaction: %w", l.named(err, "READ", l.Topic))
 	}
 	return committed, nil
+}
+
+// firstError keeps the first of errors that come from several goroutines.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+// set tells whether err is the first.
+func (f *firstError) set(err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return false
+	}
+	f.err = err
+	return true
+}
+
+func (f *firstError) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
 }
 
 // refused counts a record whose outputs the broker will never take. Of several,

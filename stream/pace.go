@@ -4,7 +4,7 @@ import "time"
 
 // pace decides how many records a batch has. A poll that comes back small is
 // committed at once, for the latency; while polls come back full, batches grow
-// until one takes batchTarget, for the throughput.
+// until one takes batchTarget, for the throughput, and shrink when they do not.
 type pace struct {
 	n, most int
 	alone   int // so many records to come are worked on one by one
@@ -36,6 +36,8 @@ func (p *pace) took(records int, d time.Duration) {
 		p.n = max(int(int64(p.n)*int64(batchTarget)/int64(d)), 1)
 	case records == p.n && d < batchTarget/2:
 		p.n = min(2*p.n, p.most)
+	case records < p.n/4:
+		p.n = max(p.n/2, min(firstPoll, p.most))
 	}
 }
 

@@ -48,7 +48,7 @@ type Transform struct {
 // to do a record, and fewer where outputs are identified, because as many must be
 // read back.
 const (
-	mostPoll       = 10_000
+	mostPoll       = 50_000
 	identifiedPoll = 256
 )
 
@@ -195,12 +195,54 @@ func (l *loop) session(ctx context.Context) error {
 		if err := lost.Load(); err != nil {
 			return *err
 		}
-		if records := fetches.Records(); len(records) > 0 {
+		records, err := l.gather(ctx, s, fetches.Records())
+		if err != nil {
+			return err
+		}
+		if len(records) > 0 {
 			if err := l.batch(ctx, s, done, records); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+const (
+	// gatherFrom is how large batches must have grown before polls are gathered:
+	// then there is much to do, and a transaction's end costs as much as hundreds
+	// of records.
+	gatherFrom = 1000
+	// gatherWait is for what the client is just reading.
+	gatherWait = 5 * time.Millisecond
+	// maxGathered bounds the values in a batch, in bytes.
+	maxGathered = 16 << 20
+)
+
+// gather polls on until a large batch is full: one poll gives no more than one
+// answer of a broker.
+func (l *loop) gather(ctx context.Context, s *kgo.GroupTransactSession, records []*kgo.Record) ([]*kgo.Record, error) {
+	most := l.pace.next()
+	if most < gatherFrom {
+		return records, nil
+	}
+	bytes := 0
+	for from := 0; from < len(records) && len(records) < most; {
+		for _, r := range records[from:] {
+			bytes += len(r.Value)
+		}
+		if from = len(records); bytes > maxGathered {
+			break
+		}
+		wait, cancel := context.WithTimeout(ctx, gatherWait)
+		fetches := s.PollRecords(wait, most-len(records))
+		late := wait.Err() != nil
+		cancel()
+		if err := fetchError(fetches); err != nil && !(late && errors.Is(err, context.DeadlineExceeded)) {
+			return nil, l.named(err, "READ", l.Topic)
+		}
+		records = append(records, fetches.Records()...)
+	}
+	return records, nil
 }
 
 // fetchError returns the first error that a poll cannot recover from by itself.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -72,6 +74,15 @@ func (s bucketServer) name() string { return "s3" }
 func (s bucketServer) kill(down time.Duration) {
 	s.Kill(s.t)
 	time.Sleep(down)
+	// The kernel may take its time to clear the port.
+	addr := strings.TrimPrefix(s.URL, "http://")
+	for range 100 {
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			ln.Close()
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	s.Restart(s.t)
 }
 

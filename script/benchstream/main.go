@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 
@@ -28,7 +29,19 @@ func main() {
 	out := flag.String("out", "", "topic to produce")
 	id := flag.String("id", "benchstream", "consumer group")
 	instance := flag.String("instance", "0", "this member of it")
+	profile := flag.String("cpuprofile", "", "file for a profile")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "benchstream:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
 	t := stream.Transform{
 		Kafka: stream.Kafka{Brokers: strings.Split(*brokers, ","), Log: log}, Group: *id, Topic: *in, Instance: *instance,
