@@ -117,15 +117,18 @@ func compile(file string, lines []line) (list, error) {
 		if err != nil {
 			return list{}, &lineError{in.number, err}
 		}
-		re, err := regexp.Compile(anchored(in.text))
-		if err != nil {
-			return list{}, &lineError{in.number, err}
-		}
-		if re.MatchString("") {
-			return list{}, &lineError{in.number, fmt.Errorf("%q matches every frame", in.text)}
+		begins := beginnings(parsed)
+		var re *regexp.Regexp // only where a literal is not all: compiling takes longer than everything else
+		if slices.ContainsFunc(begins, func(b beginning) bool { return !b.whole() || b.text == "" }) {
+			if re, err = regexp.Compile(anchored(in.text)); err != nil {
+				return list{}, &lineError{in.number, err}
+			}
+			if re.MatchString("") {
+				return list{}, &lineError{in.number, fmt.Errorf("%q matches every frame", in.text)}
+			}
 		}
 		holds := longestLiteral(parsed)
-		for _, b := range beginnings(parsed) {
+		for _, b := range begins {
 			m := remainder{line: i, holds: holds, re: re, end: b.end}
 			switch {
 			case b.text == "" && !b.whole():
