@@ -34,6 +34,7 @@ type cli struct {
 	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
 	Symbols  symbolsVerbs `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
 	Blobs    blobsVerbs   `cmd:"" help:"Look after the blob store."`
+	Verify   verifyVerb   `cmd:"" help:"Prove that every raw crash is processed, stored and published once, or say which are not."`
 	Topics   topicsVerbs  `cmd:"" help:"Create the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
