@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,8 +16,13 @@ const (
 	TopicDeadLetter = "crash.deadletter"
 )
 
+const processedPrefix = "crash.processed.v"
+
 // ProcessedTopic is the topic that signature version n's results go to.
-func ProcessedTopic(n int32) string { return "crash.processed.v" + strconv.Itoa(int(n)) }
+func ProcessedTopic(n int32) string { return processedPrefix + strconv.Itoa(int(n)) }
+
+// IsProcessedTopic tells whether a topic is some version's.
+func IsProcessedTopic(topic string) bool { return strings.HasPrefix(topic, processedPrefix) }
 
 // Sizes of records. The client compares a batch before compression with its
 // limit, the broker compares it after: both are set to the same figure.

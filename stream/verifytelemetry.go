@@ -95,9 +95,6 @@ func (p *published) find(ctx context.Context) error {
 	return nil
 }
 
-// errFound ends reading.
-var errFound = errors.New("found")
-
 // fulfils tells whether a record of the key is what is waited for, or newer, or
 // says that the crash was to be forgotten.
 func (p *published) fulfils(r *kgo.Record, w wanted) bool {
