@@ -49,6 +49,9 @@ func (v *verifyVerb) Run(r *run) error {
 			return fmt.Errorf("clickhouse: %w (is %s the right --clickhouse-url?)", err, redactURL(v.ClickhouseURL))
 		}
 	}
+	if v.Repair && !liveVersions(state)[versions[0].Number] {
+		return &usageError{fmt.Sprintf("--repair: signature version %d is not live: nobody would process what is asked for", versions[0].Number)}
+	}
 	left := stream.MaxRequests
 	for _, version := range versions {
 		verifier := &stream.Verifier{
