@@ -81,7 +81,7 @@ type Verified struct {
 // VerifiedSink is what was found in a table, or in crash.telemetry.
 type VerifiedSink struct {
 	Name string `json:"name"`
-	// Lag is how many offsets of the processed topic the sink has not come to.
+	// Lag is how many processed records the sink has not come to.
 	Lag     int64   `json:"lag"`
 	Want    int64   `json:"want"`
 	Missing Offsets `json:"missing"`

@@ -30,6 +30,9 @@ type census struct {
 	// Below, processed records may have expired.
 	expiredBefore int64
 	telemetry     published
+	// Records of the processed topic that the sinks have not come to; offsets
+	// would count the markers of transactions as well.
+	storedLag, publishedLag int64
 }
 
 // partition looks at one.
@@ -78,6 +81,7 @@ func (s *census) readProcessed(ctx context.Context) error {
 	ids := newRecentIDs()
 	first := s.raw.end // raw offset of the first record of the raw pass
 	err := s.Kafka.read(ctx, schema.ProcessedTopic(s.Version), map[int32]span{s.number: at}, maxSilence, data(func(r *kgo.Record) error {
+		s.behind(r)
 		head, err := schema.DecodeHead(r.Value)
 		if err != nil || head.SignatureVersion != s.Version || head.Raw.Topic != schema.TopicRaw || head.Raw.Partition != s.number {
 			if r.Offset < s.cut.stored[s.number] && !s.cut.dead.stored[place{r.Partition, r.Offset}] {
@@ -108,6 +112,16 @@ func (s *census) readProcessed(ctx context.Context) error {
 	}
 	s.account()
 	return nil
+}
+
+// behind counts what the sinks have not come to.
+func (s *census) behind(r *kgo.Record) {
+	if r.Offset >= s.cut.stored[s.number] {
+		s.storedLag++
+	}
+	if r.Offset >= s.cut.published[s.number] {
+		s.publishedLag++
+	}
 }
 
 // expect notes where a processed record must have come.
@@ -159,7 +173,7 @@ func (s *census) account() {
 // readTables compares the tables with what was processed.
 func (s *census) readTables(ctx context.Context) error {
 	for _, t := range s.Tables {
-		sink := VerifiedSink{Name: t.Name, Lag: s.lag(s.cut.stored), Want: s.stored.count}
+		sink := VerifiedSink{Name: t.Name, Lag: s.storedLag, Want: s.stored.count}
 		rows, surplus, twice := newOffsetSet(s.raw), newOffsetSet(s.raw), newOffsetSet(s.raw)
 		err := t.Rows(ctx, s.number, s.raw.from, s.raw.end, func(r StoredRow) error {
 			switch {
@@ -202,10 +216,6 @@ func (s *census) readTables(ctx context.Context) error {
 func (s *census) unmade(r StoredRow) bool {
 	at := s.cut.processed[s.number]
 	return r.RawOffset >= s.expiredBefore && !s.processed.has(r.RawOffset) && at.from <= r.ProcessedOffset && r.ProcessedOffset < at.end
-}
-
-func (s *census) lag(committed map[int32]int64) int64 {
-	return max(s.cut.processed[s.number].end-committed[s.number], 0)
 }
 
 // crashKey is a crash id, which is a UUID, in 16 bytes.

@@ -54,7 +54,7 @@ func (p *published) look(ctx context.Context) error {
 	if err := p.find(ctx); err != nil {
 		return err
 	}
-	sink := VerifiedSink{Name: schema.TopicTelemetry, Lag: p.lag(p.cut.published), Want: p.wanted}
+	sink := VerifiedSink{Name: schema.TopicTelemetry, Lag: p.publishedLag, Want: p.wanted}
 	sink.Missing = p.missing.where(func(offset int64) bool {
 		p.found.holes.add(offset)
 		return true
