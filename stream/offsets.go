@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -91,9 +92,11 @@ func (s *offsetSet) has(offset int64) bool {
 // where are the offsets of the set for which the condition holds.
 func (s *offsetSet) where(condition func(offset int64) bool) Offsets {
 	var out Offsets
-	for offset := s.from; offset < s.end; offset++ {
-		if s.has(offset) && condition(offset) {
-			out.add(offset)
+	for i, word := range s.bits {
+		for ; word != 0; word &= word - 1 { // without its lowest bit
+			if offset := s.from + int64(64*i+bits.TrailingZeros64(word)); condition(offset) {
+				out.add(offset)
+			}
 		}
 	}
 	return out

@@ -90,7 +90,12 @@ func (k Kafka) cut(ctx context.Context, topic string, spans map[int32]span, sinc
 		return err
 	}
 	defer cl.Close()
-	from, err := after(ctx, kadm.NewClient(cl), topic, since)
+	return raise(ctx, kadm.NewClient(cl), topic, spans, since)
+}
+
+// raise lets spans begin where everything before is older than a time.
+func raise(ctx context.Context, admin *kadm.Client, topic string, spans map[int32]span, since time.Time) error {
+	from, err := after(ctx, admin, topic, since)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ type Verifier struct {
 	// Sink is the name of the sink that keeps Tables. None: no tables are looked at.
 	Sink   string
 	Tables []Table
+
+	limits verifyLimits // zero: the default ones
 }
 
 // Table is where a sink keeps rows of processed crashes. Both functions hand the
@@ -105,15 +107,17 @@ func (v *Verified) Mendable() bool {
 		!slices.ContainsFunc(v.Tables, func(t VerifiedSink) bool { return t.Surplus.Count > 0 || t.Twice.Count > 0 })
 }
 
-const (
-	// maxVerifySpan is how many raw offsets of a partition are looked at: 32 MiB
-	// a set of them.
-	maxVerifySpan = 1 << 28
-	// maxVerifyDead is how many dead letters are remembered.
-	maxVerifyDead = 1 << 22
-	// maxVerifyAgain is how many crashes processed again are remembered.
-	maxVerifyAgain = 1 << 22
-)
+// verifyLimits bound what verifying keeps in memory of a partition.
+type verifyLimits struct {
+	span    int64 // raw offsets looked at
+	dead    int   // dead letters remembered
+	again   int   // crashes processed again remembered
+	waiting int   // crashes looked for in crash.telemetry at a time
+}
+
+// defaultVerifyLimits come to less than 500 MB: 16 MiB for each of a dozen sets of
+// offsets, and less than 100 bytes for whatever else is remembered.
+var defaultVerifyLimits = verifyLimits{span: 1 << 27, dead: 1 << 20, again: 1 << 20, waiting: 1 << 18}
 
 // ErrTooMuch is wrapped when a limit of verifying is passed.
 var ErrTooMuch = errors.New("too much at once: verify less with --from and --to")
@@ -136,6 +140,9 @@ type deadSets struct {
 
 // Run calls each with every partition's outcome, in their order.
 func (v *Verifier) Run(ctx context.Context, each func(*Verified) error) error {
+	if v.limits == (verifyLimits{}) {
+		v.limits = defaultVerifyLimits
+	}
 	cl, err := kgo.NewClient(v.Kafka.Options()...)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -196,7 +203,7 @@ func (v *Verifier) cut(ctx context.Context, admin *kadm.Client) (*cut, error) {
 	if err := v.bound(ctx, admin, &c); err != nil {
 		return nil, err
 	}
-	c.dead, err = v.deadLetters(ctx)
+	c.dead, err = v.deadLetters(ctx, admin)
 	return &c, err
 }
 
@@ -215,23 +222,14 @@ func (v *Verifier) bound(ctx context.Context, admin *kadm.Client, c *cut) error 
 	if v.From.IsZero() {
 		return nil
 	}
-	for topic, bounded := range map[string]struct {
-		spans map[int32]span
-		from  time.Time
-	}{
-		schema.TopicRaw:                  {c.raw, v.From},
-		schema.ProcessedTopic(v.Version): {c.processed, v.From.Add(-clockMargin)},
-		schema.TopicTelemetry:            {c.telemetry, v.From.Add(-clockMargin)},
-	} {
-		from, err := after(ctx, admin, topic, bounded.from)
-		if err != nil {
-			return err
-		}
-		for p, s := range bounded.spans {
-			bounded.spans[p] = span{max(s.from, from[p]), s.end}
-		}
+	err := raise(ctx, admin, schema.TopicRaw, c.raw, v.From)
+	if err == nil {
+		err = raise(ctx, admin, schema.ProcessedTopic(v.Version), c.processed, v.From.Add(-clockMargin))
 	}
-	return nil
+	if err == nil {
+		err = raise(ctx, admin, schema.TopicTelemetry, c.telemetry, v.From.Add(-clockMargin))
+	}
+	return err
 }
 
 // telemetrySink is the name of the sink of crash.telemetry, and the stage of its
@@ -239,13 +237,16 @@ func (v *Verifier) bound(ctx context.Context, admin *kadm.Client, c *cut) error 
 const telemetrySink = "telemetry"
 
 // deadLetters reads what is dead of the version.
-func (v *Verifier) deadLetters(ctx context.Context) (deadSets, error) {
+func (v *Verifier) deadLetters(ctx context.Context, admin *kadm.Client) (deadSets, error) {
 	sets := deadSets{map[place]bool{}, map[place]bool{}, map[place]bool{}}
-	var since time.Time
-	if !v.From.IsZero() {
-		since = v.From.Add(-clockMargin)
+	spans, err := logSpans(ctx, admin, schema.TopicDeadLetter)
+	if err == nil && !v.From.IsZero() {
+		err = raise(ctx, admin, schema.TopicDeadLetter, spans, v.From.Add(-clockMargin))
 	}
-	err := EachSince(ctx, v.Kafka, schema.TopicDeadLetter, since, func(r *kgo.Record) error {
+	if err != nil {
+		return sets, err
+	}
+	return sets, v.Kafka.read(ctx, schema.TopicDeadLetter, spans, maxSilence, data(func(r *kgo.Record) error {
 		l, err := ReadLetter(r)
 		if err != nil || l.SignatureVersion != v.Version {
 			return nil //nolint:nilerr // not ours: dlq list counts it
@@ -259,10 +260,9 @@ func (v *Verifier) deadLetters(ctx context.Context) (deadSets, error) {
 		case l.From.Topic == schema.ProcessedTopic(v.Version):
 			sets.stored[at] = true
 		}
-		if len(sets.raw)+len(sets.stored)+len(sets.published) > maxVerifyDead {
-			return fmt.Errorf("more than %d dead letters: %w", maxVerifyDead, ErrTooMuch)
+		if len(sets.raw)+len(sets.stored)+len(sets.published) > v.limits.dead {
+			return fmt.Errorf("more than %d dead letters: %w", v.limits.dead, ErrTooMuch)
 		}
 		return nil
-	})
-	return sets, err
+	}))
 }

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -227,6 +228,21 @@ func TestVerifyFindsWhatIsMissingAndWhatIsTwice(t *testing.T) {
 			func(w *world) { w.bury(schema.TopicRaw, 2, "process", 1); w.rows[2] = stream.StoredRow{RawOffset: 2} },
 			"missing none twice none" + goodTelemetry + ", rows missing none surplus 2 twice none", 0,
 		},
+		"a row of what is missing": {
+			[]int{2},
+			func(w *world) { w.rows[2] = stream.StoredRow{RawOffset: 2} },
+			"missing 2 twice none" + goodTelemetry + goodRows, 1,
+		},
+		"a row of no raw record": {
+			nil, func(w *world) {
+				transact(w.t, w.k, kgo.TryAbort, schema.TopicRaw, crashID(9))
+				w.raw(7)
+				w.process(7, 8, 0)
+				w.publish(7, 1, 0)
+				w.rows[6] = stream.StoredRow{RawOffset: 6}
+			},
+			"missing none twice none" + goodTelemetry + ", rows missing none surplus 6 twice none", 0,
+		},
 		"a crash that is seen twice": {
 			nil, func(w *world) { w.seen = []int64{1, 2, 3, 2} },
 			"missing none twice none" + goodTelemetry + ", rows missing none surplus none twice 2", 0,
@@ -403,5 +419,37 @@ func TestVerifyWantsPartitionsThatFit(t *testing.T) {
 	}
 	if err := v.Run(t.Context(), nil); err == nil {
 		t.Error("a topic with other partitions")
+	}
+}
+
+func TestVerifyKeepsToItsLimits(t *testing.T) {
+	w := newWorld(t, 8, 6, 7)
+	for n := range 3 {
+		w.process(n, int64(n), 5)
+		w.publish(n, 1, 5)
+	}
+	w.bury(schema.TopicRaw, 6, "process", 1)
+	w.bury(schema.TopicRaw, 7, "process", 1)
+	w.done()
+	for name, tc := range map[string]struct {
+		span                 int64
+		dead, again, waiting int
+		fits                 bool
+	}{
+		"at the limits":              {8, 2, 3, 100, true},
+		"one raw offset more":        {7, 2, 3, 100, false},
+		"one dead letter more":       {8, 1, 3, 100, false},
+		"one processed again more":   {8, 2, 2, 100, false},
+		"some published at a time":   {8, 2, 3, 2, true},
+		"each published one by one":  {8, 2, 3, 1, true},
+		"all published at that time": {8, 2, 3, 6, true},
+	} {
+		v := w.verifier()
+		v.Limit(tc.span, tc.dead, tc.again, tc.waiting)
+		var found *stream.Verified
+		err := v.Run(t.Context(), func(f *stream.Verified) error { found = f; return nil })
+		if tc.fits && (err != nil || !found.Whole()) || !tc.fits && !errors.Is(err, stream.ErrTooMuch) {
+			t.Errorf("%s: %v, %+v", name, err, found)
+		}
 	}
 }

@@ -39,8 +39,8 @@ type census struct {
 func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, number int32) (*Verified, error) {
 	raw := c.raw[number]
 	raw.end = max(raw.end, raw.from)
-	if raw.end-raw.from > maxVerifySpan {
-		return nil, fmt.Errorf("%d raw offsets, more than %d: %w", raw.end-raw.from, int64(maxVerifySpan), ErrTooMuch)
+	if raw.end-raw.from > v.limits.span {
+		return nil, fmt.Errorf("%d raw offsets, more than %d: %w", raw.end-raw.from, v.limits.span, ErrTooMuch)
 	}
 	s := &census{
 		Verifier: v, cut: c, admin: admin, number: number, raw: raw, again: map[int64]int64{},
@@ -135,8 +135,8 @@ func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.Process
 		if head.Revision > 0 {
 			s.again[offset] = max(s.again[offset], head.Revision)
 		}
-		if len(s.again) > maxVerifyAgain {
-			return fmt.Errorf("more than %d crashes were processed again: %w", maxVerifyAgain, ErrTooMuch)
+		if len(s.again) > s.limits.again {
+			return fmt.Errorf("more than %d crashes were processed again: %w", s.limits.again, ErrTooMuch)
 		}
 	}
 	if r.Offset < s.cut.published[s.number] && !s.cut.dead.published[at] && s.Activation.Seen(head.ReceivedAt) == s.Version {
@@ -212,10 +212,11 @@ func (s *census) readTables(ctx context.Context) error {
 }
 
 // unmade tells whether nothing that a row could be of was processed, among what
-// was read of the processed topic.
+// was read of the processed topic. What is missing there is told already, and a
+// row of it is made anew when that is mended.
 func (s *census) unmade(r StoredRow) bool {
 	at := s.cut.processed[s.number]
-	return r.RawOffset >= s.expiredBefore && !s.processed.has(r.RawOffset) && at.from <= r.ProcessedOffset && r.ProcessedOffset < at.end
+	return r.RawOffset >= s.expiredBefore && !s.processed.has(r.RawOffset) && !s.found.holes.has(r.RawOffset) && at.from <= r.ProcessedOffset && r.ProcessedOffset < at.end
 }
 
 // crashKey is a crash id, which is a UUID, in 16 bytes.

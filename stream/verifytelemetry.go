@@ -26,9 +26,6 @@ type published struct {
 // wanted is a crash that must be published in a revision, or a higher one.
 type wanted struct{ rawOffset, revision int64 }
 
-// maxWaiting is how many crashes are looked for at a time.
-const maxWaiting = 1 << 18
-
 // want looks for a crash, sooner or later.
 func (p *published) want(ctx context.Context, key []byte, head *schema.ProcessedHead) error {
 	id, ok := crashKeyOf(key)
@@ -43,7 +40,7 @@ func (p *published) want(ctx context.Context, key []byte, head *schema.Processed
 		p.wanted++
 	}
 	p.waiting[id] = wanted{head.Raw.Offset, max(before.revision, head.Revision)}
-	if len(p.waiting) < maxWaiting {
+	if len(p.waiting) < p.limits.waiting {
 		return nil
 	}
 	return p.find(ctx)
