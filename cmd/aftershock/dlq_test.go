@@ -164,7 +164,7 @@ func TestLettersAreRetriedWhereThatCanHelp(t *testing.T) {
 		code int
 		text string
 	}{
-		{"dry", []string{"--class", schema.DeadDeadline, "--dry-run"}, nil, 0, "2 crashes would ask for"},
+		{"dry", []string{"--class", schema.DeadDeadline, "--dry-run"}, nil, 0, "2 crashes would be asked for"},
 		{"by class", []string{"--class", schema.DeadDeadline}, []string{asked(0, 1), asked(2, 3)}, 0, "2 letters chosen, 2 crashes asked for, 0 letters left out"},
 		{"by position", []string{"--position", at["raw"], "--position", at["row"]}, []string{asked(0, 1), asked(3, 1)}, 0, ""},
 		{"of both sinks at once", []string{"--stage", "telemetry"}, []string{asked(3, 1)}, 0, ""},

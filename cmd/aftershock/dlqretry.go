@@ -76,7 +76,7 @@ func (v *dlqRetryVerb) Run(r *run) error {
 	}
 	done := "asked for"
 	if v.DryRun {
-		done = "would ask for"
+		done = "would be asked for"
 	} else if err := stream.Request(r.ctx, v.kafka(r.log), t.requests); err != nil {
 		return err
 	}

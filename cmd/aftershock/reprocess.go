@@ -48,7 +48,7 @@ func (v *reprocessVerb) Run(r *run) error {
 	}
 	done := "asked for"
 	if v.DryRun {
-		done = "would ask for"
+		done = "would be asked for"
 	} else if err := stream.Request(r.ctx, kafka, requests); err != nil {
 		return err
 	}
