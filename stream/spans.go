@@ -2,10 +2,12 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -52,12 +54,15 @@ func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
 	return offsets, err
 }
 
-// groupOffsets are what a group has committed of a topic, by partition; 0 for
-// those that it has not come to.
+// groupOffsets are what a group has committed of a topic, by partition; none
+// for those that it has not come to.
 func groupOffsets(ctx context.Context, admin *kadm.Client, group, topic string) (map[int32]int64, error) {
 	found, err := admin.FetchOffsetsForTopics(ctx, group, topic)
 	if err == nil {
 		err = found.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, nil //nolint:nilnil // it has not come to any
 	}
 	if err != nil {
 		return nil, fmt.Errorf("how far %s has come: %w", group, err)
