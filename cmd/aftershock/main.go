@@ -25,21 +25,22 @@ const (
 
 // cli has one field a verb.
 type cli struct {
-	Up        upVerb        `cmd:"" help:"Run every role on this machine, with an embedded broker and an embedded ClickHouse."`
-	Submit    submitVerb    `cmd:"" help:"Send dumps to a collector, as a crashing program's client does."`
+	Up       upVerb       `cmd:"" help:"Run every role on this machine, with an embedded broker and an embedded ClickHouse."`
+	Submit   submitVerb   `cmd:"" help:"Send dumps to a collector, as a crashing program's client does."`
+	Collect  collectVerb  `cmd:"" help:"Run the door: reports over HTTP become raw crashes in Kafka."`
+	Process  processVerb  `cmd:"" help:"Run a processor: raw crashes become processed ones."`
+	Sink     sinkVerbs    `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
+	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
+	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
+	Symbols  symbolsVerbs `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
+	Blobs    blobsVerbs   `cmd:"" help:"Look after the blob store."`
+	Topics   topicsVerbs  `cmd:"" help:"Create and check the Kafka topics."`
+	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
+
 	Get       getVerb       `cmd:"" help:"Read one raw crash back: what it is made of, or a dump of it."`
-	Collect   collectVerb   `cmd:"" help:"Run the door: reports over HTTP become raw crashes in Kafka."`
-	Process   processVerb   `cmd:"" help:"Run a processor: raw crashes become processed ones."`
-	Sink      sinkVerbs     `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
-	Walk      walkVerb      `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
-	Sign      signVerbs     `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
-	Symbols   symbolsVerbs  `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
-	Blobs     blobsVerbs    `cmd:"" help:"Look after the blob store."`
 	Reprocess reprocessVerb `cmd:"" help:"Ask for crashes to be processed again; the newer result is seen."`
 	DLQ       dlqVerbs      `cmd:"" name:"dlq" help:"Look at dead letters, and try them again."`
 	Verify    verifyVerb    `cmd:"" help:"Prove that every raw crash is processed, stored and published once, or say which are not."`
-	Topics    topicsVerbs   `cmd:"" help:"Create the Kafka topics."`
-	Embedded  embeddedVerb  `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`

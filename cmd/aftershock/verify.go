@@ -81,10 +81,13 @@ func (v *verifyVerb) versions(state *schema.VersionEvent) ([]schema.SignatureVer
 			out = append(out, version)
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no signature version %d, or none that is live (0)", v.Version)
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case v.Version == 0:
+		return nil, errors.New("no signature version is live: name one with --version")
 	}
-	return out, nil
+	return nil, &usageError{fmt.Sprintf("--version: there is no signature version %d", v.Version)}
 }
 
 // verify looks at one version. left is how many requests may still be made.
@@ -107,7 +110,11 @@ func (v *verifyVerb) verify(r *run, verifier *stream.Verifier, left *int) error 
 	case err != nil:
 		return err
 	case holes == 0 && mendable:
-		v.say(r.stdout, "signature version %d is whole: %d raw records looked at\n", verifier.Version, raw)
+		tables := "and the tables"
+		if v.ClickhouseURL == "" {
+			tables = "the tables were not (--clickhouse-url)"
+		}
+		v.say(r.stdout, "signature version %d is whole: %d raw records were looked at, %s\n", verifier.Version, raw, tables)
 		return nil
 	case !mendable:
 		return fmt.Errorf("signature version %d: %w: what is there twice, surplus or strange is not taken away by processing again; %d raw records lack something, %d were asked for again",
