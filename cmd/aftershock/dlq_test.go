@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -203,6 +204,60 @@ func TestLettersAreRetriedWhereThatCanHelp(t *testing.T) {
 	for _, limit := range []string{"0", fmt.Sprint(stream.MaxFind + 1)} {
 		if _, _, code := p.run("dlq", "retry", "--all", "--max", limit); code != exitUsage {
 			t.Errorf("--max %s: exit code %d", limit, code)
+		}
+	}
+}
+
+func TestSoManyLettersAreNamedThatAreNotRetried(t *testing.T) {
+	p := newPlant(t)
+	bury := func(n int) {
+		t.Helper()
+		var records []*kgo.Record
+		for range n {
+			records = append(records, stream.DeadLetter(&kgo.Record{Topic: schema.TopicRaw}, schema.DeadRawUndecodable, "process", 1))
+		}
+		streamtest.Put(t, p.kafka, records...)
+	}
+	for n, told := range []string{"100 letters left out", "101 letters left out"} {
+		bury(maxLeftOut*(1-n) + n)
+		out, _, code := p.run("dlq", "retry", "--stage", "process")
+		if named := strings.Count(out, "cannot help"); code != exitFailed || named != maxLeftOut || !strings.Contains(out, told) {
+			t.Errorf("exit code %d, %d named, want %d and %q", code, named, maxLeftOut, told)
+		}
+	}
+}
+
+func TestTheListIsBounded(t *testing.T) {
+	p := newPlant(t)
+	var records []*kgo.Record
+	for n := range maxLetterGroups {
+		records = append(records, stream.DeadLetter(&kgo.Record{Topic: schema.TopicRaw}, fmt.Sprintf("class_%d", n), "process", 1))
+	}
+	streamtest.Put(t, p.kafka, records...)
+	if out, errs, code := p.run("dlq", "list"); code != 0 || !strings.HasSuffix(out, fmt.Sprintf("total %d\n", maxLetterGroups)) {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+	streamtest.Put(t, p.kafka, stream.DeadLetter(&kgo.Record{Topic: schema.TopicRaw}, "one_more", "process", 1))
+	if _, errs, code := p.run("dlq", "list"); code != exitFailed || !strings.Contains(errs, "--positions") {
+		t.Errorf("one past the limit: exit code %d, %s", code, errs)
+	}
+	if out, _, code := p.run("dlq", "list", "--class", "one_more"); code != 0 || !strings.HasSuffix(out, "total 1\n") {
+		t.Errorf("a choice: exit code %d, %s", code, out)
+	}
+}
+
+func TestTheBeginningOfWhatCannotBeDecodedIsShown(t *testing.T) {
+	p := newPlant(t)
+	var at []string
+	for _, size := range []int{maxShownBytes, maxShownBytes + 1} {
+		r := stream.DeadLetter(&kgo.Record{Topic: schema.TopicRaw, Value: []byte(strings.Repeat("x", size))}, schema.DeadRawUndecodable, "process", 1)
+		streamtest.Put(t, p.kafka, r)
+		at = append(at, letterPosition(r))
+	}
+	for _, position := range at {
+		out, _, code := p.run("dlq", "show", position, "--values")
+		if code != 0 || !strings.Contains(out, strconv.Quote(strings.Repeat("x", maxShownBytes))) {
+			t.Errorf("exit code %d, %s", code, out)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (v *dlqRetryVerb) Run(r *run) error {
 		return err
 	}
 	for _, q := range t.requests {
-		if _, err := fmt.Fprintf(r.stdout, "%s %s/%d/%d versions %v attempt %d %s\n", plain(q.CrashID), q.Raw.Topic, q.Raw.Partition, q.Raw.Offset, q.Versions, q.Attempt, done); err != nil {
+		if _, err := fmt.Fprintf(r.stdout, "%s %s/%d/%d versions %v attempt %d %s\n", plain(q.CrashID), plain(q.Raw.Topic), q.Raw.Partition, q.Raw.Offset, q.Versions, q.Attempt, done); err != nil {
 			return err
 		}
 	}
