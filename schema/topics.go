@@ -22,6 +22,9 @@ const processedPrefix = "crash.processed.v"
 // ProcessedTopic is the topic that signature version n's results go to.
 func ProcessedTopic(n int32) string { return processedPrefix + strconv.Itoa(int(n)) }
 
+// IsProcessedTopic tells whether a topic is some version's.
+func IsProcessedTopic(topic string) bool { return strings.HasPrefix(topic, processedPrefix) }
+
 // Sizes of records. The client compares a batch before compression with its
 // limit, the broker compares it after: both are set to the same figure.
 const (
@@ -52,7 +55,7 @@ var keyedTopics = []string{TopicRaw, TopicReprocess, TopicTelemetry}
 
 // Keyed tells whether the topic must have as many partitions as crash.raw.
 func Keyed(topic string) bool {
-	return slices.Contains(keyedTopics, topic) || strings.HasPrefix(topic, processedPrefix)
+	return slices.Contains(keyedTopics, topic) || IsProcessedTopic(topic)
 }
 
 // Topics lists every topic but the processed ones, each with its settings;

@@ -96,3 +96,13 @@ func (a Activation) Names(number int32) bool {
 	}
 	return false
 }
+
+// Seen is the version that the activation shows for a received_at, 0 for none.
+func (a Activation) Seen(at time.Time) int32 {
+	for _, r := range a.Ranges {
+		if !at.Before(r.From) && at.Before(r.To) {
+			return r.SignatureVersion
+		}
+	}
+	return 0
+}

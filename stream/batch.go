@@ -35,6 +35,9 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	}
 	duplicates, remember := 0, func() {}
 	if len(l.Outputs) > 0 {
+		if err := done.load(ctx, l.Kafka, l.Outputs, records); err != nil {
+			return err
+		}
 		outputs, duplicates, remember = done.without(records, outputs)
 	}
 	committed, err := l.transact(ctx, s, records, outputs)

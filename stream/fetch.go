@@ -67,6 +67,16 @@ func dumpBytes(raw *schema.RawCrash) (bytes int64, class string, err error) {
 	return 0, "", nil
 }
 
+// FetchDump returns a dump's original bytes, checked against its digest. blobs may
+// be nil when the dump lies in its event.
+func FetchDump(ctx context.Context, blobs blob.Store, d *schema.Dump) ([]byte, error) {
+	if d.Size < 0 || d.Size > maxDumpBytes {
+		return nil, fmt.Errorf("a dump of %d bytes", d.Size)
+	}
+	data, _, err := (&Processor{Blobs: blobs}).dump(ctx, d)
+	return data, err
+}
+
 // dump returns a dump's original bytes, checked against its digest.
 func (p *Processor) dump(ctx context.Context, d *schema.Dump) (data []byte, class string, err error) {
 	stored := d.Inline

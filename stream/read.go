@@ -13,6 +13,8 @@ import (
 // span is the part of a partition from an offset to, but without, another.
 type span struct{ from, end int64 }
 
+func (s span) holds(offset int64) bool { return s.from <= offset && offset < s.end }
+
 // committedSpans are the partitions of a topic from their first record to the
 // last that a transaction committed.
 func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span, error) {

@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,8 +36,8 @@ func identity(r *kgo.Record) string {
 // had taken already, and when a broker that is no Kafka (the embedded one) was
 // killed between a transaction's commit and that of its offsets. Both follow the
 // first within seconds, so a window is enough. It is read back from the end of
-// the output topics when partitions are assigned: the outputs themselves say
-// what has been done, and no state of its own can be wrong or lost.
+// the output topics when the first records of a partition come: the outputs
+// themselves say what has been done, and no state of its own can be wrong or lost.
 //
 // Outputs lie in the partition of their input: the topics are keyed alike and
 // have as many partitions.
@@ -75,16 +77,35 @@ func (w *window) add(id string) {
 	w.have[id] = true
 }
 
-// assigned reads back what was produced for the partitions.
-func (r *recent) assigned(ctx context.Context, k Kafka, topics []string, partitions []int32) error {
+// forget drops what is known of partitions that have just been assigned: another
+// member may have worked on them meanwhile.
+func (r *recent) forget(partitions []int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range partitions {
+		delete(r.windows, p)
+	}
+}
+
+// load reads back what was produced for partitions of which nothing is known. It
+// must be called when records of them have come, and not when they are assigned:
+// until then the member before may still commit.
+func (r *recent) load(ctx context.Context, k Kafka, topics []string, inputs []*kgo.Record) error {
+	fresh := map[int32]*window{}
+	r.mu.Lock()
+	for _, in := range inputs {
+		if r.windows[in.Partition] == nil {
+			fresh[in.Partition] = &window{have: map[string]bool{}}
+		}
+	}
+	r.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, recentDeadline)
 	defer cancel()
-	fresh := map[int32]*window{}
-	for _, p := range partitions {
-		fresh[p] = &window{have: map[string]bool{}}
-	}
 	for _, topic := range topics {
-		err := k.tail(ctx, topic, partitions, recentTail, func(rec *kgo.Record) { fresh[rec.Partition].add(identity(rec)) })
+		err := k.tail(ctx, topic, slices.Collect(maps.Keys(fresh)), recentTail, func(rec *kgo.Record) { fresh[rec.Partition].add(identity(rec)) })
 		if err != nil {
 			return fmt.Errorf("what was produced lately: %w", err)
 		}
@@ -94,9 +115,7 @@ func (r *recent) assigned(ctx context.Context, k Kafka, topics []string, partiti
 	if r.windows == nil {
 		r.windows = map[int32]*window{}
 	}
-	for p, w := range fresh {
-		r.windows[p] = w
-	}
+	maps.Copy(r.windows, fresh)
 	return nil
 }
 

@@ -245,6 +245,31 @@ func TestTransformKnowsItsOutputsWhenOffsetsWereLost(t *testing.T) {
 	}
 }
 
+// The member before commits after the partition was assigned to the next one, and
+// its offsets are lost: what it produced is known all the same.
+func TestTransformKnowsWhatWasProducedAfterTheAssignment(t *testing.T) {
+	k, _ := streamtest.Broker(t, 1, "in", "out")
+	tr := copying(k)
+	assigned := make(chan struct{}, 10)
+	tr.Ready = func(err error) {
+		if err == nil {
+			assigned <- struct{}{}
+		}
+	}
+	run(t, tr)
+	select {
+	case <-assigned:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing is assigned")
+	}
+	streamtest.Put(t, k, stream.Identify(&kgo.Record{Topic: "out", Key: []byte("0001"), Value: []byte("the member before")}, "0001"))
+	put(t, k, "in", "0001", "0002")
+	got := streamtest.Committed(t, k, "out", 2)
+	if keys := streamtest.Keys(got); !slices.Equal(keys, []string{"0001", "0002"}) {
+		t.Errorf("%q", keys)
+	}
+}
+
 func TestTwoMembersShareTheWork(t *testing.T) {
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	first, second := copying(k), copying(k)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -166,17 +165,13 @@ func (t *Transform) named(err error, operation, topic string) error {
 // client is of no use.
 func (l *loop) session(ctx context.Context) error {
 	done := new(recent)
-	var lost atomic.Pointer[error] // why assigned partitions cannot be worked on
 	opts := append(l.Kafka.Options(), groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
-		kgo.OnPartitionsAssigned(func(ctx context.Context, _ *kgo.Client, assigned map[string][]int32) {
-			err := done.assigned(ctx, l.Kafka, l.Outputs, assigned[l.Topic])
-			l.ready(err)
-			if err != nil {
-				lost.Store(&err)
-			}
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+			done.forget(assigned[l.Topic])
+			l.ready(nil)
 		}),
 	)
 	s, err := kgo.NewGroupTransactSession(opts...)
@@ -191,9 +186,6 @@ func (l *loop) session(ctx context.Context) error {
 		}
 		if err := fetchError(fetches); err != nil {
 			return l.named(err, "READ", l.Topic)
-		}
-		if err := lost.Load(); err != nil {
-			return *err
 		}
 		records, err := l.gather(ctx, s, fetches.Records())
 		if err != nil {
@@ -237,7 +229,7 @@ func (l *loop) gather(ctx context.Context, s *kgo.GroupTransactSession, records 
 		fetches := s.PollRecords(wait, most-len(records))
 		late := wait.Err() != nil
 		cancel()
-		if err := fetchError(fetches); err != nil && !(late && errors.Is(err, context.DeadlineExceeded)) {
+		if err := fetchError(fetches); err != nil && (!late || !errors.Is(err, context.DeadlineExceeded)) {
 			return nil, l.named(err, "READ", l.Topic)
 		}
 		records = append(records, fetches.Records()...)

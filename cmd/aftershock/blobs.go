@@ -57,10 +57,8 @@ func (d dayCount) duration() time.Duration { return time.Duration(d) * 24 * time
 
 // Run looks at one day after the other.
 func (v *blobsGCVerb) Run(r *run) error {
-	if !strings.Contains(v.Blob, ":/") { // a directory that is not there would be made, and be empty
-		if _, err := os.Stat(v.Blob); err != nil {
-			return fmt.Errorf("--blob: %w", err)
-		}
+	if err := storeExists(v.Blob); err != nil {
+		return err
 	}
 	store, err := openBlobs(r.ctx, v.Blob)
 	if err != nil {
@@ -93,6 +91,17 @@ func (v *blobsGCVerb) Run(r *run) error {
 		}
 	}
 	return v.print(r.stdout, "total", total)
+}
+
+// storeExists refuses a directory that is not there: it would be made, and be empty.
+func storeExists(name string) error {
+	if strings.Contains(name, ":/") {
+		return nil
+	}
+	if _, err := os.Stat(name); err != nil {
+		return fmt.Errorf("--blob: %w", err)
+	}
+	return nil
 }
 
 // oldEnough refuses an age at which a record may still name a blob.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,13 @@ func TestRealKafka(t *testing.T) {
 	if dead := u.topic(schema.TopicDeadLetter); len(dead) != 0 {
 		t.Errorf("%d dead letters", len(dead))
 	}
+	u.whole()
+	u.execute("ALTER TABLE aftershock.crash_rows DELETE WHERE crash_id = '" + ids[0] + "' SETTINGS mutations_sync = 2")
+	if out, errs, code := u.verb("verify", "--repair", "--clickhouse-url", "http://"+u.clickhouse); code != 0 || !strings.Contains(out, "asked for 1 raw records") {
+		t.Errorf("verify: exit code %d, %s%s", code, out, errs)
+	}
+	u.revision(ids[0], 0)
+	u.whole()
 	blobs := filepath.Join(u.dir, "blobs")
 	store, err := blob.Open(blobs)
 	if err != nil {

@@ -37,6 +37,11 @@ type cli struct {
 	Topics   topicsVerbs  `cmd:"" help:"Create and check the Kafka topics."`
 	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
+	Get       getVerb       `cmd:"" help:"Read one raw crash back: what it is made of, or a dump of it."`
+	Reprocess reprocessVerb `cmd:"" help:"Ask for crashes to be processed again; the newer result is seen."`
+	DLQ       dlqVerbs      `cmd:"" name:"dlq" help:"Look at dead letters, and try them again."`
+	Verify    verifyVerb    `cmd:"" help:"Prove that every raw crash is processed, stored and published once, or say which are not."`
+
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
 }

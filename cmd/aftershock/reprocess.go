@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
+	"aftershock/stream"
+)
+
+// reprocessVerb asks for crashes to be processed again.
+type reprocessVerb struct {
+	kafkaFlags
+	CrashIDs []string `arg:"" optional:"" name:"crashid" help:"Crash ids, with bp- in front of them or without."`
+	File     string   `help:"File with more ids, one a line; - is stdin." placeholder:"FILE|-"`
+	Versions []int32  `help:"Signature versions that are to make it again; without it all that are live." placeholder:"N"`
+	Reason   string   `help:"Why, for those who read the requests." placeholder:"TEXT"`
+	DryRun   bool     `help:"Find the crashes, and ask for nothing."`
+}
+
+// maxReasonBytes bounds a reason.
+const maxReasonBytes = 1000
+
+// Run asks for what it finds, and fails when there was an id that it did not find.
+func (v *reprocessVerb) Run(r *run) error {
+	if len(v.Reason) > maxReasonBytes {
+		return &usageError{fmt.Sprintf("--reason: want at most %d bytes", maxReasonBytes)}
+	}
+	ids, err := crashIDs(v.CrashIDs, v.File, stream.MaxFind)
+	if err != nil {
+		return err
+	}
+	kafka, err := v.kafka(r.log)
+	if err != nil {
+		return err
+	}
+	if err := wantLive(r, kafka, v.Versions); err != nil {
+		return err
+	}
+	var requests []schema.ReprocessRequest
+	missing, err := stream.FindRaws(r.ctx, kafka, ids, func(rec *kgo.Record) error {
+		requests = append(requests, schema.ReprocessRequest{
+			CrashID: string(rec.Key), Raw: positionOf(rec), Versions: v.Versions, Reason: v.Reason,
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	done := "asked for"
+	if v.DryRun {
+		done = "would be asked for"
+	} else if err := stream.Request(r.ctx, kafka, requests); err != nil {
+		return err
+	}
+	for _, q := range requests {
+		if _, err := fmt.Fprintf(r.stdout, "%s %s/%d/%d %s\n", q.CrashID, q.Raw.Topic, q.Raw.Partition, q.Raw.Offset, done); err != nil {
+			return err
+		}
+	}
+	return errors.Join(missing...)
+}
+
+// wantLive refuses versions for which nothing would come of a request.
+func wantLive(r *run, kafka stream.Kafka, versions []int32) error {
+	if len(versions) == 0 {
+		return nil
+	}
+	state, err := stream.NewestVersions(r.ctx, kafka)
+	if err != nil {
+		return err
+	}
+	live := liveVersions(state)
+	for _, number := range versions {
+		if !live[number] {
+			return &usageError{fmt.Sprintf("--versions: signature version %d is not live", number)}
+		}
+	}
+	return nil
+}
+
+// liveVersions are those that crashes are processed for; state may be nil.
+func liveVersions(state *schema.VersionEvent) map[int32]bool {
+	live := map[int32]bool{}
+	if state != nil {
+		for _, v := range state.Versions {
+			live[v.Number] = v.State == schema.StateLive
+		}
+	}
+	return live
+}

@@ -1,0 +1,255 @@
+package stream
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
+)
+
+// census is one partition while it is looked at: sets of raw offsets.
+type census struct {
+	*Verifier
+	cut    *cut
+	admin  *kadm.Client
+	number int32
+	raw    span
+	found  *Verified
+
+	there, duplicates *offsetSet
+	processed         *offsetSet // in any revision
+	live              *offsetSet // by the raw pass
+	twice             *offsetSet
+	stored            *offsetSet // must be in the tables
+	again             map[int64]int64
+	// Below, processed records may have expired.
+	expiredBefore int64
+	telemetry     published
+	// Records of the processed topic that the sinks have not come to; offsets
+	// would count the markers of transactions as well.
+	storedLag, publishedLag int64
+}
+
+// partition looks at one.
+func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, number int32) (*Verified, error) {
+	raw := c.raw[number]
+	raw.end = max(raw.end, raw.from)
+	if raw.end-raw.from > v.limits.span {
+		return nil, fmt.Errorf("%d raw offsets, more than %d: %w", raw.end-raw.from, v.limits.span, ErrTooMuch)
+	}
+	s := &census{
+		Verifier: v, cut: c, admin: admin, number: number, raw: raw, again: map[int64]int64{},
+		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw),
+		found: &Verified{Partition: number, From: raw.from, End: raw.end, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
+	}
+	s.telemetry = published{census: s, waiting: map[crashKey]wanted{}, missing: newOffsetSet(raw)}
+	for _, step := range []func(context.Context) error{s.readRaw, s.readProcessed, s.telemetry.look, s.readTables} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.found, nil
+}
+
+// readRaw finds the raw records, and of those with one crash id the first. The
+// processor leaves out what comes again among its last recentWindow outputs: so
+// many records before the span are looked at as well.
+func (s *census) readRaw(ctx context.Context) error {
+	ids := newRecentIDs()
+	lead := span{max(s.cut.rawStarts[s.number], s.raw.from-recentWindow), s.raw.end}
+	if s.raw.from == s.raw.end {
+		return nil
+	}
+	return s.Kafka.read(ctx, schema.TopicRaw, map[int32]span{s.number: lead}, maxSilence, data(func(r *kgo.Record) error {
+		id, ok := crashKeyOf(r.Key)
+		s.there.add(r.Offset)
+		if ok && !ids.add(id) {
+			s.duplicates.add(r.Offset)
+		}
+		return nil
+	}))
+}
+
+// readProcessed accounts for the raw records.
+func (s *census) readProcessed(ctx context.Context) error {
+	at := s.cut.processed[s.number]
+	ids := newRecentIDs()
+	first := s.raw.end // raw offset of the first record of the raw pass
+	err := s.Kafka.read(ctx, schema.ProcessedTopic(s.Version), map[int32]span{s.number: at}, maxSilence, data(func(r *kgo.Record) error {
+		s.behind(r)
+		head, err := schema.DecodeHead(r.Value)
+		if err != nil || head.SignatureVersion != s.Version || head.Raw.Topic != schema.TopicRaw || head.Raw.Partition != s.number {
+			if r.Offset < s.cut.stored[s.number] && !s.cut.dead.stored[place{r.Partition, r.Offset}] {
+				s.found.Strange++
+			}
+			return nil
+		}
+		offset := head.Raw.Offset
+		if head.Revision == 0 {
+			first = min(first, offset)
+			id, ok := crashKeyOf(r.Key)
+			known := ok && !ids.add(id)
+			if s.there.has(offset) && !s.live.add(offset) || known {
+				s.twice.add(offset)
+			}
+		}
+		if !s.there.has(offset) {
+			return nil
+		}
+		s.processed.add(offset)
+		return s.expect(ctx, r, head)
+	}))
+	if err != nil {
+		return err
+	}
+	if start := s.cut.processedStarts[s.number]; start > 0 && start == at.from {
+		s.expiredBefore = first
+	}
+	s.account()
+	return nil
+}
+
+// behind counts what the sinks have not come to.
+func (s *census) behind(r *kgo.Record) {
+	if r.Offset >= s.cut.stored[s.number] {
+		s.storedLag++
+	}
+	if r.Offset >= s.cut.published[s.number] {
+		s.publishedLag++
+	}
+}
+
+// expect notes where a processed record must have come.
+func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.ProcessedHead) error {
+	offset, at := head.Raw.Offset, place{r.Partition, r.Offset}
+	if s.duplicates.has(offset) || s.twice.has(offset) {
+		return nil // the first raw record of a crash id is the crash, and is seen
+	}
+	if r.Offset < s.cut.stored[s.number] && !s.cut.dead.stored[at] {
+		s.stored.add(offset)
+		if head.Revision > 0 {
+			s.again[offset] = max(s.again[offset], head.Revision)
+		}
+		if len(s.again) > s.limits.again {
+			return fmt.Errorf("more than %d crashes were processed again: %w", s.limits.again, ErrTooMuch)
+		}
+	}
+	if r.Offset < s.cut.published[s.number] && !s.cut.dead.published[at] && s.Activation.Seen(head.ReceivedAt) == s.Version {
+		return s.telemetry.want(ctx, r.Key, head)
+	}
+	return nil
+}
+
+// account puts every raw record where it belongs.
+func (s *census) account() {
+	f := s.found
+	f.Raw, f.Processed = s.there.count, s.processed.count
+	f.Missing = s.there.where(func(offset int64) bool {
+		switch {
+		case s.processed.has(offset):
+			return false
+		case s.cut.dead.raw[place{s.number, offset}]:
+			f.Dead++
+			return false
+		case s.duplicates.has(offset):
+			f.Duplicates++
+			return false
+		case offset < s.expiredBefore:
+			f.Expired++
+			s.stored.add(offset)
+			return false
+		}
+		s.found.holes.add(offset)
+		return true
+	})
+	f.Twice = s.twice.all()
+}
+
+// readTables compares the tables with what was processed.
+func (s *census) readTables(ctx context.Context) error {
+	for _, t := range s.Tables {
+		sink := VerifiedSink{Name: t.Name, Lag: s.storedLag, Want: s.stored.count}
+		rows, surplus, twice := newOffsetSet(s.raw), newOffsetSet(s.raw), newOffsetSet(s.raw)
+		err := t.Rows(ctx, s.number, s.raw.from, s.raw.end, func(r StoredRow) error {
+			switch {
+			case !s.there.has(r.RawOffset), s.unmade(r):
+				surplus.add(r.RawOffset)
+			case r.Revision < s.again[r.RawOffset]: // an older result: the newer one is missing
+			case !rows.add(r.RawOffset):
+				twice.add(r.RawOffset)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.Name, err)
+		}
+		seen := newOffsetSet(s.raw)
+		err = t.Seen(ctx, s.number, s.raw.from, s.raw.end, func(rawOffset int64) error {
+			if !seen.add(rawOffset) {
+				twice.add(rawOffset)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.Name, err)
+		}
+		sink.Missing = s.stored.where(func(offset int64) bool {
+			if rows.has(offset) {
+				return false
+			}
+			s.found.holes.add(offset)
+			return true
+		})
+		sink.Surplus, sink.Twice = surplus.all(), twice.all()
+		s.found.Tables = append(s.found.Tables, sink)
+	}
+	return nil
+}
+
+// unmade tells whether nothing that a row could be of was processed, among what
+// was read of the processed topic. What is missing there is told already, and a
+// row of it is made anew when that is mended.
+func (s *census) unmade(r StoredRow) bool {
+	at := s.cut.processed[s.number]
+	return r.RawOffset >= s.expiredBefore && !s.processed.has(r.RawOffset) && !s.found.holes.has(r.RawOffset) && at.from <= r.ProcessedOffset && r.ProcessedOffset < at.end
+}
+
+// crashKey is a crash id, which is a UUID, in 16 bytes.
+type crashKey [16]byte
+
+// crashKeyOf reads a record's key; false if it is no crash id.
+func crashKeyOf(key []byte) (crashKey, bool) {
+	var id crashKey
+	if _, err := schema.CrashDay(string(key)); err != nil {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(strings.ReplaceAll(string(key), "-", "")))
+	return id, err == nil
+}
+
+// idGeneration is half of how many crash ids are remembered at most: about 50 MB.
+const idGeneration = 1 << 19
+
+// recentIDs remembers the last crash ids, between one generation and two.
+type recentIDs struct{ young, old map[crashKey]struct{} }
+
+func newRecentIDs() *recentIDs { return &recentIDs{young: map[crashKey]struct{}{}} }
+
+// add tells whether the id is new.
+func (r *recentIDs) add(id crashKey) bool {
+	_, young := r.young[id]
+	_, old := r.old[id]
+	if young || old {
+		return false
+	}
+	if len(r.young) == idGeneration {
+		r.old, r.young = r.young, map[crashKey]struct{}{}
+	}
+	r.young[id] = struct{}{}
+	return true
+}
