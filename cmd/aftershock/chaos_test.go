@@ -79,6 +79,14 @@ func chaos(t *testing.T, realKafka bool) {
 		return err
 	})
 	t.Log(sum)
+	// And the operator's own proof says the same.
+	eventually(t, time.Minute, func() error {
+		out, err := program(t.Context(), "--log-level", "error", "verify", "--brokers", f.kafka, "--clickhouse-url", "http://"+f.clickhouse).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("verify: %w\n%s", err, out)
+		}
+		return nil
+	})
 	if len(answered) < 20 {
 		t.Errorf("only %d reports were answered: that shows nothing", len(answered))
 	}
