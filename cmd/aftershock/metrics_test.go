@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/collector"
+	"aftershock/spool"
 	"aftershock/stream"
 	"aftershock/symbolcache"
 )
@@ -49,6 +50,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	newRoles(stream.Kafka{}, "", zerolog.Nop(), d)
 	collector.New(collector.Options{Metrics: d})
 	symbolcache.NewMetrics(d)
+	spool.NewMetrics(d)
 	var lines []string
 	for _, text := range d.descs {
 		m := desc.FindStringSubmatch(text)

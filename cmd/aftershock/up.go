@@ -49,6 +49,9 @@ const childStopTimeout = 30 * time.Second
 // Run starts everything, in the order in which the parts need each other, and
 // ends it in the other.
 func (v *upVerb) Run(r *run) (err error) {
+	if err := v.checkSpool(); err != nil {
+		return err
+	}
 	security, err := v.kafkaSecurity()
 	if err != nil {
 		return err
@@ -91,7 +94,9 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.process(ctx, v.processFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx); return nil })
-	g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs) })
+	g.Go(func() error {
+		return roles.collect(ctx, v.doorFlags, blobs, func(context.Context) error { return nil }) // servers has looked
+	})
 	r.log.Info().Str("collector", "http://"+v.CollectorListen+"/submit").Strs("kafka", kafka.Brokers).
 		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).
 		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")
