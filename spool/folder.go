@@ -320,7 +320,7 @@ func (f *folder) changed() {
 	if len(f.entries) > 0 {
 		oldest = f.entries[0].at
 	}
-	f.metrics.holds(len(f.entries), f.bytes, oldest)
+	f.metrics.holds(len(f.entries), f.bytes, f.limit, oldest)
 }
 
 func syncFolder(path string) error {

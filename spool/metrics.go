@@ -18,9 +18,9 @@ const (
 
 // Metrics of a spool. A nil *Metrics counts nothing.
 type Metrics struct {
-	records, bytes, oldest, setAside prometheus.Gauge
-	in, out                          prometheus.Counter
-	failures                         *prometheus.CounterVec
+	records, bytes, limit, oldest, setAside prometheus.Gauge
+	in, out                                 prometheus.Counter
+	failures                                *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -32,6 +32,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		bytes: f.NewGauge(prometheus.GaugeOpts{
 			Name: "aftershock_spool_bytes", Help: "Bytes that the spool takes of the disk, with files set aside.",
+		}),
+		limit: f.NewGauge(prometheus.GaugeOpts{
+			Name: "aftershock_spool_limit_bytes", Help: "Bytes that the spool may take of the disk (--spool-bytes).",
 		}),
 		oldest: f.NewGauge(prometheus.GaugeOpts{
 			Name: "aftershock_spool_oldest_timestamp_seconds", Help: "When the oldest crash in the spool came, in Unix seconds; 0 when there is none.",
@@ -55,10 +58,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) holds(records int, bytes int64, oldest time.Time) {
+func (m *Metrics) holds(records int, bytes, limit int64, oldest time.Time) {
 	if m == nil {
 		return
 	}
+	m.limit.Set(float64(limit))
 	m.records.Set(float64(records))
 	m.bytes.Set(float64(bytes))
 	at := 0.0

@@ -49,6 +49,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 		delete(l.refusals, place{r.Partition, r.Offset})
 	}
 	remember()
+	l.Kafka.Metrics.Committed(l.Group, records)
 	l.Metrics.skipped(l.Group, duplicates)
 	l.ready(nil)
 	return nil

@@ -14,6 +14,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -29,7 +30,9 @@ type Kafka struct {
 	// Brokers are host:port seeds.
 	Brokers  []string
 	Security Security
-	Log      zerolog.Logger
+	// Metrics are told what the clients do; may be nil.
+	Metrics *KafkaMetrics
+	Log     zerolog.Logger
 }
 
 // Timeouts of group members and transactions. A member killed blocks readers of
@@ -46,6 +49,7 @@ const (
 // Options are the client options that every role shares: limits that match the
 // topics' (the client checks a batch before compression), and logging.
 func (k Kafka) Options() []kgo.Opt {
+	opts := append(k.Metrics.hook(), k.Security.options()...)
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.ClientID("aftershock"),
@@ -58,7 +62,7 @@ func (k Kafka) Options() []kgo.Opt {
 		kgo.MetadataMinAge(250 * time.Millisecond), // a topic made a moment ago is found soon
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.RetryTimeout(20 * time.Second),
-	}, k.Security.options()...)
+	}, opts...)
 }
 
 // What a consumer holds in memory: a fetch and the one behind it. A record
@@ -71,8 +75,13 @@ const (
 // groupOptions are those of every consumer group. Both offset options must be
 // set: a group starts at the log's start, and an offset out of range means that
 // crashes were lost, which must stop the consumer and not rewind it.
-func groupOptions(group, topic, instance string) []kgo.Opt {
+func (k Kafka) groupOptions(group, topic, instance string) []kgo.Opt {
+	gone := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+		k.Metrics.revoked(group, partitions[topic])
+	}
 	return []kgo.Opt{
+		kgo.OnPartitionsRevoked(gone),
+		kgo.OnPartitionsLost(gone),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.InstanceID(instance),
@@ -89,7 +98,7 @@ func groupOptions(group, topic, instance string) []kgo.Opt {
 // GroupClient is a plain member of a consumer group, for sinks whose writes are
 // idempotent: read committed, offsets committed by hand.
 func (k Kafka) GroupClient(group, topic, instance string) (*kgo.Client, error) {
-	c, err := kgo.NewClient(append(k.Options(), groupOptions(group, topic, instance)...)...)
+	c, err := kgo.NewClient(append(k.Options(), k.groupOptions(group, topic, instance)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("consumer group %s: %w", group, err)
 	}

@@ -167,7 +167,7 @@ func (t *Transform) named(err error, operation, topic string) error {
 func (l *loop) session(ctx context.Context) error {
 	done := new(recent)
 	var lost atomic.Pointer[error] // why assigned partitions cannot be worked on
-	opts := append(l.Kafka.Options(), groupOptions(l.Group, l.Topic, l.Instance)...)
+	opts := append(l.Kafka.Options(), l.Kafka.groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
@@ -195,6 +195,7 @@ func (l *loop) session(ctx context.Context) error {
 		if err := lost.Load(); err != nil {
 			return *err
 		}
+		l.Kafka.Metrics.Polled(l.Group, fetches)
 		if records := fetches.Records(); len(records) > 0 {
 			if err := l.batch(ctx, s, done, records); err != nil {
 				return err

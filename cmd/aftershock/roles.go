@@ -35,6 +35,7 @@ type roles struct {
 }
 
 func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer) *roles {
+	kafka.Metrics = stream.NewKafkaMetrics(r)
 	return &roles{
 		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r),
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
