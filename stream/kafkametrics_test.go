@@ -101,9 +101,12 @@ func TestLagIsWhatLiesBehindTheLastRecordPolled(t *testing.T) {
 		want            float64
 		series          int
 	}{
-		{"lag_records", "0", 3, 1}, {"unstable_records", "0", 2, 1},
-		{"lag_records", "1", 0, 1}, {"unstable_records", "1", 0, 1},
-		{"lag_records", "2", 0, 0}, {"unstable_records", "2", 5, 1}, // no record: what was said before of the lag stands
+		{"lag_records", "0", 3, 1},
+		{"unstable_records", "0", 2, 1},
+		{"lag_records", "1", 0, 1},
+		{"unstable_records", "1", 0, 1},
+		{"lag_records", "2", 0, 0},
+		{"unstable_records", "2", 5, 1}, // no record: what was said before of the lag stands
 	} {
 		got, series := metric(t, r, "aftershock_kafka_"+c.name, map[string]string{"group": "g", "partition": c.partition})
 		if got != c.want || series != c.series {
