@@ -16,7 +16,7 @@ import (
 // begun is finished.
 func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
 	start := time.Now()
-	outputs, room, err := inOrder(ctx, records, l.Workers, l.Work, l.failing)
+	outputs, room, err := inOrder(ctx, records, l.Workers, l.Kafka.Tracing.around(l.Group, l.Work), l.failing)
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, errTooMuch):

@@ -16,6 +16,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ type Kafka struct {
 	Security Security
 	// Metrics are told what the clients do; may be nil.
 	Metrics *KafkaMetrics
+	// Tracing makes spans of what happens to records; may be nil.
+	Tracing *Tracing
 	Log     zerolog.Logger
 }
 
@@ -46,13 +49,16 @@ const (
 	rebalanceTimeout   = 30 * time.Second
 )
 
+// clientID is what clients call themselves.
+const clientID = "aftershock"
+
 // Options are the client options that every role shares: limits that match the
 // topics' (the client checks a batch before compression), and logging.
 func (k Kafka) Options() []kgo.Opt {
-	opts := append(k.Metrics.hook(), k.Security.options()...)
+	opts := slices.Concat(k.Metrics.hook(), k.Tracing.hook(), k.Security.options())
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
-		kgo.ClientID("aftershock"),
+		kgo.ClientID(clientID),
 		kgo.WithLogger(kafkaLog{k.Log}),
 		kgo.ProducerBatchMaxBytes(schema.MaxMessageBytes),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),

@@ -62,12 +62,12 @@ func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store, chec
 func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Store, appendRaw func(context.Context, *schema.RawCrash) error) error {
 	ready := r.health.part("collector")
 	mux := http.NewServeMux()
-	mux.Handle("/submit", collector.New(collector.Options{
+	mux.Handle("/submit", r.tracing.receive(collector.New(collector.Options{
 		Append: appendRaw,
 		Blobs:  blobs, Annotations: schema.DefaultRegistry, InlineMax: f.InlineMax,
 		Limits: collector.Limits{BodyBytes: f.MaxBody, InflatedBytes: 2 * f.MaxBody},
 		Now:    time.Now, Log: r.log, Metrics: r.metrics,
-	}))
+	})))
 	return serve(ctx, f.CollectorListen, mux, r.log, func() { ready(nil) })
 }
 

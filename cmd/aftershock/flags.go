@@ -46,9 +46,10 @@ func (f *processFlags) guard() stream.Guard {
 	return stream.Guard{InARow: f.DeadLettersInRow, Share: f.DeadLettersShare}
 }
 
-// metricsFlag is where health and metrics are served.
+// metricsFlag is where health and metrics are served, and traces sent.
 type metricsFlag struct {
 	MetricsListen string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
+	traceFlags
 }
 
 // doorFlags are the collector's.

@@ -53,7 +53,7 @@ var desc = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLabel
 // registered is what all roles together register.
 func registered() *describing {
 	d := &describing{histograms: map[string]bool{}}
-	newRoles(stream.Kafka{}, "", zerolog.Nop(), d)
+	newRoles(stream.Kafka{}, "", zerolog.Nop(), d, nil)
 	collector.New(collector.Options{Metrics: d})
 	symbolcache.NewMetrics(d)
 	spool.NewMetrics(d)

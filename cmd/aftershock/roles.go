@@ -30,14 +30,15 @@ type roles struct {
 	log      zerolog.Logger
 	metrics  prometheus.Registerer
 	health   *health
+	tracing  *tracing
 	stream   *stream.Metrics
 	sinks    *sinks.Metrics
 }
 
-func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer) *roles {
-	kafka.Metrics = stream.NewKafkaMetrics(r)
+func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer, t *tracing) *roles {
+	kafka.Metrics, kafka.Tracing = stream.NewKafkaMetrics(r), t.stream()
 	return &roles{
-		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r),
+		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
 	}
 }
@@ -215,6 +216,9 @@ func (r *roles) sinkTelemetry(ctx context.Context) {
 // runRole is a verb that runs one role, with its metrics and health, until
 // SIGTERM or the first of the two fails.
 func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
+	if _, err := metrics.endpoint(); err != nil {
+		return err
+	}
 	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
 		if r.ctx.Err() != nil {
 			return nil //nolint:nilerr // the end was asked for meanwhile
@@ -226,8 +230,13 @@ func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, u
 
 // runUnchecked is runRole for a role that looks at the brokers itself.
 func runUnchecked(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, role func(context.Context, *roles) error) error {
+	tracing, err := metrics.open(r.ctx, r.log)
+	if err != nil {
+		return err
+	}
+	defer tracing.close()
 	registry := newRegistry()
-	roles := newRoles(kafka, instance, r.log, registry)
+	roles := newRoles(kafka, instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return serve(ctx, metrics.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error { return role(ctx, roles) })

@@ -56,6 +56,11 @@ func (v *upVerb) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	tracing, err := v.open(r.ctx, r.log)
+	if err != nil {
+		return err
+	}
+	defer tracing.close()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -84,7 +89,7 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	roles := newRoles(kafka, v.Instance, r.log, registry)
+	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
 	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
