@@ -15,7 +15,9 @@ func (s *Spool) Run(ctx context.Context) {
 		moved := s.drain(ctx)
 		switch {
 		case s.folder.empty():
-			s.here() // or it is not, and the next crash will tell
+			// Whether the broker and the disk are there, the next crash will tell.
+			s.here()
+			s.o.Ready(nil)
 			select {
 			case <-ctx.Done():
 			case <-s.wake:
@@ -39,7 +41,11 @@ func (s *Spool) here() {
 // drain gives the oldest crashes to the broker and removes what it has. It tells
 // whether anything moved.
 func (s *Spool) drain(ctx context.Context) (moved bool) {
-	entries := s.folder.oldest(func(e *entry) bool { return !e.stuck && e.settled() })
+	entries := s.folder.oldest(func(e *entry) bool { return !e.stuck && !e.alone && e.settled() })
+	if len(entries) == 0 {
+		entries = s.folder.oldest(func(e *entry) bool { return !e.stuck && e.alone && e.settled() })
+		entries = entries[:min(1, len(entries))]
+	}
 	ctx, cancel := context.WithTimeout(ctx, brokerDeadline)
 	defer cancel()
 	for _, e := range entries {
@@ -62,7 +68,7 @@ func (s *Spool) drain(ctx context.Context) (moved bool) {
 	var sent []*entry
 	for _, e := range entries {
 		if e.doubt != nil {
-			s.wait(ctx, e)
+			s.wait(ctx, e, len(entries) == 1)
 		}
 		if e.sent {
 			sent = append(sent, e)
@@ -98,8 +104,8 @@ func (e *entry) settled() bool {
 	}
 }
 
-// wait looks what became of a crash that was just sent.
-func (s *Spool) wait(ctx context.Context, e *entry) {
+// wait looks what became of a crash that was just sent, alone or with others.
+func (s *Spool) wait(ctx context.Context, e *entry, alone bool) {
 	var err error
 	select {
 	case err = <-e.doubt:
@@ -111,7 +117,9 @@ func (s *Spool) wait(ctx context.Context, e *entry) {
 	case err == nil:
 	case errors.Is(err, ErrRefused):
 		s.o.Metrics.failed(failedRefused)
-		s.folder.setAside(e, err.Error())
+		if e.alone = true; alone {
+			s.folder.setAside(e, err.Error())
+		}
 	default:
 		s.o.Metrics.failed(failedSend)
 		s.o.Log.Debug().Err(err).Str("crash_id", e.crashID).Msg("spool: not sent, trying again")

@@ -54,6 +54,8 @@ type entry struct {
 	doubt <-chan error
 	// sent: the broker has it, the file can go.
 	sent bool
+	// alone: it was refused in a batch, which may be another's fault.
+	alone bool
 	// stuck: it can be neither sent nor set aside.
 	stuck bool
 }

@@ -17,7 +17,7 @@ const lockName = "aftershock-spool.lock"
 // lockFolder makes the folder if need be and locks it. The kernel drops the lock
 // with the process, however that ends.
 func lockFolder(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	path := filepath.Join(dir, lockName)
@@ -41,6 +41,26 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("spool %s: %w", dir, err), file.Close())
 	}
 	return file, nil
+}
+
+// makeFolder makes a folder, and those above it, that a power cut leaves there.
+func makeFolder(dir string) error {
+	var made []string
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, at)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, at := range made {
+		if err := syncFolder(filepath.Dir(at)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wantEmpty refuses a folder that is somebody else's.

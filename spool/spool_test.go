@@ -32,6 +32,8 @@ type broker struct {
 	times  map[string]time.Time
 	events map[string][]byte
 	tries  int
+	single bool              // it refuses batches: what is sent at once
+	batch  map[time.Time]int // how many are
 }
 
 func (b *broker) produce(ctx context.Context, r Record, promise func(error)) {
@@ -49,6 +51,23 @@ func (b *broker) produce(ctx context.Context, r Record, promise func(error)) {
 		go func() {
 			<-ctx.Done()
 			promise(ctx.Err())
+		}()
+	case b.single:
+		if b.batch == nil {
+			b.batch = map[time.Time]int{}
+		}
+		at := time.Now()
+		b.batch[at]++
+		go func() {
+			time.Sleep(time.Millisecond)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if b.batch[at] > 1 || b.refuse[r.CrashID] {
+				promise(fmt.Errorf("MESSAGE_TOO_LARGE: %w", ErrRefused))
+				return
+			}
+			b.take(r)
+			promise(nil)
 		}()
 	case b.refuse[r.CrashID]:
 		go promise(fmt.Errorf("MESSAGE_TOO_LARGE: %w", ErrRefused))
@@ -330,6 +349,45 @@ func TestWhatCannotBeSentIsSetAsideAndBlocksNobody(t *testing.T) {
 		if n := value(t, r, "aftershock_spool_bytes"); n < 6*blockBytes {
 			t.Errorf("aftershock_spool_bytes is %v", n)
 		}
+	})
+}
+
+// A broker refuses a batch as a whole, and one record may be at fault, or none.
+func TestOfABatchThatIsRefusedEachIsTriedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := &broker{single: true, refuse: map[string]bool{crash(3).CrashID: true}}, t.TempDir()
+		s := open(t, dir, b)
+		appendAll(t, s, 1, 5)
+		stop := run(t, s)
+		defer stop()
+		time.Sleep(time.Minute)
+		if got, want := b.log(), slices.Concat(ids(1, 2), ids(4, 5)); !slices.Equal(got, want) {
+			t.Errorf("the broker took %q, want %q", got, want)
+		}
+		if got := files(t, dir); !slices.Equal(got, []string{fileName(2, crash(3).CrashID) + asideSuffix}) {
+			t.Errorf("left: %q", got)
+		}
+	})
+}
+
+// A door that is not ready gets no reports: nothing but Run could find out that the
+// disk is well again.
+func TestADiskThatFailedOnceDoesNotKeepTheDoorShut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{}
+		var ready error
+		s := open(t, t.TempDir(), b, func(o *Options) { o.Ready = func(err error) { ready = err } })
+		s.folder.step = func(string) error { return errors.New("no space left on device") }
+		if err := s.Append(t.Context(), crash(1)); err == nil || ready == nil {
+			t.Fatalf("error %v, ready %v", err, ready)
+		}
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		if ready != nil {
+			t.Errorf("ready: %v", ready)
+		}
+		appendAll(t, s, 2, 2) // the broker takes it
 	})
 }
 
