@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -146,6 +147,96 @@ func TestSpooledCrashesSurviveBrokerAndCollector(t *testing.T) {
 	}
 	send(1) // and directly again
 	u.rows(len(answered))
+}
+
+// Brokers that die under load, for longer than a client waits, and a collector
+// that dies with them: what was answered is there once, and published once.
+func TestOutagesUnderLoadLoseNothing(t *testing.T) {
+	const senders, outages = 4, 3
+	broker, door, observed, dir := freePort(t), freePort(t), freePort(t), t.TempDir()
+	kafka := startProcess(t, "embedded", "broker", "--sync-writes", "--dir", filepath.Join(dir, "broker"), "--listen", broker)
+	listens(t, broker)
+	blobs := filepath.Join(dir, "blobs")
+	u := startUp(t, "--brokers", broker, "--replication", "1", "--blob", blobs)
+	u.kafka = broker
+	collect := startProcess(t, "collect", "--brokers", broker, "--blob", blobs, "--collector-listen", door, "--metrics-listen", observed, "--spool", filepath.Join(dir, "spool"))
+	listens(t, door)
+	dump, err := os.ReadFile(samples(t)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, contentType := reportBody(t, dump)
+	var mu sync.Mutex
+	var answered []string
+	stop := make(chan struct{})
+	var sending sync.WaitGroup
+	client := &upProcess{t: t, collector: door}
+	for range senders {
+		sending.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(10 * time.Millisecond): // the tables need not hold more
+				}
+				if id, _ := client.send(body, contentType); id != "" { // else the collector is dead
+					mu.Lock()
+					answered = append(answered, id)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	until := func(empty bool) {
+		t.Helper()
+		eventually(t, time.Minute, func() error {
+			text, err := httpGet("http://" + observed + "/metrics")
+			if err == nil && strings.Contains(text, "\naftershock_spool_records 0\n") != empty {
+				err = fmt.Errorf("the spool is not as it should be (empty: %v)", empty)
+			}
+			return err
+		})
+	}
+	for n := range outages {
+		kafka.kill()
+		until(false)
+		if n%2 == 1 {
+			collect.kill()
+			collect.start()
+			listens(t, door)
+		}
+		kafka.start()
+		until(true) // the load goes on
+	}
+	close(stop)
+	sending.Wait()
+	eventually(t, 2*time.Minute, func() error {
+		text, err := u.query("SELECT crash_id, count() FROM crashes GROUP BY crash_id")
+		if err != nil {
+			return err
+		}
+		count := map[string]string{}
+		for _, line := range lines(text) {
+			id, n, _ := strings.Cut(line, "\t")
+			count[id] = n
+		}
+		for _, id := range answered {
+			if count[id] != "1" {
+				return fmt.Errorf("%s is %q times in crashes (%d answered, %d rows)", id, count[id], len(answered), len(count))
+			}
+		}
+		return nil
+	})
+	eventually(t, time.Minute, func() error {
+		published := u.telemetry() // fails for one that is there twice
+		for _, id := range answered {
+			if published[id] == nil {
+				return fmt.Errorf("%s is not published (%d are)", id, len(published))
+			}
+		}
+		return nil
+	})
+	t.Logf("%d crashes answered, %d records in %s", len(answered), len(u.topic(schema.TopicRaw)), schema.TopicRaw)
 }
 
 // A crash that was on its way when the broker died is delivered by the client's
