@@ -29,7 +29,7 @@ import (
 // Options of a Collector. Zero limits take their defaults.
 type Options struct {
 	// Append appends the event to the raw topic and returns once the broker
-	// acknowledged it on all replicas.
+	// acknowledged it on all replicas, or a spool has it on the disk.
 	Append func(ctx context.Context, raw *schema.RawCrash) error
 	// Blobs takes what does not fit the event.
 	Blobs blob.Store

@@ -105,6 +105,8 @@ func Run(ctx context.Context, o Options) error {
 			// A rebalance took the partitions: whoever has them now writes the
 			// same rows again.
 			o.Log.Info().Err(err).Str("group", group).Msg("offsets not committed")
+		} else if err == nil {
+			o.Kafka.Metrics.Committed(group, b.records)
 		}
 	}
 }
@@ -142,6 +144,7 @@ func (o *Options) collect(ctx context.Context, cl *kgo.Client) (batch, error) {
 			}
 			return b, fmt.Errorf("fetch %s partition %d: %w", e.Topic, e.Partition, e.Err)
 		}
+		o.Kafka.Metrics.Polled(schema.SinkGroup(o.Name, o.Version), fetches)
 		for _, r := range fetches.Records() {
 			b.add(r, o.Version)
 		}

@@ -17,7 +17,7 @@ import (
 // begun is finished.
 func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
 	start := time.Now()
-	outputs, room, err := inOrder(ctx, records, l.Workers, l.Work, l.failing)
+	outputs, room, err := inOrder(ctx, records, l.Workers, l.Kafka.Tracing.around(l.Group, l.Work), l.failing)
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, errTooMuch):
@@ -56,6 +56,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 		delete(l.refusals, place{r.Partition, r.Offset})
 	}
 	remember()
+	l.Kafka.Metrics.Committed(l.Group, records)
 	l.Metrics.skipped(l.Group, duplicates)
 	l.ready(nil)
 	return nil

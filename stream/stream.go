@@ -14,7 +14,9 @@
 package stream
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +31,11 @@ type Kafka struct {
 	// Brokers are host:port seeds.
 	Brokers  []string
 	Security Security
-	Log      zerolog.Logger
+	// Metrics are told what the clients do; may be nil.
+	Metrics *KafkaMetrics
+	// Tracing makes spans of what happens to records; may be nil.
+	Tracing *Tracing
+	Log     zerolog.Logger
 }
 
 // Timeouts of group members and transactions. A member killed blocks readers of
@@ -43,12 +49,16 @@ const (
 	rebalanceTimeout   = 30 * time.Second
 )
 
+// clientID is what clients call themselves.
+const clientID = "aftershock"
+
 // Options are the client options that every role shares: limits that match the
 // topics' (the client checks a batch before compression), and logging.
 func (k Kafka) Options() []kgo.Opt {
+	opts := slices.Concat(k.Metrics.hook(), k.Tracing.hook(), k.Security.options())
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
-		kgo.ClientID("aftershock"),
+		kgo.ClientID(clientID),
 		kgo.WithLogger(kafkaLog{k.Log}),
 		kgo.ProducerBatchMaxBytes(schema.MaxMessageBytes),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
@@ -58,7 +68,7 @@ func (k Kafka) Options() []kgo.Opt {
 		kgo.MetadataMinAge(250 * time.Millisecond), // a topic made a moment ago is found soon
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.RetryTimeout(20 * time.Second),
-	}, k.Security.options()...)
+	}, opts...)
 }
 
 // What a consumer holds in memory: a fetch and the one behind it. A record
@@ -71,8 +81,13 @@ const (
 // groupOptions are those of every consumer group. Both offset options must be
 // set: a group starts at the log's start, and an offset out of range means that
 // crashes were lost, which must stop the consumer and not rewind it.
-func groupOptions(group, topic, instance string) []kgo.Opt {
+func (k Kafka) groupOptions(group, topic, instance string) []kgo.Opt {
+	gone := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+		k.Metrics.revoked(group, partitions[topic])
+	}
 	return []kgo.Opt{
+		kgo.OnPartitionsRevoked(gone),
+		kgo.OnPartitionsLost(gone),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.InstanceID(instance),
@@ -89,7 +104,7 @@ func groupOptions(group, topic, instance string) []kgo.Opt {
 // GroupClient is a plain member of a consumer group, for sinks whose writes are
 // idempotent: read committed, offsets committed by hand.
 func (k Kafka) GroupClient(group, topic, instance string) (*kgo.Client, error) {
-	c, err := kgo.NewClient(append(k.Options(), groupOptions(group, topic, instance)...)...)
+	c, err := kgo.NewClient(append(k.Options(), k.groupOptions(group, topic, instance)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("consumer group %s: %w", group, err)
 	}

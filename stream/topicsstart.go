@@ -40,6 +40,9 @@ const (
 	checkPause    = 500 * time.Millisecond
 )
 
+// ErrNoBroker is wrapped when no broker answered in time.
+var ErrNoBroker = errors.New("no broker")
+
 // CheckStart is called before a role begins: it is the part of CheckTopics
 // that is cheap and about crashes being lost or doubled, for the topics that the
 // role uses, and whether it may use them. Warnings are logged. An error names
@@ -50,12 +53,12 @@ func CheckStart(ctx context.Context, k Kafka, u Uses) error {
 	defer cancel()
 	for {
 		err := checkStart(ctx, k, u)
-		if !away(err) {
+		if err == nil || !away(err) && ctx.Err() == nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("no broker at %s: %w", strings.Join(k.Brokers, ", "), err)
+			return fmt.Errorf("%w at %s: %w", ErrNoBroker, strings.Join(k.Brokers, ", "), err)
 		case <-time.After(checkPause):
 		}
 	}

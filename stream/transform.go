@@ -165,7 +165,7 @@ func (t *Transform) named(err error, operation, topic string) error {
 // client is of no use.
 func (l *loop) session(ctx context.Context) error {
 	done := new(recent)
-	opts := append(l.Kafka.Options(), groupOptions(l.Group, l.Topic, l.Instance)...)
+	opts := append(l.Kafka.Options(), l.Kafka.groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
@@ -187,6 +187,7 @@ func (l *loop) session(ctx context.Context) error {
 		if err := fetchError(fetches); err != nil {
 			return l.named(err, "READ", l.Topic)
 		}
+		l.Kafka.Metrics.Polled(l.Group, fetches)
 		records, err := l.gather(ctx, s, fetches.Records())
 		if err != nil {
 			return err
@@ -232,6 +233,7 @@ func (l *loop) gather(ctx context.Context, s *kgo.GroupTransactSession, records 
 		if err := fetchError(fetches); err != nil && (!late || !errors.Is(err, context.DeadlineExceeded)) {
 			return nil, l.named(err, "READ", l.Topic)
 		}
+		l.Kafka.Metrics.Polled(l.Group, fetches)
 		records = append(records, fetches.Records()...)
 	}
 	return records, nil

@@ -232,6 +232,28 @@ func count(done bool) int {
 	return 0
 }
 
+// history is where the records of a crash lie, and who produced them.
+func (f *fleet) history(k stream.Kafka, id string) string {
+	var out strings.Builder
+	for _, topic := range []string{schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicTelemetry} {
+		err := stream.EachCommitted(f.t.Context(), k, topic, func(r *kgo.Record) error {
+			if string(r.Key) == id {
+				fmt.Fprintf(&out, "%s %d/%d at %v, producer %d epoch %d", topic, r.Partition, r.Offset, r.Timestamp.Format("15:04:05.000"), r.ProducerID, r.ProducerEpoch)
+				if topic == schema.ProcessedTopic(1) {
+					p, err := schema.DecodeHead(r.Value)
+					fmt.Fprintf(&out, " raw %+v revision %d (%v)", p.Raw, p.Revision, err)
+				}
+				out.WriteString("\n")
+			}
+			return nil
+		})
+		if err != nil {
+			fmt.Fprintf(&out, "%s: %v\n", topic, err)
+		}
+	}
+	return out.String()
+}
+
 // account compares what came in with what came out. It fails while something is
 // missing, and ends the test when something is there that must not be.
 func (f *fleet) account(answered []string) (sum string, err error) {
@@ -270,7 +292,7 @@ func (f *fleet) account(answered []string) (sum string, err error) {
 				id, processed[id], rows[id], published[id], len(raw), len(processed), len(rows), len(published))
 		}
 		if rows[id] > 1 || published[id] > 1 || processed[id] > 1 {
-			f.t.Fatalf("%s: %d times processed, %d rows, published %d times", id, processed[id], rows[id], published[id])
+			f.t.Fatalf("%s: %d times processed, %d rows, published %d times\n%s", id, processed[id], rows[id], published[id], f.history(k, id))
 		}
 	}
 	for _, id := range answered {

@@ -164,7 +164,11 @@ func (s *scripted) kill(down time.Duration) {
 func (s *scripted) stop(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, word := range strings.Fields(s.must("status", s.dir)) {
+	out, err := exec.CommandContext(context.Background(), "bash", s.script, "status", s.dir).CombinedOutput()
+	if err != nil {
+		return // it is down
+	}
+	for _, word := range strings.Fields(string(out)) {
 		if pid, err := strconv.Atoi(strings.Trim(word, ",:")); err == nil && pid > 1 {
 			syscall.Kill(pid, syscall.SIGSTOP) // it may have ended
 			time.Sleep(d)

@@ -12,6 +12,9 @@ type collectVerb struct {
 
 // Run takes reports until SIGTERM.
 func (v *collectVerb) Run(r *run) error {
+	if err := v.checkSpool(); err != nil {
+		return err
+	}
 	kafka, err := v.kafka(r.log)
 	if err != nil {
 		return err
@@ -20,7 +23,11 @@ func (v *collectVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return runRole(r, kafka, "", v.metricsFlag, doorUses, func(ctx context.Context, roles *roles) error {
-		return roles.collect(ctx, v.doorFlags, blobs)
-	})
+	role := func(ctx context.Context, roles *roles) error {
+		return roles.collect(ctx, v.doorFlags, blobs, roles.checkDoor)
+	}
+	if v.Spool != "" {
+		return runUnchecked(r, kafka, "", v.metricsFlag, role)
+	}
+	return runRole(r, kafka, "", v.metricsFlag, doorUses, role)
 }

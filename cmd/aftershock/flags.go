@@ -7,6 +7,7 @@ import (
 
 	"aftershock/blob"
 	"aftershock/schema"
+	"aftershock/spool"
 	"aftershock/stream"
 )
 
@@ -56,9 +57,10 @@ func (f *processFlags) Validate() error {
 	return nil
 }
 
-// metricsFlag is where health and metrics are served.
+// metricsFlag is where health and metrics are served, and traces sent.
 type metricsFlag struct {
 	MetricsListen string `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
+	traceFlags
 }
 
 // doorFlags are the collector's.
@@ -66,6 +68,16 @@ type doorFlags struct {
 	CollectorListen string `help:"Address of the door: POST /submit." default:"127.0.0.1:8000"`
 	InlineMax       int    `help:"Largest compressed dump, in bytes, that travels inside its event; 0 sends every dump to the blob store." default:"65536"`
 	MaxBody         int64  `help:"Largest body of a report on the wire, in bytes." default:"52428800"`
+	Spool           string `help:"Directory, of this door alone, that takes crashes while no broker does; they go there when one is back. Without it, clients are told to send again, and most never do." placeholder:"DIR"`
+	SpoolBytes      int64  `help:"Bytes of the disk that the spool may take." default:"1073741824"`
+}
+
+// checkSpool refuses a spool that would not have room for one crash.
+func (f *doorFlags) checkSpool() error {
+	if f.SpoolBytes < spool.MinBytes {
+		return &usageError{fmt.Sprintf("--spool-bytes %d: want at least %d", f.SpoolBytes, spool.MinBytes)}
+	}
+	return nil
 }
 
 // blobFlag is where blobs lie.

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/collector"
+	"aftershock/spool"
 	"aftershock/stream"
 	"aftershock/symbolcache"
 )
@@ -21,14 +22,20 @@ import (
 var update = flag.Bool("update", false, "rewrite docs/metrics.md")
 
 // describing is a Registerer that only looks at what is registered.
-type describing struct{ descs []string }
+type describing struct {
+	descs      []string
+	histograms map[string]bool // descs of these
+}
 
 func (d *describing) Register(c prometheus.Collector) error {
 	ch := make(chan *prometheus.Desc, 16)
 	c.Describe(ch)
 	close(ch)
+	_, one := c.(prometheus.Histogram)
+	_, many := c.(*prometheus.HistogramVec)
 	for desc := range ch {
 		d.descs = append(d.descs, desc.String())
+		d.histograms[desc.String()] = one || many
 	}
 	return nil
 }
@@ -43,12 +50,19 @@ func (d *describing) Unregister(prometheus.Collector) bool { return false }
 
 var desc = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)".*variableLabels: \{([^}]*)\}`)
 
-// Every metric has a name of ours and a sentence, and docs/metrics.md lists it.
-func TestMetricsAreDocumented(t *testing.T) {
-	d := &describing{}
-	newRoles(stream.Kafka{}, "", zerolog.Nop(), d)
+// registered is what all roles together register.
+func registered() *describing {
+	d := &describing{histograms: map[string]bool{}}
+	newRoles(stream.Kafka{}, "", zerolog.Nop(), d, nil)
 	collector.New(collector.Options{Metrics: d})
 	symbolcache.NewMetrics(d)
+	spool.NewMetrics(d)
+	return d
+}
+
+// Every metric has a name of ours and a sentence, and docs/metrics.md lists it.
+func TestMetricsAreDocumented(t *testing.T) {
+	d := registered()
 	var lines []string
 	for _, text := range d.descs {
 		m := desc.FindStringSubmatch(text)
@@ -60,7 +74,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	slices.Sort(lines)
 	var doc bytes.Buffer
-	doc.WriteString("# Metrics\n\nOn `/metrics` of every role, beside those of Go and the process. Made by `make generate`; a test holds it to the code.\nLabels have values from closed sets in the code only: never a signature, a version or anything of a report.\n\n| metric | labels | |\n| --- | --- | --- |\n")
+	doc.WriteString("# Metrics\n\nOn `/metrics` of every role, beside those of Go and the process. Made by `make generate`; a test holds it to the code.\nLabels have values from closed sets in the code only: never a signature or anything of a report. Groups, topics and parts end in the number of a signature version.\n\n| metric | labels | |\n| --- | --- | --- |\n")
 	for _, l := range lines {
 		doc.WriteString(l)
 	}

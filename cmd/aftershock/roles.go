@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -11,11 +10,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/blob"
-	"aftershock/collector"
 	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/signature"
@@ -33,42 +30,17 @@ type roles struct {
 	log      zerolog.Logger
 	metrics  prometheus.Registerer
 	health   *health
+	tracing  *tracing
 	stream   *stream.Metrics
 	sinks    *sinks.Metrics
 }
 
-func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer) *roles {
+func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer, t *tracing) *roles {
+	kafka.Metrics, kafka.Tracing = stream.NewKafkaMetrics(r), t.stream()
 	return &roles{
-		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r),
+		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
 	}
-}
-
-// collect is the door.
-func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store) error {
-	ready := r.health.part("collector")
-	producer, err := r.kafka.Producer()
-	if err != nil {
-		return err
-	}
-	defer producer.Close()
-	door := collector.New(collector.Options{
-		Append: func(ctx context.Context, raw *schema.RawCrash) error {
-			value, err := schema.Encode(raw)
-			if err != nil {
-				return err
-			}
-			return producer.ProduceSync(ctx, &kgo.Record{
-				Topic: schema.TopicRaw, Key: []byte(raw.CrashID), Value: value, Timestamp: raw.ReceivedAt,
-			}).FirstErr()
-		},
-		Blobs: blobs, Annotations: schema.DefaultRegistry, InlineMax: f.InlineMax,
-		Limits: collector.Limits{BodyBytes: f.MaxBody, InflatedBytes: 2 * f.MaxBody},
-		Now:    time.Now, Log: r.log, Metrics: r.metrics,
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/submit", door)
-	return serve(ctx, f.CollectorListen, mux, r.log, func() { ready(nil) })
 }
 
 // versionRole is what a role does for each signature version; see stream.VersionLoop.
@@ -244,14 +216,27 @@ func (r *roles) sinkTelemetry(ctx context.Context, dead deadLetterFlags) {
 // runRole is a verb that runs one role, with its metrics and health, until
 // SIGTERM or the first of the two fails.
 func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
+	if _, err := metrics.endpoint(); err != nil {
+		return err
+	}
 	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
 		if r.ctx.Err() != nil {
 			return nil //nolint:nilerr // the end was asked for meanwhile
 		}
 		return err
 	}
+	return runUnchecked(r, kafka, instance, metrics, role)
+}
+
+// runUnchecked is runRole for a role that looks at the brokers itself.
+func runUnchecked(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, role func(context.Context, *roles) error) error {
+	tracing, err := metrics.open(r.ctx, r.log)
+	if err != nil {
+		return err
+	}
+	defer tracing.close()
 	registry := newRegistry()
-	roles := newRoles(kafka, instance, r.log, registry)
+	roles := newRoles(kafka, instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return serve(ctx, metrics.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error { return role(ctx, roles) })

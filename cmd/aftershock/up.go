@@ -55,10 +55,18 @@ const childStopTimeout = 30 * time.Second
 // Run starts everything, in the order in which the parts need each other, and
 // ends it in the other.
 func (v *upVerb) Run(r *run) (err error) {
+	if err := v.checkSpool(); err != nil {
+		return err
+	}
 	security, err := v.kafkaSecurity()
 	if err != nil {
 		return err
 	}
+	tracing, err := v.open(r.ctx, r.log)
+	if err != nil {
+		return err
+	}
+	defer tracing.close()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -87,7 +95,7 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	roles := newRoles(kafka, v.Instance, r.log, registry)
+	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
 	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
@@ -97,7 +105,9 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
-	g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs) })
+	g.Go(func() error {
+		return roles.collect(ctx, v.doorFlags, blobs, func(context.Context) error { return nil }) // servers has looked
+	})
 	r.log.Info().Str("collector", "http://"+v.CollectorListen+"/submit").Strs("kafka", kafka.Brokers).
 		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).
 		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")

@@ -1,0 +1,391 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"aftershock/schema"
+)
+
+// broker is one that can be away.
+type broker struct {
+	mu     sync.Mutex
+	away   bool
+	refuse map[string]bool
+	doubt  map[string]func(error) // sent to a broker that died: it will tell later
+	loses  map[string]bool        // crash ids whose answer is lost when it dies
+	took   []string               // crash ids, as often as it took them
+	times  map[string]time.Time
+	events map[string][]byte
+	tries  int
+	single bool              // it refuses batches: what is sent at once
+	batch  map[time.Time]int // how many are
+}
+
+func (b *broker) produce(ctx context.Context, r Record, promise func(error)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tries++
+	switch {
+	case b.loses[r.CrashID]:
+		delete(b.loses, r.CrashID)
+		if b.doubt == nil {
+			b.doubt = map[string]func(error){}
+		}
+		b.doubt[r.CrashID] = promise
+	case b.away:
+		go func() {
+			<-ctx.Done()
+			promise(ctx.Err())
+		}()
+	case b.single:
+		if b.batch == nil {
+			b.batch = map[time.Time]int{}
+		}
+		at := time.Now()
+		b.batch[at]++
+		go func() {
+			time.Sleep(time.Millisecond)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if b.batch[at] > 1 || b.refuse[r.CrashID] {
+				promise(fmt.Errorf("MESSAGE_TOO_LARGE: %w", ErrRefused))
+				return
+			}
+			b.take(r)
+			promise(nil)
+		}()
+	case b.refuse[r.CrashID]:
+		go promise(fmt.Errorf("MESSAGE_TOO_LARGE: %w", ErrRefused))
+	default:
+		b.take(r)
+		go promise(nil)
+	}
+}
+
+func (b *broker) take(r Record) {
+	b.took = append(b.took, r.CrashID)
+	if b.times == nil {
+		b.times, b.events = map[string]time.Time{}, map[string][]byte{}
+	}
+	b.times[r.CrashID], b.events[r.CrashID] = r.ReceivedAt, bytes.Clone(r.Event)
+}
+
+func (b *broker) set(away bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.away = away
+}
+
+func (b *broker) log() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.took)
+}
+
+func crash(n int) *schema.RawCrash {
+	return &schema.RawCrash{
+		CrashID:    fmt.Sprintf("%08x-0000-4000-8000-000000261123", n),
+		ReceivedAt: time.Date(2026, 11, 23, 1, 2, 3, n*1e6, time.UTC),
+		Throttle:   schema.Throttle{Rule: "accept_everything", Rate: 1, Result: "accept"},
+	}
+}
+
+func ids(from, to int) (out []string) {
+	for n := from; n <= to; n++ {
+		out = append(out, crash(n).CrashID)
+	}
+	return out
+}
+
+func open(t *testing.T, dir string, b *broker, change ...func(*Options)) *Spool {
+	t.Helper()
+	o := Options{Dir: dir, Bytes: DefaultBytes, Produce: b.produce, Now: time.Now, Log: zerolog.Nop()}
+	for _, c := range change {
+		c(&o)
+	}
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// run drains until the test's bubble ends.
+func run(t *testing.T, s *Spool) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { s.Run(ctx) })
+	return func() { cancel(); done.Wait() }
+}
+
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != lockName {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func value(t *testing.T, r prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+func appendAll(t *testing.T, s *Spool, from, to int) {
+	t.Helper()
+	for n := from; n <= to; n++ {
+		if err := s.Append(t.Context(), crash(n)); err != nil {
+			t.Fatalf("crash %d: %v", n, err)
+		}
+	}
+}
+
+func TestCrashesOfAnOutageArriveInTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := &broker{}, filepath.Join(t.TempDir(), "spool")
+		s := open(t, dir, b)
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		appendAll(t, s, 1, 2)
+		if got := files(t, dir); len(got) != 0 {
+			t.Errorf("the broker is there, and the spool holds %q", got)
+		}
+		b.set(true)
+		appendAll(t, s, 3, 200)
+		if n := len(files(t, dir)); n != 198 {
+			t.Errorf("%d files, want 198", n)
+		}
+		b.set(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := b.log(); !slices.Equal(got, ids(1, 200)) {
+			t.Errorf("the broker took %d: %q", len(got), got)
+		}
+		if got := files(t, dir); len(got) != 0 {
+			t.Errorf("left over: %q", got)
+		}
+		want := crash(77)
+		event, err := schema.Encode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !b.times[want.CrashID].Equal(want.ReceivedAt) || !bytes.Equal(b.events[want.CrashID], event) {
+			t.Errorf("crash 77 arrived with time %v and %d bytes", b.times[want.CrashID], len(b.events[want.CrashID]))
+		}
+		tries := b.tries
+		appendAll(t, s, 201, 201)
+		if b.tries != tries+1 || len(files(t, dir)) != 0 {
+			t.Error("a crash after the outage does not go to the broker directly")
+		}
+	})
+}
+
+func TestOnlyTheFirstClientWaitsForABrokerThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{}
+		s := open(t, t.TempDir(), b)
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		b.set(true)
+		start := time.Now()
+		appendAll(t, s, 1, 1)
+		if took := time.Since(start); took != brokerDeadline {
+			t.Errorf("the first waited %v, want %v", took, brokerDeadline)
+		}
+		start = time.Now()
+		appendAll(t, s, 2, 100)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("99 more waited %v", took)
+		}
+	})
+}
+
+// A crash that was sent when the broker died is sent again by the client itself.
+func TestACrashInDoubtIsNotSentTwice(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer error
+	}{{"taken after all", nil}, {"not taken", errors.New("the connection is lost")}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, dir := &broker{}, t.TempDir()
+				s := open(t, dir, b)
+				stop := run(t, s)
+				defer stop()
+				synctest.Wait()
+				id := crash(1).CrashID
+				b.loses = map[string]bool{id: true}
+				appendAll(t, s, 1, 1)
+				appendAll(t, s, 2, 2)
+				time.Sleep(time.Minute)
+				if got := b.log(); !slices.Equal(got, ids(2, 2)) {
+					t.Fatalf("while 1 was in doubt, the broker took %q", got)
+				}
+				if c.answer == nil {
+					b.took = append(b.took, id)
+				}
+				b.doubt[id](c.answer)
+				time.Sleep(time.Minute)
+				if got := b.log(); !slices.Equal(got, []string{crash(2).CrashID, id}) {
+					t.Errorf("the broker took %q", got)
+				}
+				if got := files(t, dir); len(got) != 0 {
+					t.Errorf("left over: %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestARefusedCrashIsTheClientsToKnow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := &broker{refuse: map[string]bool{crash(1).CrashID: true}}, t.TempDir()
+		s := open(t, dir, b)
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		if err := s.Append(t.Context(), crash(1)); !errors.Is(err, ErrRefused) {
+			t.Errorf("error %v", err)
+		}
+		if got := files(t, dir); len(got) != 0 {
+			t.Errorf("it is in the spool: %q", got)
+		}
+	})
+}
+
+func TestWhatCannotBeSentIsSetAsideAndBlocksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := &broker{refuse: map[string]bool{crash(1).CrashID: true}}, t.TempDir()
+		r := prometheus.NewRegistry()
+		metrics := NewMetrics(r)
+		s := open(t, dir, b) // not running: everything goes to the folder
+		appendAll(t, s, 1, 6)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		names := files(t, dir)
+		damage := func(name string, change func([]byte) []byte) {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, name), change(data), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		damage(names[1], func(d []byte) []byte { return d[:len(d)-1] })
+		damage(names[2], func(d []byte) []byte { d[len(d)-1] ^= 1; return d })
+		damage(names[3], func([]byte) []byte { return nil })
+		if err := os.Rename(filepath.Join(dir, names[4]), filepath.Join(dir, fileName(4, crash(99).CrashID))); err != nil {
+			t.Fatal(err)
+		}
+		damage(names[5], func(d []byte) []byte {
+			if err := os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("foreign"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "notes.txt.bad"), []byte("earlier"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink("/dev/zero", filepath.Join(dir, fileName(3, crash(98).CrashID))); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		})
+		s = open(t, dir, b, func(o *Options) { o.Metrics = metrics })
+		stop := run(t, s)
+		defer stop()
+		time.Sleep(time.Minute)
+		if got := b.log(); !slices.Equal(got, ids(6, 6)) {
+			t.Errorf("the broker took %q", got)
+		}
+		left := files(t, dir)
+		if len(left) != 8 || slices.ContainsFunc(left, func(n string) bool { return !strings.HasSuffix(n, asideSuffix) }) {
+			t.Errorf("in the folder: %q", left)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "notes.txt.bad")); err != nil || string(text) != "earlier" {
+			t.Errorf("an older file that was set aside: %q, %v", text, err)
+		}
+		if n := value(t, r, "aftershock_spool_set_aside"); n != 8 {
+			t.Errorf("aftershock_spool_set_aside is %v", n)
+		}
+		if n := value(t, r, "aftershock_spool_records"); n != 0 {
+			t.Errorf("aftershock_spool_records is %v", n)
+		}
+		if n := value(t, r, "aftershock_spool_bytes"); n < 6*blockBytes {
+			t.Errorf("aftershock_spool_bytes is %v", n)
+		}
+	})
+}
+
+// A broker refuses a batch as a whole, and one record may be at fault, or none.
+func TestOfABatchThatIsRefusedEachIsTriedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := &broker{single: true, refuse: map[string]bool{crash(3).CrashID: true}}, t.TempDir()
+		s := open(t, dir, b)
+		appendAll(t, s, 1, 5)
+		stop := run(t, s)
+		defer stop()
+		time.Sleep(time.Minute)
+		if got, want := b.log(), slices.Concat(ids(1, 2), ids(4, 5)); !slices.Equal(got, want) {
+			t.Errorf("the broker took %q, want %q", got, want)
+		}
+		if got := files(t, dir); !slices.Equal(got, []string{fileName(2, crash(3).CrashID) + asideSuffix}) {
+			t.Errorf("left: %q", got)
+		}
+	})
+}
+
+// A door that is not ready gets no reports: nothing but Run could find out that the
+// disk is well again.
+func TestADiskThatFailedOnceDoesNotKeepTheDoorShut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{}
+		var ready error
+		s := open(t, t.TempDir(), b, func(o *Options) { o.Ready = func(err error) { ready = err } })
+		s.folder.step = func(string) error { return errors.New("no space left on device") }
+		if err := s.Append(t.Context(), crash(1)); err == nil || ready == nil {
+			t.Fatalf("error %v, ready %v", err, ready)
+		}
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		if ready != nil {
+			t.Errorf("ready: %v", ready)
+		}
+		appendAll(t, s, 2, 2) // the broker takes it
+	})
+}
