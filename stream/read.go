@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -44,6 +45,44 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 		spans[o.Partition] = span{start.Offset, o.Offset}
 	})
 	return spans, nil
+}
+
+// settlePause is between looks at a transaction that is open.
+const settlePause = 100 * time.Millisecond
+
+// settledSpans are committedSpans once nothing is open any more that some
+// partitions hold now: what is in a transaction may be committed yet.
+func (k Kafka) settledSpans(ctx context.Context, topic string, partitions []int32) (map[int32]span, error) {
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	now, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	if err == nil {
+		err = now.Error()
+	}
+	if err != nil {
+		return nil, Named(err, "DESCRIBE", topic, "", "")
+	}
+	for {
+		spans, err := k.committedSpans(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
+		open := slices.ContainsFunc(partitions, func(p int32) bool {
+			end, ok := now.Lookup(topic, p)
+			return ok && spans[p].end < end.Offset
+		})
+		if !open {
+			return spans, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("a transaction stays open: %w", ctx.Err())
+		case <-time.After(settlePause):
+		}
+	}
 }
 
 // maxSilence is how long brokers may say nothing before a reader gives up. A
@@ -106,9 +145,9 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, sil
 }
 
 // tail hands the last n or so committed records of some partitions of a topic
-// to the caller.
+// to the caller, once no transaction is open that began before.
 func (k Kafka) tail(ctx context.Context, topic string, partitions []int32, n int64, each func(*kgo.Record)) error {
-	all, err := k.committedSpans(ctx, topic)
+	all, err := k.settledSpans(ctx, topic, partitions)
 	if err != nil {
 		return fmt.Errorf("end of %s: %w", topic, err)
 	}

@@ -270,6 +270,42 @@ func TestTransformKnowsWhatWasProducedAfterTheAssignment(t *testing.T) {
 	}
 }
 
+// The member before has produced and not committed yet when its partition is
+// worked on: what it did is waited for.
+func TestTransformWaitsForOpenTransactions(t *testing.T) {
+	k, _ := streamtest.Broker(t, 1, "in", "out")
+	before, err := kgo.NewClient(append(k.Options(), kgo.TransactionalID("before"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(before.Close)
+	if err := before.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	done := stream.Identify(&kgo.Record{Topic: "out", Key: []byte("0001"), Value: []byte("the member before")}, "0001")
+	if err := before.ProduceSync(t.Context(), done).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, k, "in", "0001", "0002")
+	tr := copying(k)
+	worked := make(chan struct{}, 10)
+	work := tr.Work
+	tr.Work = func(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+		worked <- struct{}{}
+		return work(ctx, in)
+	}
+	run(t, tr)
+	<-worked
+	<-worked
+	time.Sleep(time.Second) // long enough for who does not wait
+	if err := before.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if keys := streamtest.Keys(streamtest.Committed(t, k, "out", 2)); !slices.Equal(keys, []string{"0001", "0002"}) {
+		t.Errorf("%q", keys)
+	}
+}
+
 func TestTwoMembersShareTheWork(t *testing.T) {
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	first, second := copying(k), copying(k)
