@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,8 +48,11 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	case err != nil:
 		return err
 	case !committed:
-		l.Log.Info().Str("group", l.Group).Int("records", len(records)).Msg("transaction aborted by a rebalance")
-		return nil // the session polls these records again
+		l.Log.Info().Str("group", l.Group).Int("records", len(records)).Msg("transaction aborted, probably by a rebalance")
+		// The session polls these records again. Whether it was aborted only the
+		// outputs tell: a broker that died while it committed may deny to know of it.
+		done.forget(partitionsOf(records))
+		return nil
 	}
 	l.pace.took(len(records), took)
 	l.guard = guard
@@ -60,6 +64,16 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	l.Metrics.skipped(l.Group, duplicates)
 	l.ready(nil)
 	return nil
+}
+
+func partitionsOf(records []*kgo.Record) []int32 {
+	var partitions []int32
+	for _, r := range records {
+		if !slices.Contains(partitions, r.Partition) {
+			partitions = append(partitions, r.Partition)
+		}
+	}
+	return partitions
 }
 
 // failing says that a record waits for its surroundings.

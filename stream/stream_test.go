@@ -306,6 +306,37 @@ func TestTransformWaitsForOpenTransactions(t *testing.T) {
 	}
 }
 
+// The broker commits and says that it does not know: the session polls the records
+// again, and must see what it did.
+func TestTransformDoesNotBelieveAnUncertainAbort(t *testing.T) {
+	k, c := streamtest.Broker(t, 1, "in", "out")
+	put(t, k, "in", "0001")
+	stop := run(t, copying(k))
+	streamtest.Committed(t, k, "out", 1) // the window has been read
+	var times atomic.Int64
+	c.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		if times.Add(1) > 1 {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		c.SleepControl(func() {
+			streamtest.Put(t, k, stream.Identify(&kgo.Record{Topic: "out", Key: []byte("0002"), Value: []byte("committed")}, "0002"))
+		})
+		resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+		resp.ErrorCode = kerr.UnknownServerError.Code
+		return resp, nil, true
+	})
+	put(t, k, "in", "0002", "0003")
+	got := streamtest.Committed(t, k, "out", 3)
+	stop()
+	if keys := streamtest.Keys(got); !slices.Equal(keys, []string{"0001", "0002", "0003"}) {
+		t.Errorf("%q", keys)
+	}
+	if times.Load() < 2 {
+		t.Error("nothing was committed again")
+	}
+}
+
 func TestTwoMembersShareTheWork(t *testing.T) {
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	first, second := copying(k), copying(k)
