@@ -26,7 +26,7 @@ demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops after
 # without it. In the end-to-end tests the test binary acts as the program.
 RACE := $(if $(shell command -v cc),-race)
 test: build libchdb ## everything; tests of what is not here skip with a message
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 10m ./...
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m ./...
 
 parity: ## stacks against the reference's answers in the corpora beside the checkout
 	$(GO) test ./stackwalk/report -count 1 -v -run 'TestJSONEqualsTheReference$$|TestBreakpad' | grep -v '^ *--- PASS\|^=== '

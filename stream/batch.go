@@ -118,15 +118,15 @@ func (l *loop) transact(ctx context.Context, s *kgo.GroupTransactSession, record
 			s.Produce(ctx, r, produced)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, endDeadline)
+	ending, cancel := context.WithTimeout(ctx, endDeadline)
 	defer cancel()
 	// End(TryCommit) would commit the offsets although a produce failed: look at
 	// every promise before deciding. Flush has called them all.
-	if err := s.Client().Flush(ctx); err != nil {
+	if err := s.Client().Flush(ending); err != nil {
 		return false, fmt.Errorf("flush: %w", err)
 	}
 	produceErr := first.get()
-	committed, err = s.End(ctx, kgo.TransactionEndTry(produceErr == nil))
+	committed, err = s.End(ending, kgo.TransactionEndTry(produceErr == nil))
 	switch {
 	case produceErr != nil:
 		l.refused(records, produceErr)
