@@ -158,6 +158,20 @@ func (k *resultKey) mixText(seed maphash.Seed, field uint64, text string) {
 	}
 }
 
+// rare is a value that few crashes have, with what it is: clients choose some of
+// them, and none may be taken for another's.
+type rare struct {
+	what   uint8
+	text   string
+	number int64
+}
+
+const (
+	rareHang uint8 = iota
+	rareSize
+	rareBitFlip
+)
+
 // key makes the key of a crash. ok is false for crashes whose results are not
 // kept: those with values of odd types, and exceptions that came as JSON.
 func (c *cache) key(crash *Crash) (k resultKey, ok bool) {
@@ -182,14 +196,14 @@ func (c *cache) key(crash *Crash) (k resultKey, ok bool) {
 	for _, name := range crash.AdditionalDumps {
 		k.mixText(c.seed, uint64(len(texts)), name)
 	}
-	if crash.Hang != nil {
-		k.mix(maphash.String(c.seed, *crash.Hang))
+	if crash.Hang != nil { // an empty text is a hang as well
+		k.mix(maphash.Comparable(c.seed, rare{what: rareHang, text: *crash.Hang}))
 	}
 	if size := crash.OOMAllocationSize; size != nil {
-		k.mix(uint64(*size)*hashFactor + uint64(len(texts)))
+		k.mix(maphash.Comparable(c.seed, rare{what: rareSize, number: *size}))
 	}
 	if crash.BitFlipPercent >= likelyBitFlip {
-		k.mix(uint64(len(texts)))
+		k.mix(maphash.Comparable(c.seed, rare{what: rareBitFlip}))
 	}
 	k[0] ^= k[0] >> 32 // the table takes the low bits
 	return k, true

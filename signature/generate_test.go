@@ -246,3 +246,35 @@ func TestWhyNamesEveryStep(t *testing.T) {
 		t.Error("Generate explains")
 	}
 }
+
+// What is kept of one crash is never taken for another's, also where two differ in
+// nothing but which of the rare values they have.
+func TestKeptResultsAreOfTheSameCrash(t *testing.T) {
+	r := with(t, map[string]string{switchesFile: "bit_flips"})
+	crashes := map[string]func(*Crash){
+		"plain": func(*Crash) {}, "size 0": func(c *Crash) { c.OOMAllocationSize = new(int64(0)) }, "size 1": func(c *Crash) { c.OOMAllocationSize = new(int64(1)) },
+		"large": func(c *Crash) { c.OOMAllocationSize = new(int64(smallAllocation + 1)) }, "bit flip": func(c *Crash) { c.BitFlipPercent = 100 },
+		"hang": func(c *Crash) { c.Hang = new("x") }, "empty hang": func(c *Crash) { c.Hang = new("") }, "system": func(c *Crash) { c.OS = "x" },
+		"reason": func(c *Crash) { c.Reason = "x" }, "abort": func(c *Crash) { c.AbortMessage = "x" }, "message": func(c *Crash) { c.IPCMessageName = "x" },
+		"memory": func(c *Crash) { c.Threads[0].LastError = "ERROR_COMMITMENT_LIMIT" }, "trace": func(c *Crash) { c.JavaStackTrace = "x" },
+	}
+	for range 3 { // from the third time on all are kept
+		for name, change := range crashes {
+			crash := stackOf("foo")
+			change(crash)
+			if got, want := r.Generate(crash), r.Explain(crash); got.Signature != want.Signature {
+				t.Errorf("%s: %q, made anew %q", name, got.Signature, want.Signature)
+			}
+		}
+	}
+	keys := map[resultKey]string{}
+	for name, change := range crashes {
+		crash := stackOf("foo")
+		change(crash)
+		key, ok := r.cache.key(crash)
+		if other, same := keys[key]; !ok || same {
+			t.Errorf("%s has the key of %s (%v)", name, other, ok)
+		}
+		keys[key] = name
+	}
+}
