@@ -118,12 +118,5 @@ func (o *Options) store(ctx context.Context, rows []Row) ([]refusal, error) {
 func (o *Options) stopped(ctx context.Context, err error) {
 	o.ready(err)
 	o.Metrics.stopped(o.Name)
-	for {
-		o.Log.Error().Err(err).Str("sink", o.Name).Msg(stream.AdviceGuard)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Minute):
-		}
-	}
+	stream.Halt(ctx, o.Log.With().Str("sink", o.Name).Logger(), err)
 }

@@ -160,11 +160,17 @@ func (f *firstError) get() error {
 	return f.err
 }
 
+// Blames tells whether brokers, asked to take a record, find fault with it: trying
+// again does not help. They answer so for a whole batch.
+func Blames(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) || errors.Is(err, kerr.InvalidRecord) || errors.Is(err, kerr.InvalidTimestamp)
+}
+
 // refused counts a record whose outputs the broker will never take. Of several,
 // each is tried alone first.
 func (l *loop) refused(records []*kgo.Record, err error) {
 	switch {
-	case !errors.Is(err, kerr.MessageTooLarge) && !errors.Is(err, kerr.RecordListTooLarge) && !errors.Is(err, kerr.InvalidRecord) && !errors.Is(err, kerr.InvalidTimestamp):
+	case !Blames(err):
 	case len(records) > 1:
 		l.pace.refused(len(records))
 	default:

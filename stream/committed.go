@@ -17,19 +17,7 @@ import (
 // unless it has seen all of them: whoever asks what a topic does not name must
 // know the whole topic.
 func EachCommitted(ctx context.Context, k Kafka, topic string, each func(*kgo.Record) error) error {
-	spans, err := k.committedSpans(ctx, topic)
-	if err == nil {
-		err = k.read(ctx, topic, spans, maxSilence, func(r *kgo.Record) error {
-			if r.Attrs.IsControl() {
-				return nil
-			}
-			return each(r)
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", topic, err)
-	}
-	return nil
+	return EachSince(ctx, k, topic, time.Time{}, each)
 }
 
 // KeptForever is the Retention of a topic whose records do not expire.

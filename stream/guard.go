@@ -1,8 +1,12 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // Guard stops a loop when so much is dead-lettered that the build, its symbols or
@@ -58,5 +62,16 @@ func (g *Watch) Record(dead bool) error {
 	return nil
 }
 
-// AdviceGuard is what to do about ErrGuard.
-const AdviceGuard = "stopped: this build or its surroundings seem to be at fault, not the crashes. Mend it and start again, or let them pass with --dead-letters-in-a-row 0 --dead-letters-share 0"
+// Halt says every minute what to do about an ErrGuard, until ctx is done.
+func Halt(ctx context.Context, log zerolog.Logger, err error) {
+	for {
+		log.Error().Err(err).Msg(haltAdvice)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Minute):
+		}
+	}
+}
+
+const haltAdvice = "stopped: this build or its surroundings seem to be at fault, not the crashes. Mend it and start again, or let them pass with --dead-letters-in-a-row 0 --dead-letters-share 0"

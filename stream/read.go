@@ -25,17 +25,11 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 	}
 	defer cl.Close()
 	admin := kadm.NewClient(cl)
-	starts, err := admin.ListStartOffsets(ctx, topic)
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := listed(admin.ListStartOffsets(ctx, topic))
 	if err != nil {
 		return nil, Named(err, "DESCRIBE", topic, "", "")
 	}
-	ends, err := admin.ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := listed(admin.ListCommittedOffsets(ctx, topic))
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +52,7 @@ func (k Kafka) settledSpans(ctx context.Context, topic string, partitions []int3
 		return nil, err
 	}
 	defer cl.Close()
-	now, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
-	if err == nil {
-		err = now.Error()
-	}
+	now, err := listed(kadm.NewClient(cl).ListEndOffsets(ctx, topic))
 	if err != nil {
 		return nil, Named(err, "DESCRIBE", topic, "", "")
 	}

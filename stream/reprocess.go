@@ -100,12 +100,10 @@ func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error
 		return fail(ErrGone)
 	}
 	var found *kgo.Record
-	err = k.read(ctx, at.Topic, map[int32]span{at.Partition: {at.Offset, at.Offset + 1}}, maxSilence, func(r *kgo.Record) error {
-		if !r.Attrs.IsControl() {
-			found = r
-		}
+	err = k.read(ctx, at.Topic, map[int32]span{at.Partition: {at.Offset, at.Offset + 1}}, maxSilence, data(func(r *kgo.Record) error {
+		found = r
 		return nil
-	})
+	}))
 	switch {
 	case errors.Is(err, kerr.OffsetOutOfRange), err == nil && found == nil:
 		return fail(ErrGone)
@@ -145,15 +143,11 @@ func (p *passed) wait(ctx context.Context, at schema.Position) error {
 		return nil
 	}
 	if time.Since(p.asked) > passedAge {
-		offsets, err := p.admin.FetchOffsetsForTopics(ctx, p.group, at.Topic)
-		if err == nil {
-			err = offsets.Error()
-		}
+		offsets, err := groupOffsets(ctx, p.admin, p.group, at.Topic)
 		if err != nil {
-			return passing(fmt.Errorf("how far %s has come: %w", p.group, Named(err, "READ", at.Topic, p.group, "")))
+			return passing(Named(err, "READ", at.Topic, p.group, ""))
 		}
-		p.asked, p.offsets = time.Now(), map[int32]int64{}
-		offsets.Each(func(o kadm.OffsetResponse) { p.offsets[o.Partition] = o.At })
+		p.asked, p.offsets = time.Now(), offsets
 	}
 	if p.offsets[at.Partition] > at.Offset {
 		return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,28 +30,10 @@ func put(t *testing.T, k stream.Kafka, topic string, keys ...string) {
 	streamtest.Put(t, k, records...)
 }
 
-// run starts a Transform from in to out and returns the function that stops it.
+// run starts a Transform and returns the function that stops it.
 func run(t *testing.T, tr *stream.Transform) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- tr.Run(ctx) }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			select {
-			case err := <-done:
-				if err != nil {
-					t.Errorf("Run: %v", err)
-				}
-			case <-time.After(30 * time.Second):
-				t.Error("Run does not return")
-			}
-		})
-	}
-	t.Cleanup(stop)
-	return stop
+	return streamtest.Run(t, tr.Run)
 }
 
 func copying(k stream.Kafka) *stream.Transform {

@@ -143,15 +143,7 @@ type place struct {
 func (l *loop) stopped(ctx context.Context, err error) {
 	l.ready(err)
 	l.Metrics.stopped(l.Group)
-	for {
-		l.Log.Error().Err(err).Str("group", l.Group).
-			Msg(AdviceGuard)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Minute):
-		}
-	}
+	Halt(ctx, l.Log.With().Str("group", l.Group).Logger(), err)
 }
 
 func (t *Transform) transactionalID() string { return t.Group + "-" + t.Instance }

@@ -95,17 +95,14 @@ func newestVersions(ctx context.Context, k Kafka) (newest *schema.VersionEvent, 
 	if err != nil {
 		return nil, 0, fmt.Errorf("versions log: %w", err)
 	}
-	err = k.read(ctx, schema.TopicVersions, spans, maxSilence, func(r *kgo.Record) error {
-		if r.Attrs.IsControl() {
-			return nil
-		}
+	err = k.read(ctx, schema.TopicVersions, spans, maxSilence, data(func(r *kgo.Record) error {
 		var err error
 		if newest, err = schema.Decode[schema.VersionEvent](r.Value); err != nil {
 			return fmt.Errorf("offset %d: %w", r.Offset, err)
 		}
 		offset = r.Offset
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, 0, fmt.Errorf("versions log: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -80,10 +79,8 @@ func rawRecord(r spool.Record) *kgo.Record {
 // refusal tells errors about a record from those of brokers that are away, or that
 // somebody must mend: those are what the spool is for.
 func refusal(err error) error {
-	for _, e := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp} {
-		if errors.Is(err, e) {
-			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
-		}
+	if stream.Blames(err) {
+		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
 	return err
 }

@@ -7,7 +7,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -57,7 +56,7 @@ func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 		o.Log.Error().Err(err).Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).Msg("processed crash dead-lettered")
 		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
 	}
-	if seen(o.Active(), p.ReceivedAt) != o.Version {
+	if o.Active().Seen(p.ReceivedAt) != o.Version {
 		return nil
 	}
 	public, err := redact.Public(p, o.Annotations)
@@ -70,14 +69,4 @@ func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 	}
 	out := &kgo.Record{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}
 	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d", p.CrashID, p.SignatureVersion, p.Revision))}
-}
-
-// seen is the version that the activation shows for a time, 0 for none.
-func seen(a schema.Activation, at time.Time) int32 {
-	for _, r := range a.Ranges {
-		if !at.Before(r.From) && at.Before(r.To) {
-			return r.SignatureVersion
-		}
-	}
-	return 0
 }

@@ -5,6 +5,7 @@ package streamtest
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,13 +89,14 @@ func Committed(t testing.TB, k stream.Kafka, topic string, n int) []*kgo.Record 
 	}
 }
 
-// Run runs a loop until the test ends, and fails it when the loop fails.
-func Run(t testing.TB, run func(context.Context) error) {
+// Run runs a loop until stop is called or the test ends, and fails the test when the
+// loop does, or does not return.
+func Run(t testing.TB, run func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		select {
 		case err := <-done:
@@ -105,6 +107,8 @@ func Run(t testing.TB, run func(context.Context) error) {
 			t.Error("Run does not return")
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // DeleteBefore lets the records of a partition below an offset expire.
