@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -158,7 +159,22 @@ func (s *scripted) kill(down time.Duration) {
 	defer s.mu.Unlock()
 	s.must("kill", s.dir)
 	time.Sleep(down)
+	s.waitForPort()
 	s.must("start", s.dir, s.port)
+}
+
+// waitForPort waits until nobody listens on the server's port: a process of many
+// threads is gone before the last of them lets go of it.
+func (s *scripted) waitForPort() {
+	for range 300 {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+s.port) //nolint:noctx // answered at once
+		if err != nil {
+			return
+		}
+		conn.Close() //nolint:errcheck // only its being there counts
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Errorf("%s: port %s stays taken", s.what, s.port)
 }
 
 func (s *scripted) stop(d time.Duration) {
