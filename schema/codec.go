@@ -44,6 +44,7 @@ var released = load(table{
 	{ID: 4, Subject: "crash.versions-value", Version: 1, record: "VersionEvent", Avsc: "version_event.v1.avsc"},
 	{ID: 5, Subject: "crash.processed-value", Version: 2, record: "ProcessedCrash", Avsc: "processed_crash.v2.avsc"},
 	{ID: 6, Subject: "crash.reprocess-value", Version: 1, record: "ReprocessRequest", Avsc: "reprocess_request.v1.avsc"},
+	{ID: 7, Subject: "crash.versions-value", Version: 2, record: "VersionEvent", Avsc: "version_event.v2.avsc"},
 })
 
 func load(t table) table {

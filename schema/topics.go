@@ -98,5 +98,15 @@ func ProcessGroup(n int32) string { return fmt.Sprintf("process.v%d", n) }
 // ReprocessGroup consumes the reprocess requests for signature version n.
 func ReprocessGroup(n int32) string { return fmt.Sprintf("reprocess.v%d", n) }
 
+// ResignGroup consumes the base version's processed topic, to sign its crashes again
+// for signature version n.
+func ResignGroup(n int32) string { return fmt.Sprintf("resign.v%d", n) }
+
+// TelemetryGroup publishes what activations show in version n since that epoch:
+// what is shown anew is published from its topic's start.
+func TelemetryGroup(n int32, epoch int64) string {
+	return fmt.Sprintf("sink.telemetry.v%d.e%d", n, epoch)
+}
+
 // SinkGroup consumes version n's processed topic for the named sink.
 func SinkGroup(sink string, n int32) string { return fmt.Sprintf("sink.%s.v%d", sink, n) }

@@ -1,24 +1,52 @@
 package schema
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Operations on the versions log.
 const (
 	OpAnnounce = "announce"
+	OpStart    = "start"   // a version begins: a replay
+	OpPause    = "pause"   // its replay waits
+	OpResume   = "resume"  // and goes on
+	OpSet      = "set"     // its share changes
+	OpHold     = "hold"    // the activation is about to change: what it shows now waits
+	OpPromote  = "promote" // the activation has changed
+	OpAbort    = "abort"   // it does not change after all
+	OpReopen   = "reopen"  // a version that had stopped goes on from its ends
+	OpRetire   = "retire"  // a version that nobody sees stops
+	OpEnd      = "end"     // where it stopped is known
+	OpDrop     = "drop"    // everything of it is being removed
+	OpDropped  = "dropped" // and is gone
 )
 
 // States of a signature version.
 const (
 	// StateLive versions are processed to the live end of the raw topic.
 	StateLive = "live"
-	// StateEnded versions are processed up to their end offsets.
+	// StateHeld versions are not processed while the activation changes.
+	StateHeld = "held"
+	// StateNarrowed versions are processed for crashes that the activation shows in
+	// them alone: such a crash can come late.
+	StateNarrowed = "narrowed"
+	// StateEnded versions are not processed; their rows stay.
 	StateEnded = "ended"
+	// StateDropping versions are written by nobody, and are being removed.
+	StateDropping = "dropping"
 	// StateDropped versions have no topic and no rows any more.
 	StateDropped = "dropped"
 )
 
+// Sources of a signature version.
+const (
+	SourceRaw       = "raw"
+	SourceProcessed = "processed"
+)
+
 // VersionEvent is one operation on the signature versions with the complete
-// state after it (avsc/version_event.v1.avsc): the newest event of
+// state after it (avsc/version_event.v2.avsc): the newest event of
 // crash.versions alone is the truth.
 type VersionEvent struct {
 	Operation  string             `avro:"operation"`
@@ -28,19 +56,39 @@ type VersionEvent struct {
 	Why        string             `avro:"why"`
 	Versions   []SignatureVersion `avro:"versions"`
 	Activation Activation         `avro:"activation"`
+	// Promotion is the change of the activation that is under way, or nil.
+	Promotion *Promotion `avro:"promotion"`
 }
 
 // SignatureVersion names {ruleset, process version, annotation registry}; its
 // number never changes its meaning.
 type SignatureVersion struct {
-	Number         int32             `avro:"number"`
-	ProcessVersion int32             `avro:"process_version"`
-	RulesetHash    string            `avro:"ruleset_hash"`
-	RegistryHash   string            `avro:"registry_hash"`
-	Ruleset        []RulesetFile     `avro:"ruleset"`
-	State          string            `avro:"state"`
-	From           *time.Time        `avro:"from"`
-	Ends           []PartitionOffset `avro:"ends"`
+	Number         int32         `avro:"number"`
+	ProcessVersion int32         `avro:"process_version"`
+	RulesetHash    string        `avro:"ruleset_hash"`
+	RegistryHash   string        `avro:"registry_hash"`
+	Ruleset        []RulesetFile `avro:"ruleset"`
+	State          string        `avro:"state"`
+	// From and To bound the received_at of the crashes that it is made for, half
+	// open; nil is no bound.
+	From *time.Time `avro:"from"`
+	To   *time.Time `avro:"to"`
+	// Ends are the raw offsets before which all of its range had been processed
+	// when it stopped; none while it is live.
+	Ends []PartitionOffset `avro:"ends"`
+	// Source is what it was made from: raw crashes alone, or also its Base.
+	Source string `avro:"source"`
+	// Share is that of each process's workers for crashes that the activation
+	// shows in another version. While Paused they wait.
+	Share  float64 `avro:"share"`
+	Paused bool    `avro:"paused"`
+	// Begins are the raw offsets at which it began; none: at the first.
+	Begins []PartitionOffset `avro:"begins"`
+	// Base is the version whose processed crashes before BaseEnds are signed
+	// again; those hold the answers to requests before BaseRequests. 0 for none.
+	Base         int32             `avro:"base"`
+	BaseEnds     []PartitionOffset `avro:"base_ends"`
+	BaseRequests []PartitionOffset `avro:"base_requests"`
 }
 
 // RulesetFile is one file of a ruleset.
@@ -49,7 +97,7 @@ type RulesetFile struct {
 	Text string `avro:"text"`
 }
 
-// PartitionOffset is an offset of one partition of the raw topic.
+// PartitionOffset is an offset of one partition of a topic.
 type PartitionOffset struct {
 	Partition int32 `avro:"partition"`
 	Offset    int64 `avro:"offset"`
@@ -68,6 +116,23 @@ type ActiveRange struct {
 	From             time.Time `avro:"from"`
 	To               time.Time `avro:"to"`
 	SignatureVersion int32     `avro:"signature_version"`
+	// Epoch is that of the activation since which this range, or a larger one that
+	// it was part of, shows this version.
+	Epoch int64 `avro:"epoch"`
+}
+
+// Promotion is a change of the activation that is under way.
+type Promotion struct {
+	// Ranges are what is to be seen.
+	Ranges []ActiveRange `avro:"ranges"`
+	// Held are the versions that wait for it.
+	Held []HeldVersion `avro:"held"`
+}
+
+// HeldVersion is a version that waits, and the state that it had.
+type HeldVersion struct {
+	Number int32  `avro:"number"`
+	State  string `avro:"state"`
 }
 
 // The ends of time that an activation can name: what a ClickHouse DateTime64
@@ -77,7 +142,20 @@ var (
 	TimeEnd   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// Version returns the signature version with that number, or nil.
+// Clone is a copy that can be changed without changing e. What a version never
+// changes is shared.
+func (e *VersionEvent) Clone() *VersionEvent {
+	c := *e
+	c.Versions = slices.Clone(e.Versions)
+	c.Activation.Ranges = slices.Clone(e.Activation.Ranges)
+	if e.Promotion != nil {
+		c.Promotion = &Promotion{slices.Clone(e.Promotion.Ranges), slices.Clone(e.Promotion.Held)}
+	}
+	return &c
+}
+
+// Version returns the signature version with that number, or nil. It points into
+// e.
 func (e *VersionEvent) Version(number int32) *SignatureVersion {
 	for i := range e.Versions {
 		if e.Versions[i].Number == number {
@@ -87,22 +165,55 @@ func (e *VersionEvent) Version(number int32) *SignatureVersion {
 	return nil
 }
 
-// Names tells whether any range of the activation shows that version.
-func (a Activation) Names(number int32) bool {
-	for _, r := range a.Ranges {
-		if r.SignatureVersion == number {
-			return true
-		}
+// Processes tells whether a crash received then is to be processed in that
+// version.
+func (e *VersionEvent) Processes(number int32, received time.Time) bool {
+	v := e.Version(number)
+	switch {
+	case v == nil:
+		return false
+	case v.State == StateLive:
+		return v.Covers(received)
+	case v.State == StateNarrowed:
+		return e.Activation.Seen(received) == number
 	}
 	return false
 }
 
+// Covers tells whether the version is made for a crash received then.
+func (v *SignatureVersion) Covers(received time.Time) bool {
+	return (v.From == nil || !received.Before(*v.From)) && (v.To == nil || received.Before(*v.To))
+}
+
+// Processed tells whether crashes are processed in the version.
+func (v *SignatureVersion) Processed() bool {
+	return v.State == StateLive || v.State == StateNarrowed
+}
+
+// Gone tells whether the version's topic and rows are removed, or about to be.
+func (v *SignatureVersion) Gone() bool {
+	return v.State == StateDropping || v.State == StateDropped
+}
+
+// Names tells whether any range of the activation shows that version.
+func (a Activation) Names(number int32) bool {
+	return slices.ContainsFunc(a.Ranges, func(r ActiveRange) bool { return r.SignatureVersion == number })
+}
+
+// Range returns the range that holds a received_at, or nil. It points into a.
+func (a Activation) Range(at time.Time) *ActiveRange {
+	for i := range a.Ranges {
+		if r := &a.Ranges[i]; !at.Before(r.From) && at.Before(r.To) {
+			return r
+		}
+	}
+	return nil
+}
+
 // Seen is the version that the activation shows for a received_at, 0 for none.
 func (a Activation) Seen(at time.Time) int32 {
-	for _, r := range a.Ranges {
-		if !at.Before(r.From) && at.Before(r.To) {
-			return r.SignatureVersion
-		}
+	if r := a.Range(at); r != nil {
+		return r.SignatureVersion
 	}
 	return 0
 }

@@ -66,7 +66,7 @@ func firstVersion(at time.Time) *schema.VersionEvent {
 	ruleset := signature.Default()
 	v := schema.SignatureVersion{
 		Number: 1, ProcessVersion: processor.Version, RulesetHash: ruleset.Hash(),
-		RegistryHash: schema.DefaultRegistry.Hash(), State: schema.StateLive,
+		RegistryHash: schema.DefaultRegistry.Hash(), State: schema.StateLive, Source: schema.SourceRaw, Share: 1,
 	}
 	for _, f := range ruleset.Files() {
 		v.Ruleset = append(v.Ruleset, schema.RulesetFile{Name: f.Name, Text: f.Text})
@@ -75,7 +75,7 @@ func firstVersion(at time.Time) *schema.VersionEvent {
 		Operation: schema.OpAnnounce, Subject: 1, Who: operator(), At: at.UTC().Truncate(time.Millisecond),
 		Why: "first start", Versions: []schema.SignatureVersion{v},
 		Activation: schema.Activation{Epoch: 1, Ranges: []schema.ActiveRange{
-			{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1},
+			{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1, Epoch: 1},
 		}},
 	}
 }
