@@ -74,8 +74,10 @@ type SignatureVersion struct {
 	From *time.Time `avro:"from"`
 	To   *time.Time `avro:"to"`
 	// Ends are the raw offsets before which all of its range had been processed
-	// when it stopped; none while it is live.
-	Ends []PartitionOffset `avro:"ends"`
+	// when it stopped, and RequestEnds those of the reprocess requests that it had
+	// answered; none while it is live.
+	Ends        []PartitionOffset `avro:"ends"`
+	RequestEnds []PartitionOffset `avro:"request_ends"`
 	// Source is what it was made from: raw crashes alone, or also its Base.
 	Source string `avro:"source"`
 	// Share is that of each process's workers for crashes that the activation
