@@ -72,6 +72,9 @@ func printChange(out io.Writer, c *signature.Change) error {
 	if _, err := fmt.Fprintf(out, "%s %q: %d crashes\n", c.Kind, c.Signature, c.Crashes); err != nil {
 		return err
 	}
+	if c.Kind == signature.New || c.Kind == signature.Vanished {
+		return nil // its moves stand with what moved, was split or merged
+	}
 	for _, m := range c.Moves {
 		arrow, other := "to", m.To
 		if c.Kind == signature.Merged {
