@@ -92,3 +92,17 @@ func versionsOf(of []change, which func(change) int32) []int32 {
 	slices.Sort(out)
 	return out
 }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -177,3 +177,22 @@ func (g *Groups) Replicas(ctx context.Context, topic string) (int16, error) {
 	}
 	return int16(least), nil
 }
+
+// FirstOf is the first committed record that a partition still has among its first
+// thousand, or nil.
+func FirstOf(ctx context.Context, k Kafka, topic string, partition int32) (*kgo.Record, error) {
+	all, err := k.committedSpans(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("first of %s: %w", topic, err)
+	}
+	s := all[partition]
+	var first *kgo.Record
+	err = k.read(ctx, topic, map[int32]span{partition: {s.from, min(s.end, s.from+maxMarkers)}}, maxSilence, data(func(r *kgo.Record) error {
+		first = r
+		return errFound
+	}))
+	if err != nil && !errors.Is(err, errFound) {
+		return nil, fmt.Errorf("first of %s: %w", topic, err)
+	}
+	return first, nil
+}
