@@ -16,8 +16,8 @@ const (
 	OpPromote  = "promote" // the activation has changed
 	OpAbort    = "abort"   // it does not change after all
 	OpReopen   = "reopen"  // a version that had stopped goes on from its ends
-	OpRetire   = "retire"  // a version that nobody sees stops
-	OpEnd      = "end"     // where it stopped is known
+	OpRetire   = "retire"  // a version has stopped
+	OpHalt     = "halt"    // a version stops, to be retired or reopened
 	OpDrop     = "drop"    // everything of it is being removed
 	OpDropped  = "dropped" // and is gone
 )

@@ -90,3 +90,6 @@ func (db *DB) Activate(ctx context.Context, a schema.Activation) error {
 	}
 	return nil
 }
+
+// Conn is the connection pool, for queries.
+func (db *DB) Conn() driver.Conn { return db.conn }
