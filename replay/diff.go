@@ -123,7 +123,7 @@ const (
 	maxExamples = 3
 )
 
-// ErrTooManyPairs: the versions have more pairs of signatures than are counted.
+// ErrTooManyPairs is wrapped when versions have more pairs of signatures than are counted.
 var ErrTooManyPairs = errors.New("too many pairs of signatures: diff less with --from and --to")
 
 // NewSide is what a diff says of a version.

@@ -107,7 +107,7 @@ func naive(t *testing.T, db *clickhouse.DB, from, to time.Time) []string {
 // generated are rows of two versions with everything that delivery at least once,
 // replays and people bring about.
 func generated(crashes int) (batches [][]sinks.Row) {
-	r := rand.New(rand.NewPCG(7, 7))
+	r := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same rows each time
 	batches = make([][]sinks.Row, 4)
 	put := func(row sinks.Row) {
 		i := r.IntN(len(batches))
@@ -225,7 +225,7 @@ func TestDiffOfRevisionsComparesTheNewestTwo(t *testing.T) {
 	for _, p := range d.Pairs {
 		got = append(got, fmt.Sprint(p.From, " > ", p.To, ": ", p.Crashes, " ", p.Causes, p.Examples))
 	}
-	if want := []string{"a > b: 1 [{[symbols] 1}] [{" + id(1) + "  :0:  false}]", "c > d: 1 [{[symbols] 1}] [{" + id(2) + "  :0:  false}]"}; !slices.Equal(got, want) {
+	if want := []string{"a > b: 1 [symbols] [{" + id(1) + "  :0:  false}]", "c > d: 1 [symbols] [{" + id(2) + "  :0:  false}]"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

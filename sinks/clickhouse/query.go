@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +36,7 @@ func (l Limits) settings() ch.Settings {
 func (db *DB) Query(ctx context.Context, l Limits, query string, args ...any) (driver.Rows, error) {
 	rows, err := db.patient.Query(ch.Context(ctx, ch.WithSettings(l.settings())), query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("clickhouse: %w", err)
+		return nil, named(err)
 	}
 	return rows, nil
 }
@@ -43,7 +44,18 @@ func (db *DB) Query(ctx context.Context, l Limits, query string, args ...any) (d
 // Exec runs a statement that has no rows.
 func (db *DB) Exec(ctx context.Context, l Limits, statement string, args ...any) error {
 	if err := db.patient.Exec(ch.Context(ctx, ch.WithSettings(l.settings())), statement, args...); err != nil {
-		return fmt.Errorf("clickhouse: %w", err)
+		return named(err)
 	}
 	return nil
+}
+
+// codeUnknownTable is ClickHouse's UNKNOWN_TABLE.
+const codeUnknownTable = 60
+
+func named(err error) error {
+	var exception *ch.Exception
+	if errors.As(err, &exception) && exception.Code == codeUnknownTable {
+		return fmt.Errorf("clickhouse: %w (the sink of this release makes the tables when it starts)", err)
+	}
+	return fmt.Errorf("clickhouse: %w", err)
 }
