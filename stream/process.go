@@ -29,6 +29,8 @@ type Input struct {
 type Processor struct {
 	Kafka    Kafka
 	Instance string
+	// Versions says what is processed in the version. Nil: everything.
+	Versions *Following
 	Version  int32
 	// Workers are shared with the other processors of this process.
 	Workers *Workers
@@ -61,7 +63,7 @@ func (p *Processor) Run(ctx context.Context) error {
 func (p *Processor) transform(group, topic, stage string) *Transform {
 	return &Transform{
 		Kafka: p.Kafka, Group: group, Topic: topic, Instance: p.Instance, Outputs: []string{schema.ProcessedTopic(p.Version)},
-		Workers: p.Workers.Number(), Stage: stage, Version: p.Version, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
+		Workers: p.Workers.Number(), Stage: stage, Version: p.Version, Versions: p.Versions, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
 	}
 }
 

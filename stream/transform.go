@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -30,6 +31,9 @@ type Transform struct {
 	// broker refuses.
 	Stage   string
 	Version int32
+	// Versions is asked before anything is committed: what was worked on in another
+	// state of the version is given back. Nil asks nobody.
+	Versions *Following
 	// Guard stops the loop when too much is dead-lettered.
 	Guard Guard
 	// Outputs are the topics whose records carry an identity (Identify): of two
@@ -68,11 +72,13 @@ const (
 var ErrDataLoss = errors.New("records are gone that were never consumed")
 
 // Run works until ctx is done: then it finishes the batch at hand, commits it
-// and returns nil. A broken session is rebuilt; an error is final. When the Guard
+// and returns nil. When ctx is cancelled with ErrUnwanted, it commits nothing more and
+// leaves the group. A broken session is rebuilt; an error is final. When the Guard
 // trips, Run leaves the group, says so, and waits for ctx: whoever looks after
 // it must decide.
 func (t *Transform) Run(ctx context.Context) error {
 	l := &loop{Transform: t, pace: newPace(t.maxPoll()), guard: Watch{Guard: t.Guard}, refusals: map[place]int{}}
+	defer l.Kafka.Leave(ctx, l.Group, l.Instance)
 	fencings, backoff := 0, 100*time.Millisecond
 	for {
 		start := time.Now()
@@ -131,6 +137,8 @@ type loop struct {
 	pace     *pace
 	guard    Watch
 	refusals map[place]int // of records whose outputs the broker refused
+	// joined is when the session last got partitions.
+	joined atomic.Pointer[time.Time]
 }
 
 // place is a record's.
@@ -157,12 +165,14 @@ func (t *Transform) named(err error, operation, topic string) error {
 // client is of no use.
 func (l *loop) session(ctx context.Context) error {
 	done := new(recent)
+	l.joined.Store(new(time.Now()))
 	opts := append(l.Kafka.Options(), l.Kafka.groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			done.forget(assigned[l.Topic])
+			l.joined.Store(new(time.Now()))
 			l.ready(nil)
 		}),
 	)

@@ -149,8 +149,7 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		streamtest.Put(t, admin, processedRecords(t)...)
 		return working(t, admin, k, telemetryUses, []string{schema.TopicTelemetry, schema.TopicDeadLetter}, func(ctx context.Context) error {
 			return telemetry.Run(ctx, telemetry.Options{
-				Kafka: k, Version: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
-				Active: func() schema.Activation { return firstVersion(time.Now()).Activation },
+				Kafka: k, Versions: streamtest.Following(t, k), Version: 1, Epoch: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
 			})
 		})
 	},

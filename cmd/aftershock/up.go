@@ -102,6 +102,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error {
 		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
 	})
+	g.Go(func() error { roles.versions.Run(ctx); return nil })
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
