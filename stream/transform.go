@@ -10,6 +10,8 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
 )
 
 // Transform consumes a topic and produces what Work makes of each record, once
@@ -18,6 +20,9 @@ type Transform struct {
 	Kafka Kafka
 	// Group is the consumer group, Topic what it reads.
 	Group, Topic string
+	// Begins are the offsets at which a group begins that has committed none; a
+	// partition that is not among them begins at its first record.
+	Begins []schema.PartitionOffset
 	// Instance tells this member from the group's others and stays the same
 	// over restarts: the next start fences what the last one left behind.
 	Instance string
@@ -85,7 +90,7 @@ func (t *Transform) Run(ctx context.Context) error {
 		err := l.session(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil:
-			return nil //nolint:nilerr // the end was asked for: what broke off is done again
+			return nil // the end was asked for: what broke off is done again
 		case errors.Is(err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("group %s: %w: %w", t.Group, ErrDataLoss, err)
 		case errors.Is(err, ErrGuard):
@@ -176,6 +181,9 @@ func (l *loop) session(ctx context.Context) error {
 			l.ready(nil)
 		}),
 	)
+	if len(l.Begins) > 0 {
+		opts = append(opts, kgo.AdjustFetchOffsetsFn(l.begin))
+	}
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
 		return fmt.Errorf("group %s: %w", l.Group, err)
@@ -200,6 +208,31 @@ func (l *loop) session(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// begin says where partitions begin for which the group has committed nothing, or
+// whose offsets expired: never at the first record of a log whose beginning is
+// another's. Records of that one were left out.
+func (l *loop) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	for p, at := range offsets[l.Topic] {
+		from := offsetOf(l.Begins, p)
+		if at.EpochOffset().Offset >= 0 || from == 0 {
+			continue
+		}
+		l.Log.Warn().Str("group", l.Group).Int32("partition", p).Int64("offset", from).Msg("nothing is committed: begins where its version began")
+		offsets[l.Topic][p] = kgo.NewOffset().At(from)
+	}
+	return offsets, nil
+}
+
+// offsetOf is the offset of a partition, 0 for none.
+func offsetOf(offsets []schema.PartitionOffset, partition int32) int64 {
+	for _, o := range offsets {
+		if o.Partition == partition {
+			return o.Offset
+		}
+	}
+	return 0
 }
 
 const (

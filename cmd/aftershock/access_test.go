@@ -167,7 +167,7 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		return cl.CommitRecords(t.Context(), fetches.Records()...)
 	},
 	"topics": func(t *testing.T, _, k stream.Kafka) error {
-		if _, err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+		if err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
 			return err
 		}
 		findings, err := stream.CheckTopics(t.Context(), k, stream.CheckOptions{AllowReplication1: true})
@@ -278,7 +278,7 @@ func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
 			var logged streamtest.Log
 			k.Log = zerolog.New(&logged)
 			if role != "topics" {
-				if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+				if err := prepare(t.Context(), admin, topicFlags{Partitions: 2, Replication: 1}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -336,7 +336,7 @@ func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
 // A user of the public topic sees nothing that is protected.
 func TestConsumerOfThePublicTopicReadsNothingElse(t *testing.T) {
 	admin, k := guarded(t, "consumer", documentedGrants(t))
-	if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 1, Replication: 1}); err != nil {
+	if err := prepare(t.Context(), admin, topicFlags{Partitions: 1, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 	for _, topic := range []string{schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicReprocess, schema.TopicVersions} {

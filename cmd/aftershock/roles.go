@@ -68,7 +68,7 @@ func (r *roles) perVersion(ctx context.Context, role versionRole) {
 			return err
 		},
 		Failed: func(part stream.Part, err error) {
-			r.health.set(name(part), false)
+			r.health.set(name(part), partNotReady)
 			r.log.Error().Err(err).Str("role", role.name).Int32("signature_version", part.Version).Msg("signature version not served, starting again")
 		},
 	})
@@ -100,7 +100,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			return stream.Processor{}, err
 		}
 		return stream.Processor{
-			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
+			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
 			Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
 				return p.Process(ctx, processor.Input(in))
 			},
@@ -110,21 +110,28 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	var both sync.WaitGroup
 	defer both.Wait()
 	both.Go(func() {
-		r.perVersion(ctx, versionRole{name: "reprocess", wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, _ stream.Part, ready func(error)) error {
+		r.perVersion(ctx, versionRole{name: "reprocess", wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
-				return err
+				return r.unserved(ctx, "reprocess."+part.String(), err)
 			}
-			return (&stream.Reprocessor{Processor: p}).Run(ctx)
+			again := stream.Reprocessor{Processor: p, Begins: v.BaseRequests}
+			return again.Run(ctx)
 		}})
 	})
-	r.perVersion(ctx, versionRole{name: "process", wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, _ stream.Part, ready func(error)) error {
-		p, err := processorOf(v, ready)
-		if err != nil {
-			return err
-		}
-		return p.Run(ctx)
-	}})
+	var offered sync.Once
+	r.perVersion(ctx, versionRole{
+		name:    "process",
+		changed: func(_ context.Context, state *schema.VersionEvent) { offered.Do(func() { r.offer(state) }) },
+		wanted:  whole(processWants),
+		run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
+			p, err := processorOf(v, ready)
+			if err != nil {
+				return r.unserved(ctx, "process."+part.String(), err)
+			}
+			return p.Run(ctx)
+		},
+	})
 }
 
 // processors are those of signature versions: lanes share one, with what its
