@@ -10,12 +10,28 @@ import (
 
 // Status is what the versions log and the brokers tell at one moment.
 type Status struct {
-	At         time.Time         `json:"at"`
-	Activation schema.Activation `json:"activation"`
-	// Promotion is under way since then.
-	Promotion *schema.Promotion `json:"promotion,omitempty"`
-	Since     *time.Time        `json:"promotion_since,omitempty"`
-	Versions  []VersionStatus   `json:"versions"`
+	At    time.Time   `json:"at"`
+	Epoch int64       `json:"epoch"`
+	Seen  []SeenRange `json:"seen"`
+	// Promoting is what is to be seen, while a promotion is under way since Since.
+	Promoting []SeenRange     `json:"promoting,omitempty"`
+	Since     *time.Time      `json:"promoting_since,omitempty"`
+	Versions  []VersionStatus `json:"versions"`
+}
+
+// SeenRange is received_at, half open, of the crashes that are seen in a version.
+type SeenRange struct {
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Version int32     `json:"version"`
+}
+
+func seenRanges(of []schema.ActiveRange) []SeenRange {
+	out := make([]SeenRange, len(of))
+	for i, r := range of {
+		out[i] = SeenRange{r.From, r.To, r.SignatureVersion}
+	}
+	return out
 }
 
 // VersionStatus is how far a signature version is.
@@ -78,9 +94,9 @@ func (o *Operator) Look(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	defer g.Close()
-	s.Activation, s.Promotion = state.Activation, state.Promotion
+	s.Epoch, s.Seen = state.Activation.Epoch, seenRanges(state.Activation.Ranges)
 	if state.Promotion != nil {
-		s.Since = &state.At
+		s.Promoting, s.Since = seenRanges(state.Promotion.Ranges), &state.At
 	}
 	for i := range state.Versions {
 		v := &state.Versions[i]

@@ -55,6 +55,9 @@ type Options struct {
 	Version  int32
 	Instance string
 	Sink     Sink
+	// Versions is asked before rows are written: none are of a version that is gone. Nil
+	// asks nobody.
+	Versions *stream.Following
 	// Guard stops the sink when it refuses too much.
 	Guard   stream.Guard
 	Ready   func(error)
@@ -73,13 +76,15 @@ const (
 )
 
 // Run consumes until ctx is done; then it returns nil. What was read and not
-// written comes again to the next member.
+// written comes again to the next member. When ctx is cancelled with
+// stream.ErrUnwanted, it leaves the group.
 func Run(ctx context.Context, o Options) error {
 	group, topic := schema.SinkGroup(o.Name, o.Version), schema.ProcessedTopic(o.Version)
 	cl, err := o.Kafka.GroupClient(group, topic, o.Instance)
 	if err != nil {
 		return err
 	}
+	defer o.Kafka.Leave(ctx, group, o.Instance) // when the client is closed
 	defer cl.Close()
 	o.ready(nil)
 	watch := stream.Watch{Guard: o.Guard}

@@ -26,7 +26,7 @@ import (
 // broker has the topics of the sinks, of two partitions.
 func broker(t *testing.T) stream.Kafka {
 	t.Helper()
-	k, _ := streamtest.Broker(t, 2, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicTelemetry)
+	k, _ := streamtest.Broker(t, 2, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicTelemetry, schema.TopicVersions)
 	return k
 }
 
@@ -313,25 +313,11 @@ func TestTelemetryPublishesWhatIsActive(t *testing.T) {
 	put(t, k, noon, 1, 2)
 	put(t, k, noon.Add(time.Hour), 3)
 	put(t, k, noon, 1, -4) // a second result of the same revision, and no crash at all
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- telemetry.Run(ctx, telemetry.Options{
-			Kafka: k, Version: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
-			Active: func() schema.Activation {
-				return schema.Activation{Epoch: 2, Ranges: []schema.ActiveRange{
-					{From: schema.TimeBegin, To: noon.Add(time.Minute), SignatureVersion: 1},
-					{From: noon.Add(time.Minute), To: schema.TimeEnd, SignatureVersion: 2},
-				}}
-			},
-		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	activate(t, k, schema.Activation{Epoch: 1, Ranges: []schema.ActiveRange{
+		{From: schema.TimeBegin, To: noon.Add(time.Minute), SignatureVersion: 1, Epoch: 1},
+		{From: noon.Add(time.Minute), To: schema.TimeEnd, SignatureVersion: 2, Epoch: 1},
+	}})
+	publishing(t, k, streamtest.Following(t, k), 1)
 	published := streamtest.Committed(t, k, schema.TopicTelemetry, 2)
 	for _, r := range published {
 		c, err := schema.Decode[schema.TelemetryCrash](r.Value)
@@ -347,5 +333,139 @@ func TestTelemetryPublishesWhatIsActive(t *testing.T) {
 	}
 	if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 1); len(dead) != 1 {
 		t.Errorf("%d dead letters", len(dead))
+	}
+}
+
+// activate writes a version event with that activation.
+func activate(t *testing.T, k stream.Kafka, a schema.Activation) {
+	t.Helper()
+	_, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) {
+		return &schema.VersionEvent{
+			Operation: schema.OpPromote, At: noon, Versions: []schema.SignatureVersion{{Number: 1, State: schema.StateLive}}, Activation: a,
+		}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// publishing runs the telemetry of version 1 since an epoch.
+func publishing(t *testing.T, k stream.Kafka, f *stream.Following, epoch int64) (stop func()) {
+	t.Helper()
+	return streamtest.Run(t, func(ctx context.Context) error {
+		return telemetry.Run(ctx, telemetry.Options{
+			Kafka: k, Versions: f, Version: 1, Epoch: epoch, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
+		})
+	})
+}
+
+// begin lets a group stand at the beginning of its topic, as if it had waited for what
+// others may still publish.
+func begin(t *testing.T, k stream.Kafka, group string) {
+	t.Helper()
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var offsets kadm.Offsets
+	for p := range int32(2) {
+		offsets.AddOffset(schema.ProcessedTopic(1), p, 0, -1)
+	}
+	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), group, offsets); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What comes to be shown after it was processed, and passed over, is published all
+// the same; and again when it was shown in another version meanwhile.
+func TestTelemetryPublishesWhatComesToBeShown(t *testing.T) {
+	k := broker(t)
+	put(t, k, noon, 1)
+	put(t, k, noon.Add(time.Hour), 2)
+	ranges := func(epoch, early, late int64) schema.Activation {
+		return schema.Activation{Epoch: epoch, Ranges: []schema.ActiveRange{
+			{From: schema.TimeBegin, To: noon.Add(time.Minute), SignatureVersion: 1, Epoch: early},
+			{From: noon.Add(time.Minute), To: schema.TimeEnd, SignatureVersion: 1, Epoch: late},
+		}}
+	}
+	first := ranges(1, 1, 1)
+	first.Ranges = first.Ranges[:1]
+	activate(t, k, first)
+	f := streamtest.Following(t, k)
+	publishing(t, k, f, 1)
+	if got := streamtest.Keys(streamtest.Committed(t, k, schema.TopicTelemetry, 1)); !slices.Equal(got, []string{crashID(1)}) {
+		t.Fatalf("published %q", got)
+	}
+	activate(t, k, ranges(2, 1, 2))
+	begin(t, k, schema.TelemetryGroup(1, 2))
+	publishing(t, k, f, 2)
+	if got := streamtest.Keys(streamtest.Committed(t, k, schema.TopicTelemetry, 2)); !slices.Equal(got, []string{crashID(1), crashID(2)}) {
+		t.Fatalf("published %q", got)
+	}
+	activate(t, k, ranges(3, 3, 2))
+	begin(t, k, schema.TelemetryGroup(1, 3))
+	publishing(t, k, f, 3)
+	if got := streamtest.Keys(streamtest.Committed(t, k, schema.TopicTelemetry, 3)); !slices.Equal(got, []string{crashID(1), crashID(1), crashID(2)}) {
+		t.Fatalf("published %q", got)
+	}
+}
+
+// A sink that is not wanted any more leaves its group; one that just stops does not.
+func TestUnwantedSinkLeavesItsGroup(t *testing.T) {
+	for name, cause := range map[string]error{"a restart": nil, "not wanted": stream.ErrUnwanted} {
+		t.Run(name, func(t *testing.T) {
+			k := broker(t)
+			put(t, k, noon, 1)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			ended := make(chan error, 1)
+			s := &table{rows: map[string]int{}}
+			go func() {
+				ended <- sinks.Run(ctx, sinks.Options{Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Log: zerolog.Nop()})
+			}()
+			eventually(t, "a row", func() bool { return s.count() == 1 })
+			cancel(cause)
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			if in := streamtest.Members(t, k, schema.SinkGroup("test", 1)); (in == 1) != (cause == nil) {
+				t.Errorf("%d members", in)
+			}
+		})
+	}
+}
+
+// Rows of a version that is gone would stay for ever.
+func TestSinkWritesNothingOfAVersionThatIsGone(t *testing.T) {
+	k := broker(t)
+	put(t, k, noon, 1)
+	_, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) {
+		return &schema.VersionEvent{At: noon, Versions: []schema.SignatureVersion{{Number: 1, State: schema.StateDropping}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &table{rows: map[string]int{}}
+	refused := make(chan error, 1)
+	streamtest.Run(t, func(ctx context.Context) error {
+		return sinks.Run(ctx, sinks.Options{
+			Kafka: k, Versions: streamtest.Following(t, k), Name: "test", Version: 1, Instance: "0", Sink: s, Log: zerolog.Nop(),
+			Ready: func(err error) {
+				if err != nil {
+					select {
+					case refused <- err:
+					default:
+					}
+				}
+			},
+		})
+	})
+	select {
+	case <-refused:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the rows are not refused")
+	}
+	if s.count() != 0 {
+		t.Errorf("%d rows", s.count())
 	}
 }

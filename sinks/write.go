@@ -49,6 +49,9 @@ func (o *Options) write(ctx context.Context, cl *kgo.Client, b *batch, watch *st
 // writeOnce stores the rows that the sink takes, and appends a dead letter for
 // each record that is none or is refused.
 func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b *batch, watch *stream.Watch) (dead int, err error) {
+	if err := o.current(ctx); err != nil {
+		return 0, err
+	}
 	refused, err := o.store(ctx, b.rows)
 	if err != nil {
 		return 0, err
@@ -81,6 +84,23 @@ func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b *batch, watch
 		return 0, fmt.Errorf("dead letters: %w", err)
 	}
 	return len(letters), nil
+}
+
+// errGone: the rows would stay for ever.
+var errGone = errors.New("the version is being dropped")
+
+// current returns nil when the version's rows are wanted. A sink's writes are not
+// fenced: one that was halted here and wakes up later writes rows of a version that
+// is gone, which nobody sees and whose number no other version gets.
+func (o *Options) current(ctx context.Context) error {
+	state, err := o.Versions.Current(ctx, time.Time{})
+	if err != nil || state == nil {
+		return err
+	}
+	if v := state.Version(o.Version); v == nil || v.Gone() {
+		return errGone
+	}
+	return nil
 }
 
 // refusal is a row that the sink will never take.

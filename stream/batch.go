@@ -17,8 +17,11 @@ import (
 // batch works on the records and commits the outcome. It outlives ctx: what has
 // begun is finished.
 func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
-	start := time.Now()
+	start, state := time.Now(), l.Versions.Newest()
 	outputs, room, err := inOrder(ctx, records, l.Workers, l.Kafka.Tracing.around(l.Group, l.Work), l.failing)
+	if unwanted(ctx) {
+		return nil // nothing of it may be seen any more
+	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, errTooMuch):
@@ -40,6 +43,13 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 			return err
 		}
 		outputs, duplicates, remember = done.without(records, outputs)
+	}
+	now, err := l.Versions.Current(ctx, *l.joined.Load())
+	switch {
+	case err != nil:
+		return err
+	case !sameFor(l.Version, state, now):
+		return l.again(ctx, s)
 	}
 	committed, err := l.transact(ctx, s, records, outputs)
 	took := time.Since(start)

@@ -22,11 +22,16 @@ type workFunc func(context.Context, *kgo.Record) ([]*kgo.Record, error)
 // inOrder calls work for each input, at most workers at once, and returns the
 // outputs in the order of the inputs. What has begun is finished, also when ctx
 // is done; but an input that a passing fault hinders is tried again only until
-// then, and failing is told. Any other error ends it. With errTooMuch, done says
-// how many inputs there was room for.
+// then, and failing is told; with ErrUnwanted nothing is finished. Any other error
+// ends it. With errTooMuch, done says how many inputs there was room for.
 func inOrder(ctx context.Context, inputs []*kgo.Record, workers int, work workFunc, failing func(*PassingError)) (outputs [][]*kgo.Record, done int, err error) {
 	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		if unwanted(ctx) {
+			cancel(ErrUnwanted)
+		}
+	})()
 	outputs = make([][]*kgo.Record, len(inputs))
 	var next, held, finished atomic.Int64
 	var all sync.WaitGroup

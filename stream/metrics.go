@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"aftershock/schema"
 )
 
 // Metrics of every loop in a process. A nil *Metrics counts nothing.
@@ -17,6 +19,7 @@ type Metrics struct {
 	waits        *prometheus.CounterVec
 	guard        *prometheus.GaugeVec
 	crashes      *prometheus.CounterVec
+	unwanted     *prometheus.CounterVec
 	crashSeconds prometheus.Histogram
 }
 
@@ -49,6 +52,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		crashes: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "aftershock_stream_crashes_total", Help: "Raw crashes worked on, by result: processed, or the class of the dead letter.",
 		}, []string{"result"}),
+		unwanted: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "aftershock_stream_left_out_total", Help: "Crashes that are not processed in a version, because of when they were received or because another one is seen for them, by the version's group.",
+		}, []string{"group"}),
 		crashSeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "aftershock_stream_crash_seconds", Help: "Time of one raw crash from record to processed crash.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 10),
@@ -102,4 +108,10 @@ func (m *Metrics) crash(took time.Duration, class string) {
 	}
 	m.crashes.WithLabelValues(class).Inc()
 	m.crashSeconds.Observe(took.Seconds())
+}
+
+func (m *Metrics) leftOut(version int32) {
+	if m != nil {
+		m.unwanted.WithLabelValues(schema.ProcessGroup(version)).Inc()
+	}
 }

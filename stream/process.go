@@ -29,7 +29,11 @@ type Input struct {
 type Processor struct {
 	Kafka    Kafka
 	Instance string
+	// Versions says what is processed in the version. Nil: everything.
+	Versions *Following
 	Version  int32
+	// Begins are the raw offsets at which the version began; none: at the first.
+	Begins []schema.PartitionOffset
 	// Workers are shared with the other processors of this process.
 	Workers *Workers
 	// Memory as well; nil bounds nothing.
@@ -53,7 +57,7 @@ const DefaultDeadline = 2 * time.Minute
 // Run processes until ctx is done; see Transform.Run.
 func (p *Processor) Run(ctx context.Context) error {
 	t := p.transform(schema.ProcessGroup(p.Version), schema.TopicRaw, stageProcess)
-	t.Work = p.work
+	t.Work, t.Begins = p.work, p.Begins
 	return t.Run(ctx)
 }
 
@@ -61,7 +65,7 @@ func (p *Processor) Run(ctx context.Context) error {
 func (p *Processor) transform(group, topic, stage string) *Transform {
 	return &Transform{
 		Kafka: p.Kafka, Group: group, Topic: topic, Instance: p.Instance, Outputs: []string{schema.ProcessedTopic(p.Version)},
-		Workers: p.Workers.Number(), Stage: stage, Version: p.Version, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
+		Workers: p.Workers.Number(), Stage: stage, Version: p.Version, Versions: p.Versions, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
 	}
 }
 
@@ -73,8 +77,13 @@ const (
 
 // work makes the processed crash of a raw record, or its dead letter.
 func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+	if err := p.now(); err != nil {
+		return nil, err
+	}
 	value, class, err := p.one(ctx, LaneLive, in, 0)
 	switch {
+	case errors.Is(err, errLeftOut):
+		return nil, nil
 	case class != "":
 		p.bury(in, class, stageProcess, err)
 		return []*kgo.Record{DeadLetter(in, class, stageProcess, p.Version)}, nil
@@ -117,10 +126,43 @@ func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision in
 	defer p.Workers.give(l)
 	start := time.Now()
 	value, class, err = p.process(ctx, in, revision)
-	if class != "" || err == nil {
+	switch {
+	case errors.Is(err, errLeftOut):
+		p.Metrics.leftOut(p.Version)
+	case class != "" || err == nil:
 		p.Metrics.crash(time.Since(start), class)
 	}
 	return value, class, err
+}
+
+var (
+	// errLeftOut: the version is not made for the crash, or the crash is shown in another
+	// one and no longer processed in this one.
+	errLeftOut = errors.New("not processed in this version")
+	// errNotNow: this member is about to be told that nobody wants it any more.
+	errNotNow = errors.New("the version is not processed")
+)
+
+// now returns a PassingError when nothing may come of any record.
+func (p *Processor) now() error {
+	if p.Versions == nil {
+		return nil
+	}
+	if v := p.Versions.Newest().Version(p.Version); v == nil || !v.Processed() {
+		return &PassingError{Err: errNotNow, Expected: true}
+	}
+	return nil
+}
+
+// wanted returns errLeftOut when a crash may be passed over.
+func (p *Processor) wanted(received time.Time) error {
+	if p.Versions == nil || p.Versions.Newest().Processes(p.Version, received) {
+		return nil
+	}
+	if err := p.now(); err != nil {
+		return err
+	}
+	return errLeftOut
 }
 
 func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64) (value []byte, class string, err error) {
@@ -130,6 +172,9 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64)
 	}
 	if _, err := schema.CrashDay(raw.CrashID); err != nil {
 		return nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
+	}
+	if err := p.wanted(raw.ReceivedAt); err != nil {
+		return nil, "", err
 	}
 	bytes, class, err := dumpBytes(raw)
 	if err != nil {

@@ -24,6 +24,9 @@ import (
 // offset + 1 as revision, and the highest revision is seen.
 type Reprocessor struct {
 	Processor
+	// Begins are the offsets of requests at which the version began; none: at the
+	// first. (Those of the Processor are of raw crashes.)
+	Begins []schema.PartitionOffset
 
 	passed passed
 }
@@ -37,13 +40,16 @@ func (r *Reprocessor) Run(ctx context.Context) error {
 	defer cl.Close()
 	r.passed = passed{admin: kadm.NewClient(cl), group: schema.ProcessGroup(r.Version)}
 	t := r.transform(schema.ReprocessGroup(r.Version), schema.TopicReprocess, stageReprocess)
-	t.Work = r.work
+	t.Work, t.Begins = r.work, r.Begins
 	return t.Run(ctx)
 }
 
 // work makes the processed crash that a request asks for, or the request's dead
 // letter.
 func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+	if err := r.now(); err != nil {
+		return nil, err
+	}
 	request, err := schema.Decode[schema.ReprocessRequest](in.Value)
 	switch {
 	case err != nil:
@@ -68,6 +74,8 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	revision := in.Offset + 1
 	value, class, err := r.one(ctx, LaneReprocess, raw, revision)
 	switch {
+	case errors.Is(err, errLeftOut):
+		return nil, nil
 	case class != "":
 		return r.dead(in, class, request.Attempt, err), nil
 	case err != nil:

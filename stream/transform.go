@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/schema"
 )
 
 // Transform consumes a topic and produces what Work makes of each record, once
@@ -17,6 +20,9 @@ type Transform struct {
 	Kafka Kafka
 	// Group is the consumer group, Topic what it reads.
 	Group, Topic string
+	// Begins are the offsets at which a group begins that has committed none; a
+	// partition that is not among them begins at its first record.
+	Begins []schema.PartitionOffset
 	// Instance tells this member from the group's others and stays the same
 	// over restarts: the next start fences what the last one left behind.
 	Instance string
@@ -30,6 +36,9 @@ type Transform struct {
 	// broker refuses.
 	Stage   string
 	Version int32
+	// Versions is asked before anything is committed: what was worked on in another
+	// state of the version is given back. Nil asks nobody.
+	Versions *Following
 	// Guard stops the loop when too much is dead-lettered.
 	Guard Guard
 	// Outputs are the topics whose records carry an identity (Identify): of two
@@ -68,18 +77,20 @@ const (
 var ErrDataLoss = errors.New("records are gone that were never consumed")
 
 // Run works until ctx is done: then it finishes the batch at hand, commits it
-// and returns nil. A broken session is rebuilt; an error is final. When the Guard
+// and returns nil. When ctx is cancelled with ErrUnwanted, it commits nothing more and
+// leaves the group. A broken session is rebuilt; an error is final. When the Guard
 // trips, Run leaves the group, says so, and waits for ctx: whoever looks after
 // it must decide.
 func (t *Transform) Run(ctx context.Context) error {
 	l := &loop{Transform: t, pace: newPace(t.maxPoll()), guard: Watch{Guard: t.Guard}, refusals: map[place]int{}}
+	defer l.Kafka.Leave(ctx, l.Group, l.Instance)
 	fencings, backoff := 0, 100*time.Millisecond
 	for {
 		start := time.Now()
 		err := l.session(ctx)
 		switch {
 		case err == nil || ctx.Err() != nil:
-			return nil //nolint:nilerr // the end was asked for: what broke off is done again
+			return nil // the end was asked for: what broke off is done again
 		case errors.Is(err, kerr.OffsetOutOfRange):
 			return fmt.Errorf("group %s: %w: %w", t.Group, ErrDataLoss, err)
 		case errors.Is(err, ErrGuard):
@@ -131,6 +142,8 @@ type loop struct {
 	pace     *pace
 	guard    Watch
 	refusals map[place]int // of records whose outputs the broker refused
+	// joined is when the session last got partitions.
+	joined atomic.Pointer[time.Time]
 }
 
 // place is a record's.
@@ -157,15 +170,20 @@ func (t *Transform) named(err error, operation, topic string) error {
 // client is of no use.
 func (l *loop) session(ctx context.Context) error {
 	done := new(recent)
+	l.joined.Store(new(time.Now()))
 	opts := append(l.Kafka.Options(), l.Kafka.groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			done.forget(assigned[l.Topic])
+			l.joined.Store(new(time.Now()))
 			l.ready(nil)
 		}),
 	)
+	if len(l.Begins) > 0 {
+		opts = append(opts, kgo.AdjustFetchOffsetsFn(l.begin))
+	}
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
 		return fmt.Errorf("group %s: %w", l.Group, err)
@@ -190,6 +208,31 @@ func (l *loop) session(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// begin says where partitions begin for which the group has committed nothing, or
+// whose offsets expired: never at the first record of a log whose beginning is
+// another's. Records of that one were left out.
+func (l *loop) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	for p, at := range offsets[l.Topic] {
+		from := offsetOf(l.Begins, p)
+		if at.EpochOffset().Offset >= 0 || from == 0 {
+			continue
+		}
+		l.Log.Warn().Str("group", l.Group).Int32("partition", p).Int64("offset", from).Msg("nothing is committed: begins where its version began")
+		offsets[l.Topic][p] = kgo.NewOffset().At(from)
+	}
+	return offsets, nil
+}
+
+// offsetOf is the offset of a partition, 0 for none.
+func offsetOf(offsets []schema.PartitionOffset, partition int32) int64 {
+	for _, o := range offsets {
+		if o.Partition == partition {
+			return o.Offset
+		}
+	}
+	return 0
 }
 
 const (

@@ -78,8 +78,13 @@ func (w *world) append(n int, rawOffset, revision int64) *kgo.Record {
 }
 
 func (w *world) publish(n int, version int32, revision int64) {
+	w.publishSince(1, n, version, revision)
+}
+
+// publishSince publishes what is shown since an epoch.
+func (w *world) publishSince(epoch int64, n int, version int32, revision int64) {
 	r := &kgo.Record{Topic: schema.TopicTelemetry, Key: []byte(crashID(n)), Value: []byte("public"), Timestamp: received(n)}
-	streamtest.Put(w.t, w.k, stream.Identify(r, fmt.Sprintf("%s/%d/%d", crashID(n), version, revision)))
+	streamtest.Put(w.t, w.k, stream.Identify(r, fmt.Sprintf("%s/%d/%d/%d", crashID(n), version, revision, epoch)))
 }
 
 func (w *world) bury(topic string, offset int64, stage string, version int32) {
@@ -106,8 +111,8 @@ func (w *world) at(group, topic string, offset int64) {
 func (w *world) done() {
 	w.t.Helper()
 	w.at(schema.ProcessGroup(1), schema.TopicRaw, w.end(schema.TopicRaw))
-	for _, sink := range []string{"clickhouse", "telemetry"} {
-		w.at(schema.SinkGroup(sink, 1), schema.ProcessedTopic(1), w.end(schema.ProcessedTopic(1)))
+	for _, group := range []string{schema.SinkGroup("clickhouse", 1), schema.TelemetryGroup(1, 1)} {
+		w.at(group, schema.ProcessedTopic(1), w.end(schema.ProcessedTopic(1)))
 	}
 }
 
@@ -150,7 +155,7 @@ func (w *world) verifier() *stream.Verifier {
 	}
 	return &stream.Verifier{
 		Kafka: w.k, Version: 1, Sink: "clickhouse", Tables: []stream.Table{table},
-		Activation: schema.Activation{Ranges: []schema.ActiveRange{{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1}}},
+		Activation: schema.Activation{Ranges: []schema.ActiveRange{{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1, Epoch: 1}}},
 	}
 }
 
@@ -317,13 +322,37 @@ func TestWhatIsToComeIsLagAndNoHole(t *testing.T) {
 	w.done()
 	w.at(schema.ProcessGroup(1), schema.TopicRaw, 5)
 	w.at(schema.SinkGroup("clickhouse", 1), schema.ProcessedTopic(1), 4)
-	w.at(schema.SinkGroup("telemetry", 1), schema.ProcessedTopic(1), 3)
+	w.at(schema.TelemetryGroup(1, 1), schema.ProcessedTopic(1), 3)
 	found := w.run(w.verifier())
 	if !found.Whole() || found.Lag != 1 || found.Raw != 5 || found.Processed != 5 {
 		t.Errorf("%+v", found)
 	}
 	if telemetry, rows := found.Tables[0], found.Tables[1]; telemetry.Lag != 2 || telemetry.Want != 3 || rows.Lag != 1 || rows.Want != 4 {
 		t.Errorf("%+v", found.Tables)
+	}
+}
+
+// What the activation shows since another epoch must be published since then, and all
+// groups of the version must have come past it.
+func TestVerifyLooksAtEachEpoch(t *testing.T) {
+	w := newWorld(t, 4)
+	w.done()
+	v := w.verifier()
+	v.Activation.Ranges = []schema.ActiveRange{
+		{From: schema.TimeBegin, To: received(2), SignatureVersion: 1, Epoch: 1},
+		{From: received(2), To: schema.TimeEnd, SignatureVersion: 1, Epoch: 3},
+	}
+	if got := w.run(v).Tables[0]; got.Want != 0 || got.Lag != 4 {
+		t.Errorf("the second epoch's group has not begun: %+v", got)
+	}
+	w.at(schema.TelemetryGroup(1, 3), schema.ProcessedTopic(1), w.end(schema.ProcessedTopic(1)))
+	w.publishSince(3, 3, 1, 0)
+	if got := w.run(v).Tables[0]; got.Missing.String() != "2" || got.Want != 4 || got.Lag != 0 {
+		t.Errorf("%+v", got)
+	}
+	v.Activation.Ranges = nil
+	if got := w.run(v).Tables[0]; got.Want != 0 || got.Lag != 0 {
+		t.Errorf("nothing is shown: %+v", got)
 	}
 }
 

@@ -139,8 +139,9 @@ func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.Process
 			return fmt.Errorf("more than %d crashes were processed again: %w", s.limits.again, ErrTooMuch)
 		}
 	}
-	if r.Offset < s.cut.published[s.number] && !s.cut.dead.published[at] && s.Activation.Seen(head.ReceivedAt) == s.Version {
-		return s.telemetry.want(ctx, r.Key, head)
+	shown := s.Activation.Range(head.ReceivedAt)
+	if r.Offset < s.cut.published[s.number] && !s.cut.dead.published[at] && shown != nil && shown.SignatureVersion == s.Version {
+		return s.telemetry.want(ctx, r.Key, head, shown.Epoch)
 	}
 	return nil
 }

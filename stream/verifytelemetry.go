@@ -3,10 +3,12 @@ package stream
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/schema"
@@ -23,11 +25,12 @@ type published struct {
 	missing *offsetSet
 }
 
-// wanted is a crash that must be published in a revision, or a higher one.
-type wanted struct{ rawOffset, revision int64 }
+// wanted is a crash that must be published since an epoch in a revision, or a higher
+// one.
+type wanted struct{ rawOffset, revision, epoch int64 }
 
-// want looks for a crash, sooner or later.
-func (p *published) want(ctx context.Context, key []byte, head *schema.ProcessedHead) error {
+// want looks for a crash that is shown since an epoch, sooner or later.
+func (p *published) want(ctx context.Context, key []byte, head *schema.ProcessedHead, epoch int64) error {
 	id, ok := crashKeyOf(key)
 	if !ok {
 		return nil
@@ -39,7 +42,7 @@ func (p *published) want(ctx context.Context, key []byte, head *schema.Processed
 	if !again {
 		p.wanted++
 	}
-	p.waiting[id] = wanted{head.Raw.Offset, max(before.revision, head.Revision)}
+	p.waiting[id] = wanted{head.Raw.Offset, max(before.revision, head.Revision), epoch}
 	if len(p.waiting) < p.limits.waiting {
 		return nil
 	}
@@ -98,11 +101,42 @@ func (p *published) fulfils(r *kgo.Record, w wanted) bool {
 	if len(r.Value) == 0 {
 		return true
 	}
-	// The identity is <crash id>/<signature version>/<revision>.
+	// The identity is <crash id>/<signature version>/<revision>/<epoch>.
 	parts := strings.Split(identity(r), "/")
-	if len(parts) != 3 || parts[1] != strconv.Itoa(int(p.Version)) {
+	if len(parts) != 4 || parts[1] != strconv.Itoa(int(p.Version)) || parts[3] != strconv.FormatInt(w.epoch, 10) {
 		return false
 	}
 	revision, err := strconv.ParseInt(parts[2], 10, 64)
 	return err == nil && revision >= w.revision
+}
+
+// telemetryGroups are those that publish the version: one an epoch of its ranges.
+func telemetryGroups(a schema.Activation, version int32) []string {
+	var groups []string
+	for _, r := range a.Ranges {
+		group := schema.TelemetryGroup(version, r.Epoch)
+		if r.SignatureVersion == version && !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+// publishedOffsets are how far all groups that publish the version have come of its
+// topic: what lies before has been through each. none tells that no group does.
+func (v *Verifier) publishedOffsets(ctx context.Context, admin *kadm.Client) (offsets map[int32]int64, none bool, err error) {
+	groups := telemetryGroups(v.Activation, v.Version)
+	for i, group := range groups {
+		one, err := groupOffsets(ctx, admin, group, schema.ProcessedTopic(v.Version))
+		if err != nil {
+			return nil, false, err
+		}
+		if i == 0 {
+			offsets = one
+		}
+		for p, at := range offsets {
+			offsets[p] = min(at, one[p])
+		}
+	}
+	return offsets, len(groups) == 0, nil
 }

@@ -95,18 +95,22 @@ func TestPerVersionFollowsTheLog(t *testing.T) {
 	name := func(what string, n int32) string { return what + " " + strconv.Itoa(int(n)) }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
+	following := streamtest.Following(t, k)
 	go func() {
 		defer close(done)
-		stream.PerVersion(ctx, k, stream.VersionLoop{
+		stream.PerVersion(ctx, following, stream.VersionLoop{
 			Changed: func(_ context.Context, state *schema.VersionEvent) { told(name("changed", int32(len(state.Versions)))) },
-			Wanted:  func(_ *schema.VersionEvent, v schema.SignatureVersion) bool { return v.State == schema.StateLive },
-			Run: func(ctx context.Context, v schema.SignatureVersion) error {
+			Wanted:  live,
+			Run: func(ctx context.Context, v *schema.SignatureVersion, _ stream.Part) error {
 				told(name("run", v.Number))
 				<-ctx.Done()
 				told(name("stopped", v.Number))
+				if errors.Is(context.Cause(ctx), stream.ErrUnwanted) {
+					told(name("not wanted", v.Number))
+				}
 				return nil
 			},
-			Failed: func(v schema.SignatureVersion, err error) { t.Errorf("version %d: %v", v.Number, err) },
+			Failed: func(part stream.Part, err error) { t.Errorf("%v: %v", part, err) },
 		})
 	}()
 	wait := func(text string) {
@@ -130,13 +134,27 @@ func TestPerVersionFollowsTheLog(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	wait("stopped 1")
+	wait("not wanted 1")
 	if has("stopped 2")() {
 		t.Error("version 2 was stopped as well")
 	}
 	cancel()
 	<-done
 	wait("stopped 2")
+	if has("not wanted 2")() {
+		t.Error("version 2 is taken for unwanted because the process ended")
+	}
+}
+
+// live are the parts of the versions that are.
+func live(state *schema.VersionEvent) []stream.Part {
+	var parts []stream.Part
+	for _, v := range state.Versions {
+		if v.State == schema.StateLive {
+			parts = append(parts, stream.Part{Version: v.Number})
+		}
+	}
+	return parts
 }
 
 // What an operator decides about groups and requests holds with the event, or not

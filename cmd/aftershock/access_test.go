@@ -149,8 +149,7 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		streamtest.Put(t, admin, processedRecords(t)...)
 		return working(t, admin, k, telemetryUses, []string{schema.TopicTelemetry, schema.TopicDeadLetter}, func(ctx context.Context) error {
 			return telemetry.Run(ctx, telemetry.Options{
-				Kafka: k, Version: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
-				Active: func() schema.Activation { return firstVersion(time.Now()).Activation },
+				Kafka: k, Versions: streamtest.Following(t, k), Version: 1, Epoch: 1, Instance: "0", Annotations: schema.DefaultRegistry, Log: zerolog.Nop(),
 			})
 		})
 	},
@@ -168,7 +167,7 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		return cl.CommitRecords(t.Context(), fetches.Records()...)
 	},
 	"topics": func(t *testing.T, _, k stream.Kafka) error {
-		if _, err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+		if err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
 			return err
 		}
 		findings, err := stream.CheckTopics(t.Context(), k, stream.CheckOptions{AllowReplication1: true})
@@ -279,7 +278,7 @@ func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
 			var logged streamtest.Log
 			k.Log = zerolog.New(&logged)
 			if role != "topics" {
-				if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+				if err := prepare(t.Context(), admin, topicFlags{Partitions: 2, Replication: 1}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -337,7 +336,7 @@ func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
 // A user of the public topic sees nothing that is protected.
 func TestConsumerOfThePublicTopicReadsNothingElse(t *testing.T) {
 	admin, k := guarded(t, "consumer", documentedGrants(t))
-	if _, err := prepare(t.Context(), admin, topicFlags{Partitions: 1, Replication: 1}); err != nil {
+	if err := prepare(t.Context(), admin, topicFlags{Partitions: 1, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 	for _, topic := range []string{schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter, schema.TopicReprocess, schema.TopicVersions} {

@@ -20,34 +20,63 @@ import (
 // parts and never what ails them: that is in the log.
 type health struct {
 	mu    sync.Mutex
-	parts map[string]bool
+	parts map[string]partState
 	gauge *prometheus.GaugeVec
+	never *prometheus.GaugeVec
 }
 
+// partState is what /readyz says of a part.
+type partState string
+
+const (
+	partReady    partState = "ready"
+	partNotReady partState = "not ready"
+	// partUnserved will not be ready as long as this binary runs.
+	partUnserved partState = "not ready: this release cannot serve the signature version"
+)
+
 func newHealth(r prometheus.Registerer) *health {
-	h := &health{parts: map[string]bool{}, gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "aftershock_ready", Help: "Whether a part of the process does its work.",
-	}, []string{"part"})}
-	r.MustRegister(h.gauge)
+	h := &health{
+		parts: map[string]partState{},
+		gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "aftershock_ready", Help: "Whether a part of the process does its work.",
+		}, []string{"part"}),
+		never: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "aftershock_version_unserved", Help: "1 for a part whose signature version this release cannot serve.",
+		}, []string{"part"}),
+	}
+	r.MustRegister(h.gauge, h.never)
 	return h
 }
 
 // part declares a part, not ready yet, and returns the function that is told how
 // it fares.
 func (h *health) part(name string) func(error) {
-	h.set(name, false)
-	return func(err error) { h.set(name, err == nil) }
+	h.set(name, partNotReady)
+	return func(err error) {
+		if err != nil {
+			h.set(name, partNotReady)
+			return
+		}
+		h.set(name, partReady)
+	}
 }
 
-func (h *health) set(name string, ready bool) {
+// unserved declares that this binary will never do the part's work.
+func (h *health) unserved(name string) { h.set(name, partUnserved) }
+
+func (h *health) set(name string, state partState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.parts[name] = ready
+	h.parts[name] = state
 	value := 0.0
-	if ready {
+	if state == partReady {
 		value = 1
 	}
 	h.gauge.WithLabelValues(name).Set(value)
+	if state == partUnserved {
+		h.never.WithLabelValues(name).Set(1)
+	}
 }
 
 // drop forgets a part that is not wanted any more.
@@ -56,6 +85,7 @@ func (h *health) drop(name string) {
 	defer h.mu.Unlock()
 	delete(h.parts, name)
 	h.gauge.DeleteLabelValues(name)
+	h.never.DeleteLabelValues(name)
 }
 
 // readyz answers 200 when every part is ready, else 503; a line a part.
@@ -64,9 +94,9 @@ func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
 	defer h.mu.Unlock()
 	names := make([]string, 0, len(h.parts))
 	status := http.StatusOK
-	for name, ready := range h.parts {
+	for name, state := range h.parts {
 		names = append(names, name)
-		if !ready {
+		if state != partReady {
 			status = http.StatusServiceUnavailable
 		}
 	}
@@ -74,11 +104,7 @@ func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	for _, name := range names {
-		state := "ready"
-		if !h.parts[name] {
-			state = "not ready"
-		}
-		fmt.Fprintf(w, "%s: %s\n", name, state) //nolint:errcheck // the client left
+		fmt.Fprintf(w, "%s: %s\n", name, h.parts[name]) //nolint:errcheck // the client left
 	}
 }
 

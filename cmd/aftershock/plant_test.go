@@ -27,7 +27,7 @@ type plant struct {
 func newPlant(t *testing.T) *plant {
 	t.Helper()
 	k, _ := streamtest.Broker(t, 1)
-	if _, err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+	if err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
 	return &plant{t, k, t.TempDir()}

@@ -110,10 +110,10 @@ func newerThan(s *replay.Status) *newer {
 const startNewer = "aftershock replay start --ruleset default"
 
 func printStatus(out io.Writer, s *replay.Status, rates []rateJSON) {
-	for _, r := range s.Activation.Ranges {
-		say(out, "seen: version %d of crashes received from %s to %s\n", r.SignatureVersion, edge(r.From), edge(r.To))
+	for _, r := range s.Seen {
+		say(out, "seen: version %d of crashes received from %s to %s\n", r.Version, edge(r.From), edge(r.To))
 	}
-	if s.Promotion != nil {
+	if s.Promoting != nil {
 		say(out, "A promotion is under way since %s: new crashes are not seen until replay promote finishes it, or replay promote --abort ends it.\n", s.Since.Format(time.RFC3339))
 	}
 	for i := range s.Versions {

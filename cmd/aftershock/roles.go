@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +26,7 @@ import (
 // roles holds what the roles of one process share.
 type roles struct {
 	kafka    stream.Kafka
+	versions *stream.Following
 	instance string
 	log      zerolog.Logger
 	metrics  prometheus.Registerer
@@ -38,39 +39,52 @@ type roles struct {
 func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer, t *tracing) *roles {
 	kafka.Metrics, kafka.Tracing = stream.NewKafkaMetrics(r), t.stream()
 	return &roles{
-		kafka: kafka, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
+		kafka: kafka, versions: stream.NewFollowing(kafka), instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
 	}
 }
 
-// versionRole is what a role does for each signature version; see stream.VersionLoop.
+// versionRole is what a role does for parts of signature versions; see stream.VersionLoop.
 type versionRole struct {
 	name    string
 	changed func(ctx context.Context, state *schema.VersionEvent) // may be nil
-	wanted  func(state *schema.VersionEvent, v schema.SignatureVersion) bool
-	run     func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error
+	wanted  func(state *schema.VersionEvent) []stream.Part
+	run     func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error
 }
 
-// perVersion runs the role for every version it wants. health has a part a
-// version, which goes when the version is not wanted any more; one that cannot
-// run stays, not ready.
+// perVersion runs the role for every part that it wants. health has one for each,
+// which goes when the part is not wanted any more, or done; one that cannot run
+// stays, not ready.
 func (r *roles) perVersion(ctx context.Context, role versionRole) {
-	part := func(v schema.SignatureVersion) string { return fmt.Sprintf("%s.v%d", role.name, v.Number) }
-	stream.PerVersion(ctx, r.kafka, stream.VersionLoop{
+	name := func(part stream.Part) string { return role.name + "." + part.String() }
+	stream.PerVersion(ctx, r.versions, stream.VersionLoop{
 		Changed: role.changed,
 		Wanted:  role.wanted,
-		Run: func(ctx context.Context, v schema.SignatureVersion) error {
-			err := role.run(ctx, v, r.health.part(part(v)))
-			if ctx.Err() != nil {
-				r.health.drop(part(v))
+		Run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part) error {
+			err := role.run(ctx, v, part, r.health.part(name(part)))
+			if ctx.Err() != nil || errors.Is(err, stream.ErrDone) {
+				r.health.drop(name(part))
 			}
 			return err
 		},
-		Failed: func(v schema.SignatureVersion, err error) {
-			r.health.set(part(v), false)
-			r.log.Error().Err(err).Str("role", role.name).Int32("signature_version", v.Number).Msg("signature version not served, starting again")
+		Failed: func(part stream.Part, err error) {
+			r.health.set(name(part), partNotReady)
+			r.log.Error().Err(err).Str("role", role.name).Int32("signature_version", part.Version).Msg("signature version not served, starting again")
 		},
 	})
+}
+
+// whole is one part for each version that is wanted.
+func whole(wanted func(*schema.VersionEvent, schema.SignatureVersion) bool) func(*schema.VersionEvent) []stream.Part {
+	return func(state *schema.VersionEvent) []stream.Part {
+		var parts []stream.Part
+		for _, v := range state.Versions {
+			if wanted(state, v) {
+				parts = append(parts, stream.Part{Version: v.Number})
+			}
+		}
+		return parts
+	}
 }
 
 // process runs a processor for every live signature version, and one of crashes
@@ -80,13 +94,13 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
 	var processors processors
-	processorOf := func(v schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
-		p, err := processors.of(v, symbols)
+	processorOf := func(v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
+		p, err := processors.of(*v, symbols)
 		if err != nil {
 			return stream.Processor{}, err
 		}
 		return stream.Processor{
-			Kafka: r.kafka, Instance: r.instance, Version: v.Number, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
+			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
 			Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
 				return p.Process(ctx, processor.Input(in))
 			},
@@ -96,21 +110,28 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	var both sync.WaitGroup
 	defer both.Wait()
 	both.Go(func() {
-		r.perVersion(ctx, versionRole{name: "reprocess", wanted: processWants, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+		r.perVersion(ctx, versionRole{name: "reprocess", wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
-				return err
+				return r.unserved(ctx, "reprocess."+part.String(), err)
 			}
-			return (&stream.Reprocessor{Processor: p}).Run(ctx)
+			again := stream.Reprocessor{Processor: p, Begins: v.BaseRequests}
+			return again.Run(ctx)
 		}})
 	})
-	r.perVersion(ctx, versionRole{name: "process", wanted: processWants, run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
-		p, err := processorOf(v, ready)
-		if err != nil {
-			return err
-		}
-		return p.Run(ctx)
-	}})
+	var offered sync.Once
+	r.perVersion(ctx, versionRole{
+		name:    "process",
+		changed: func(_ context.Context, state *schema.VersionEvent) { offered.Do(func() { r.offer(state) }) },
+		wanted:  whole(processWants),
+		run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
+			p, err := processorOf(v, ready)
+			if err != nil {
+				return r.unserved(ctx, "process."+part.String(), err)
+			}
+			return p.Run(ctx)
+		},
+	})
 }
 
 // processors are those of signature versions: lanes share one, with what its
@@ -168,10 +189,10 @@ func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *cl
 	r.perVersion(ctx, versionRole{
 		name:    "sink.clickhouse",
 		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
-		wanted:  clickHouseWants,
-		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+		wanted:  whole(clickHouseWants),
+		run: func(ctx context.Context, v *schema.SignatureVersion, _ stream.Part, ready func(error)) error {
 			return sinks.Run(ctx, sinks.Options{
-				Kafka: r.kafka, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db, Guard: dead.guard(),
+				Kafka: r.kafka, Versions: r.versions, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db, Guard: dead.guard(),
 				Ready: ready, Metrics: r.sinks, Log: r.log,
 			})
 		},
@@ -196,17 +217,15 @@ func (r *roles) activate(ctx context.Context, db *clickhouse.DB, a schema.Activa
 	}
 }
 
-// sinkTelemetry publishes every version that the activation names.
+// sinkTelemetry publishes what the activation shows, a loop for each version and epoch
+// of its ranges.
 func (r *roles) sinkTelemetry(ctx context.Context, dead deadLetterFlags) {
-	var active atomic.Pointer[schema.Activation]
 	r.perVersion(ctx, versionRole{
-		name:    "sink.telemetry",
-		changed: func(_ context.Context, state *schema.VersionEvent) { active.Store(&state.Activation) },
-		wanted:  telemetryWants,
-		run: func(ctx context.Context, v schema.SignatureVersion, ready func(error)) error {
+		name:   "sink.telemetry",
+		wanted: telemetryParts,
+		run: func(ctx context.Context, _ *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			return telemetry.Run(ctx, telemetry.Options{
-				Kafka: r.kafka, Version: v.Number, Instance: r.instance,
-				Active:      func() schema.Activation { return *active.Load() },
+				Kafka: r.kafka, Versions: r.versions, Version: part.Version, Epoch: part.Epoch, Instance: r.instance,
 				Annotations: schema.DefaultRegistry, Guard: dead.guard(), Ready: ready, Metrics: r.stream, Log: r.log,
 			})
 		},
@@ -225,7 +244,15 @@ func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, u
 		}
 		return err
 	}
-	return runUnchecked(r, kafka, instance, metrics, role)
+	if uses.Wanted == nil {
+		return runUnchecked(r, kafka, instance, metrics, role)
+	}
+	return runUnchecked(r, kafka, instance, metrics, func(ctx context.Context, roles *roles) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { roles.versions.Run(ctx); return nil })
+		g.Go(func() error { return role(ctx, roles) })
+		return g.Wait()
+	})
 }
 
 // runUnchecked is runRole for a role that looks at the brokers itself.

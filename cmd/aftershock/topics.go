@@ -37,28 +37,27 @@ func (v *topicsCreateVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	_, err = prepare(r.ctx, kafka, v.topicFlags)
-	return err
+	return prepare(r.ctx, kafka, v.topicFlags)
 }
 
 // prepare makes the topics and, when the versions log is empty, announces
-// signature version 1: the ruleset that ships with this binary. It returns the
-// state of the versions.
-func prepare(ctx context.Context, k stream.Kafka, f topicFlags) (*schema.VersionEvent, error) {
+// signature version 1: the ruleset that ships with this binary.
+func prepare(ctx context.Context, k stream.Kafka, f topicFlags) error {
 	if err := stream.CreateTopics(ctx, k, f.Replication, append(schema.Topics(f.Partitions), schema.Processed(1, f.Partitions))...); err != nil {
-		return nil, err
+		return err
 	}
 	// Most starts find the version there: they need not fence anybody.
 	current, err := stream.NewestVersions(ctx, k)
 	if err != nil || current != nil {
-		return current, err
+		return err
 	}
-	return stream.Operate(ctx, k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+	_, err = stream.Operate(ctx, k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
 		if current != nil {
 			return nil, nil //nolint:nilnil // somebody announced it a moment ago: nothing to write
 		}
 		return firstVersion(time.Now()), nil
 	})
+	return err
 }
 
 // firstVersion announces signature version 1 and shows it for all time.

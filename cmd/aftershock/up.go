@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/embedded"
-	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
@@ -102,6 +101,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error {
 		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
 	})
+	g.Go(func() error { roles.versions.Run(ctx); return nil })
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
@@ -139,8 +139,7 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 			return kafka, nil, err
 		}
 	}
-	state, err := prepare(ctx, kafka, topicFlags{Partitions: v.Partitions, Replication: replication})
-	if err != nil {
+	if err := prepare(ctx, kafka, topicFlags{Partitions: v.Partitions, Replication: replication}); err != nil {
 		return kafka, nil, err
 	}
 	if len(v.Brokers) > 0 {
@@ -148,25 +147,8 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 			return kafka, nil, err
 		}
 	}
-	if err := upgradable(state); err != nil {
-		return kafka, nil, fmt.Errorf("%w: start the release that made %s, or begin with an empty --data-dir", err, v.DataDir)
-	}
 	db, err := openClickHouse(ctx, v.ClickhouseURL)
 	return kafka, db, err
-}
-
-// upgradable refuses a log whose versions this binary cannot process: until
-// replays exist, nothing could bring them up to date.
-func upgradable(state *schema.VersionEvent) error {
-	for _, version := range state.Versions {
-		if version.State != schema.StateLive {
-			continue
-		}
-		if err := servable(version, processor.Version, schema.DefaultRegistry); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (v *upVerb) startBroker(ctx context.Context, s *servers) error {

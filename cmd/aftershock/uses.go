@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"aftershock/schema"
 	"aftershock/stream"
 )
@@ -37,17 +39,29 @@ var (
 	}
 )
 
-// processWants: live versions are processed.
+// processWants: what is seen, or may come to be, is processed.
 func processWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
-	return v.State == schema.StateLive
+	return v.Processed()
 }
 
 // clickHouseWants: the rows of all versions are kept until they are dropped.
 func clickHouseWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
-	return v.State != schema.StateDropped
+	return !v.Gone()
 }
 
 // telemetryWants: only what is seen is published.
 func telemetryWants(state *schema.VersionEvent, v schema.SignatureVersion) bool {
-	return v.State != schema.StateDropped && state.Activation.Names(v.Number)
+	return !v.Gone() && state.Activation.Names(v.Number)
+}
+
+// telemetryParts are the versions that are seen, and since when.
+func telemetryParts(state *schema.VersionEvent) []stream.Part {
+	var parts []stream.Part
+	for _, r := range state.Activation.Ranges {
+		part := stream.Part{Version: r.SignatureVersion, Epoch: r.Epoch}
+		if v := state.Version(part.Version); v != nil && telemetryWants(state, *v) && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }

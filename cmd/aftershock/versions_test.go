@@ -1,58 +1,96 @@
 package main
 
 import (
-	"errors"
-	"os/exec"
+	"context"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
-
-	"github.com/rs/zerolog"
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"aftershock/internal/embedded"
 	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/stream"
+	"aftershock/stream/streamtest"
 )
 
-// A number never changes its meaning: what another release announced is refused,
-// with the way out, instead of being processed differently.
-func TestUpRefusesVersionsOfAnotherRelease(t *testing.T) {
+// A number never changes its meaning: what another release announced is not
+// processed differently. It is said how to begin a version that can be, and nothing
+// else suffers from it.
+func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
 	if _, err := embedded.FindLibrary(""); err != nil {
 		missing(t, "libchdb (make libchdb fetches it)")
 	}
+	k, _ := streamtest.Cluster(t)
+	if err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CreateTopics(t.Context(), k, 1, schema.Processed(2, 2), schema.Processed(3, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Operate(t.Context(), k, func(state *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := state.Clone()
+		older, foreign := next.Versions[0], next.Versions[0]
+		older.Number, older.ProcessVersion = 2, processor.Version-1
+		foreign.Number, foreign.RegistryHash = 3, "0123456789abcdef"
+		next.Versions = append(next.Versions, older, foreign)
+		return next, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	observed := freePort(t)
+	var log syncBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--brokers", k.Brokers[0], "--collector-listen", freePort(t), "--registry-listen", freePort(t),
+		"--clickhouse-listen", freePort(t), "--metrics-listen", observed, "--replication", "1")
+	cmd.Stderr = &log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait() //nolint:errcheck // another test's matter
+	defer cancel()
+	eventually(t, time.Minute, func() error {
+		said, err := httpGet("http://" + observed + "/readyz")
+		if err != nil {
+			said = err.Error()
+		}
+		for _, want := range []string{"process.v1: ready", "process.v2: " + string(partUnserved), "reprocess.v3: " + string(partUnserved), "sink.clickhouse.v2: ready"} {
+			if !strings.Contains(said, want+"\n") {
+				return fmt.Errorf("no %q: %s", want, said)
+			}
+		}
+		return nil
+	})
+	for _, want := range []string{startCommand, "process version 2", "annotation registry 0123456789ab"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, log.String())
+		}
+	}
+}
+
+func TestNewerRulesAreOfferedOnce(t *testing.T) {
+	shipped := firstVersion(time.Now()).Versions[0]
+	old := shipped
+	old.RulesetHash = "old"
+	older := shipped
+	older.ProcessVersion--
+	gone := shipped
+	gone.State = schema.StateDropped
 	for name, tc := range map[string]struct {
-		change func(v *schema.SignatureVersion)
-		want   string
+		versions []schema.SignatureVersion
+		want     bool
 	}{
-		"another process version": {func(v *schema.SignatureVersion) { v.ProcessVersion = processor.Version + 1 }, "process version"},
-		"another registry":        {func(v *schema.SignatureVersion) { v.RegistryHash = "0123456789abcdef" }, "annotation registry"},
+		"the shipped ones":                    {[]schema.SignatureVersion{shipped}, false},
+		"older rules":                         {[]schema.SignatureVersion{old}, true},
+		"older processing":                    {[]schema.SignatureVersion{older}, true},
+		"somebody's own after the shipped":    {[]schema.SignatureVersion{shipped, old}, false},
+		"the shipped ones, which are dropped": {[]schema.SignatureVersion{old, gone}, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c, err := kfake.NewCluster(kfake.NumBrokers(1))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			k := stream.Kafka{Brokers: c.ListenAddrs(), Log: zerolog.Nop()}
-			if err := stream.CreateTopics(t.Context(), k, 1, schema.Topics(2)...); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) {
-				first := firstVersion(time.Now())
-				tc.change(&first.Versions[0])
-				return first, nil
-			}); err != nil {
-				t.Fatal(err)
-			}
-			out, err := program(t.Context(), "up", "--data-dir", t.TempDir(), "--brokers", c.ListenAddrs()[0],
-				"--clickhouse-listen", freePort(t), "--replication", "1").CombinedOutput()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != exitFailed || !strings.Contains(string(out), tc.want) || !strings.Contains(string(out), "empty --data-dir") {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		if got := offers(&schema.VersionEvent{Versions: tc.versions}); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

@@ -22,11 +22,13 @@ const Name = "telemetry"
 // Options of Run.
 type Options struct {
 	Kafka    stream.Kafka
-	Version  int32
 	Instance string
-	// Active is the activation of now; crashes that it shows in another
-	// version are not published from this one.
-	Active func() schema.Activation
+	// Versions says what is shown. Crashes that are shown in Version since the Epoch are
+	// published: what comes to be shown anew, has another epoch and a group of its own,
+	// which begins at the topic's start.
+	Versions *stream.Following
+	Version  int32
+	Epoch    int64
 	// Annotations is the registry of today: what it no longer calls public is
 	// not published, whatever the event says.
 	Annotations *schema.Registry
@@ -37,11 +39,21 @@ type Options struct {
 	Log     zerolog.Logger
 }
 
+// firstEpoch is the activation's before which nothing was published.
+const firstEpoch = 1
+
 // Run publishes until ctx is done; see stream.Transform.Run.
 func Run(ctx context.Context, o Options) error {
+	group, topic := schema.TelemetryGroup(o.Version, o.Epoch), schema.ProcessedTopic(o.Version)
+	if o.Epoch > firstEpoch {
+		// What another version published of the same crashes must not come after ours.
+		if err := o.Kafka.Handover(ctx, group, topic, o.Ready); err != nil {
+			return err
+		}
+	}
 	t := stream.Transform{
-		Kafka: o.Kafka, Group: schema.SinkGroup(Name, o.Version), Topic: schema.ProcessedTopic(o.Version), Instance: o.Instance,
-		Outputs: []string{schema.TopicTelemetry},
+		Kafka: o.Kafka, Group: group, Topic: topic, Instance: o.Instance,
+		Outputs: []string{schema.TopicTelemetry}, Versions: o.Versions,
 		Work:    func(_ context.Context, in *kgo.Record) ([]*kgo.Record, error) { return o.publish(in), nil },
 		Workers: 1, Stage: Name, Version: o.Version, Guard: o.Guard, Ready: o.Ready, Metrics: o.Metrics, Log: o.Log,
 	}
@@ -49,14 +61,14 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // publish makes the telemetry record of a processed one, or its dead letter;
-// nothing, if another version is seen for that crash.
+// nothing, if that crash is not shown in the version, or since another epoch.
 func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 	p, err := schema.Decode[schema.ProcessedCrash](in.Value)
 	if err != nil {
 		o.Log.Error().Err(err).Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).Msg("processed crash dead-lettered")
 		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
 	}
-	if o.Active().Seen(p.ReceivedAt) != o.Version {
+	if shown := o.Versions.Newest().Activation.Range(p.ReceivedAt); shown == nil || shown.SignatureVersion != o.Version || shown.Epoch != o.Epoch {
 		return nil
 	}
 	public, err := redact.Public(p, o.Annotations)
@@ -68,5 +80,6 @@ func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
 	}
 	out := &kgo.Record{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}
-	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d", p.CrashID, p.SignatureVersion, p.Revision))}
+	// Shown again after another version, it is published again.
+	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d/%d", p.CrashID, p.SignatureVersion, p.Revision, o.Epoch))}
 }

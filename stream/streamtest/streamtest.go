@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"aftershock/schema"
 	"aftershock/stream"
 )
 
@@ -109,6 +110,39 @@ func Run(t testing.TB, run func(context.Context) error) (stop func()) {
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// Following follows the versions log until the test ends, and has seen its newest
+// event.
+func Following(t testing.TB, k stream.Kafka) *stream.Following {
+	t.Helper()
+	f := stream.NewFollowing(k)
+	Run(t, func(ctx context.Context) error { f.Run(ctx); return nil })
+	seen, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	f.Each(seen, func(*schema.VersionEvent) { cancel() })
+	if f.Newest() == nil {
+		t.Fatal("the versions log is empty")
+	}
+	return f
+}
+
+// Members is how many members a group has.
+func Members(t testing.TB, k stream.Kafka, group string) int {
+	t.Helper()
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	groups, err := kadm.NewClient(cl).DescribeGroups(t.Context(), group)
+	if err == nil {
+		err = groups.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(groups[group].Members)
 }
 
 // DeleteBefore lets the records of a partition below an offset expire.

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"aftershock/processor"
+	"aftershock/schema"
+	"aftershock/signature"
+)
+
+// startCommand makes a signature version of what this binary ships with.
+const startCommand = "aftershock replay start --ruleset default"
+
+// unserved leaves a part alone that this binary cannot work on, until nobody wants it
+// any more: neither of the two ever changes. Other versions are served.
+func (r *roles) unserved(ctx context.Context, part string, err error) error {
+	r.health.unserved(part)
+	r.log.Error().Err(err).Str("part", part).
+		Msg("signature version not served: run the release that began it beside this one, or begin a version that this one serves: " + startCommand)
+	<-ctx.Done()
+	return nil
+}
+
+// offer says when no version has what this binary ships with. Nothing changes by
+// itself.
+func (r *roles) offer(state *schema.VersionEvent) {
+	if !offers(state) {
+		return
+	}
+	r.log.Warn().Str("ruleset", fmt.Sprintf("%.12s", signature.Default().Hash())).Int("process_version", processor.Version).
+		Msg("this release ships with newer rules or processing than any signature version: to see what they would change, " + startCommand)
+}
+
+// offers tells whether no version that is kept has the rules, the processing and the
+// annotation registry of this binary.
+func offers(state *schema.VersionEvent) bool {
+	for _, v := range state.Versions {
+		if !v.Gone() && v.RulesetHash == signature.Default().Hash() && servable(v, processor.Version, schema.DefaultRegistry) == nil {
+			return false
+		}
+	}
+	return true
+}
