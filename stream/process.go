@@ -80,7 +80,7 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 	if err := p.now(); err != nil {
 		return nil, err
 	}
-	value, class, err := p.one(ctx, LaneLive, in, 0)
+	value, class, err := p.one(ctx, p.lane(in.Timestamp), in, 0)
 	switch {
 	case errors.Is(err, errLeftOut):
 		return nil, nil
@@ -121,7 +121,7 @@ func (e *PassingError) Unwrap() error { return e.Err }
 // class of the dead letter, or none when it is a passing one.
 func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64) (value []byte, class string, err error) {
 	if err := p.Workers.take(ctx, l); err != nil {
-		return nil, "", &PassingError{Err: err}
+		return nil, "", &PassingError{Err: err, Expected: errors.Is(err, errPaused)}
 	}
 	defer p.Workers.give(l)
 	start := time.Now()
@@ -142,6 +142,19 @@ var (
 	// errNotNow: this member is about to be told that nobody wants it any more.
 	errNotNow = errors.New("the version is not processed")
 )
+
+// lane is that of a crash which was received then: the live one for what is seen in the
+// version, and for what it may only pass over.
+func (p *Processor) lane(received time.Time) Lane {
+	if p.Versions == nil {
+		return LaneLive
+	}
+	state := p.Versions.Newest()
+	if state.Activation.Seen(received) == p.Version || !state.Processes(p.Version, received) {
+		return LaneLive
+	}
+	return LaneReplay(p.Version)
+}
 
 // now returns a PassingError when nothing may come of any record.
 func (p *Processor) now() error {

@@ -107,10 +107,11 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			Ready: ready, Metrics: r.stream, Log: r.log,
 		}, nil
 	}
+	shares := func(_ context.Context, state *schema.VersionEvent) { workers.Follow(state) }
 	var both sync.WaitGroup
 	defer both.Wait()
 	both.Go(func() {
-		r.perVersion(ctx, versionRole{name: "reprocess", wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
+		r.perVersion(ctx, versionRole{name: "reprocess", changed: shares, wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
 				return r.unserved(ctx, "reprocess."+part.String(), err)
@@ -121,9 +122,12 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	})
 	var offered sync.Once
 	r.perVersion(ctx, versionRole{
-		name:    "process",
-		changed: func(_ context.Context, state *schema.VersionEvent) { offered.Do(func() { r.offer(state) }) },
-		wanted:  whole(processWants),
+		name: "process",
+		changed: func(ctx context.Context, state *schema.VersionEvent) {
+			shares(ctx, state)
+			offered.Do(func() { r.offer(state) })
+		},
+		wanted: whole(processWants),
 		run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
