@@ -57,7 +57,7 @@ func (v *replayPlanVerb) Run(r *run) error {
 
 func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
 	for i := range p.Changes {
-		if err := printChange(out, &p.Changes[i]); err != nil {
+		if err := replay.WriteChange(out, &p.Changes[i]); err != nil {
 			return err
 		}
 	}
