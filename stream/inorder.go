@@ -29,7 +29,7 @@ func inOrder(ctx context.Context, inputs []*kgo.Record, workers int, work workFu
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
 		if unwanted(ctx) {
-			cancel(ErrUnwanted)
+			cancel(context.Cause(ctx))
 		}
 	})()
 	outputs = make([][]*kgo.Record, len(inputs))

@@ -91,12 +91,12 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 		return nil, err
 	}
 	// The first raw record of a crash id is the crash: later ones are left out.
-	return []*kgo.Record{p.output(in.Key, value, 0)}, nil
+	return []*kgo.Record{processedRecord(p.Version, in.Key, value, 0)}, nil
 }
 
-// output is the record of a processed crash, identified by crash and revision.
-func (p *Processor) output(key, value []byte, revision int64) *kgo.Record {
-	return Identify(&kgo.Record{Topic: schema.ProcessedTopic(p.Version), Key: key, Value: value}, string(key)+"/"+strconv.FormatInt(revision, 10))
+// processedRecord is the record of a processed crash, identified by crash and revision.
+func processedRecord(version int32, key, value []byte, revision int64) *kgo.Record {
+	return Identify(&kgo.Record{Topic: schema.ProcessedTopic(version), Key: key, Value: value}, string(key)+"/"+strconv.FormatInt(revision, 10))
 }
 
 // bury says that a record was dead-lettered.
@@ -128,7 +128,7 @@ func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision in
 	value, class, err = p.process(ctx, in, revision)
 	switch {
 	case errors.Is(err, errLeftOut):
-		p.Metrics.leftOut(p.Version)
+		p.Metrics.leftOut(schema.ProcessGroup(p.Version))
 	case class != "" || err == nil:
 		p.Metrics.crash(time.Since(start), class)
 	}
