@@ -42,23 +42,28 @@ func (q *DiffQuery) Run(ctx context.Context, db *clickhouse.DB) (*Diff, error) {
 	}
 	d := &Diff{A: NewSide(q.A), B: NewSide(q.B), Revisions: q.Revisions, Causes: []CauseCount{}}
 	d.From, d.To = covered(q)
-	// Fresh salt: nobody can make signatures whose digests are equal.
-	c := counting{db: db, query: q, salt: rand.Text(), from: d.From, to: d.To, counts: map[key]*count{}, maxPairs: cmp.Or(q.maxPairs, maxCells)}
-	days, err := c.days(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("diff: %w", err)
-	}
-	for _, chunk := range chunksOf(days, cmp.Or(q.chunkRows, maxChunkRows)) {
-		if err := c.chunk(ctx, chunk); err != nil {
-			return nil, fmt.Errorf("diff: days %s to %s: %w", chunk.first.Format(time.DateOnly), chunk.last.Format(time.DateOnly), err)
-		}
-	}
-	cells, err := c.cells(ctx)
+	cells, err := q.cells(ctx, db, d.From, d.To)
 	if err != nil {
 		return nil, fmt.Errorf("diff: %w", err)
 	}
 	d.fill(cells, q.Limit)
 	return d, nil
+}
+
+// cells counts the crashes of a range by their pairs of signatures.
+func (q *DiffQuery) cells(ctx context.Context, db *clickhouse.DB, from, to *time.Time) ([]cell, error) {
+	// Fresh salt: nobody can make signatures whose digests are equal.
+	c := counting{db: db, query: q, salt: rand.Text(), from: from, to: to, counts: map[key]*count{}, maxPairs: cmp.Or(q.maxPairs, maxCells)}
+	days, err := daysOf(ctx, db, q.Limits, signaturesTable, q.A.Number, q.B.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, chunk := range chunksOf(days, cmp.Or(q.chunkRows, maxChunkRows)) {
+		if err := c.chunk(ctx, chunk); err != nil {
+			return nil, fmt.Errorf("%s to %s: %w", chunk.first.Format(time.DateOnly), chunk.last.Format(time.DateOnly), err)
+		}
+	}
+	return c.cells(ctx)
 }
 
 // covered is the part of the range that both versions are made for.
@@ -80,6 +85,9 @@ func covered(q *DiffQuery) (from, to *time.Time) {
 // enough that its hash table stays near the processor. A day that has more is
 // grouped at once all the same, on the disk if it must be.
 const maxChunkRows = 1 << 20
+
+// signaturesTable is what the ClickHouse sink's rows are narrowed to.
+const signaturesTable = "aftershock.signatures"
 
 // chunk is successive days.
 type chunk struct {
@@ -122,9 +130,9 @@ type counting struct {
 	maxPairs int
 }
 
-// days are those that the versions have rows of.
-func (c *counting) days(ctx context.Context) ([]chunk, error) {
-	rows, err := c.db.Query(ctx, c.query.Limits, c.sql("SELECT day, count() FROM aftershock.signatures WHERE $versions GROUP BY day ORDER BY day", chunk{}))
+// daysOf are the days of which a table has rows of two versions.
+func daysOf(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, table string, a, b int32) ([]chunk, error) {
+	rows, err := db.Query(ctx, l, fmt.Sprintf("SELECT day, count() FROM %s WHERE signature_version IN (%d, %d) GROUP BY day ORDER BY day", table, a, b))
 	if err != nil {
 		return nil, err
 	}
@@ -141,13 +149,18 @@ func (c *counting) days(ctx context.Context) ([]chunk, error) {
 	return out, rows.Err()
 }
 
+// days is the condition of these days.
+func (c chunk) days() string {
+	return "day BETWEEN '" + c.first.Format(time.DateOnly) + "' AND '" + c.last.Format(time.DateOnly) + "'"
+}
+
 // sql fills in what the queries share. Everything that goes in is a number, a date
 // or the salt.
 func (c *counting) sql(query string, of chunk) string {
 	a, b := fmt.Sprint(c.query.A.Number), fmt.Sprint(c.query.B.Number)
 	return strings.NewReplacer(
 		"$versions", "signature_version IN ("+a+", "+b+")",
-		"$days", "day BETWEEN '"+of.first.Format(time.DateOnly)+"' AND '"+of.last.Format(time.DateOnly)+"'",
+		"$days", of.days(),
 		"$a", "signature_version = "+a,
 		"$b", "signature_version = "+b,
 		"$range", received(c.from, c.to),

@@ -61,18 +61,8 @@ func asked(t *testing.T, db *clickhouse.DB, query string) (out []string) {
 // matrix is a diff's counts as the naive query below gives them.
 func matrix(t *testing.T, db *clickhouse.DB, q DiffQuery) []string {
 	t.Helper()
-	c := counting{db: db, query: &q, salt: "salt", counts: map[key]*count{}, maxPairs: maxCells}
-	c.from, c.to = covered(&q)
-	days, err := c.days(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, chunk := range chunksOf(days, q.chunkRows) {
-		if err := c.chunk(t.Context(), chunk); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cells, err := c.cells(t.Context())
+	from, to := covered(&q)
+	cells, err := q.cells(t.Context(), db, from, to)
 	if err != nil {
 		t.Fatal(err)
 	}

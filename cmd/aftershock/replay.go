@@ -9,6 +9,7 @@ type replayVerbs struct {
 	Resume   replayResumeVerb   `cmd:"" help:"Let it go on."`
 	Set      replaySetVerb      `cmd:"" help:"Set which share of the workers a replay may have."`
 	Diff     replayDiffVerb     `cmd:"" help:"Say what became of the signatures of crashes from one version to another, or from a revision to the next."`
+	Lineage  replayLineageVerb  `cmd:"" help:"Follow a signature through all promotions: what it came from, what it became, and when it was first seen."`
 	Promote  replayPromoteVerb  `cmd:"" help:"Show a signature version instead of what is seen now. Killed in between, the same command goes on."`
 	Rollback replayRollbackVerb `cmd:"" help:"Show again what was seen before the last promotion."`
 	Retire   replayRetireVerb   `cmd:"" help:"Stop a signature version that is not seen of crashes that come now; its rows stay."`
