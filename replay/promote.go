@@ -116,7 +116,7 @@ func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, op
 			return nil, err
 		}
 	}
-	if _, err := o.complete(catching, moves, opts); err != nil {
+	if err := o.complete(catching, moves, opts); err != nil {
 		return nil, err // nothing was touched
 	}
 	return stream.Operate(ctx, o.Kafka, decide)
@@ -153,7 +153,7 @@ func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int3
 	began := state.At
 	stops, err := o.settled(ctx, g, state)
 	if err == nil {
-		_, err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), opts)
+		err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), opts)
 	}
 	if err == nil {
 		err = o.lineage(ctx, state)

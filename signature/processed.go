@@ -3,7 +3,8 @@ package signature
 import "aftershock/schema"
 
 // FromProcessed is what the signature of a processed crash is made of: what is
-// public of it. It reads nothing that stands behind the threads.
+// public of it. It reads nothing that stands behind the threads, and of those the
+// first and the crashing one, as schema.DecodeSignable does.
 func FromProcessed(p *schema.ProcessedCrash) *Crash {
 	c := &Crash{OS: p.System.OS, Reason: p.Crash.Reason}
 	if p.DumpStatus != schema.DumpOK {
@@ -16,16 +17,18 @@ func FromProcessed(p *schema.ProcessedCrash) *Crash {
 	if p.Crash.CrashingThread != nil {
 		c.CrashingThread = new(int(*p.Crash.CrashingThread))
 	}
+	c.Threads = make([]Thread, len(p.Threads))
 	for i := range p.Threads {
-		from := &p.Threads[i]
-		var t Thread
+		if i != 0 && i != c.threadIndex() {
+			continue
+		}
+		from, t := &p.Threads[i], &c.Threads[i]
 		if from.LastError != nil {
 			t.LastError = *from.LastError
 		}
 		for j := range from.Frames {
 			t.Frames = append(t.Frames, fromFrame(&from.Frames[j]))
 		}
-		c.Threads = append(c.Threads, t)
 	}
 	return c
 }

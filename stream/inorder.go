@@ -29,7 +29,7 @@ func inOrder(ctx context.Context, inputs []*kgo.Record, workers int, work workFu
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
 		if unwanted(ctx) {
-			cancel(ErrUnwanted)
+			cancel(context.Cause(ctx))
 		}
 	})()
 	outputs = make([][]*kgo.Record, len(inputs))
@@ -70,15 +70,21 @@ func inOrder(ctx context.Context, inputs []*kgo.Record, workers int, work workFu
 const (
 	firstPatience = 100 * time.Millisecond
 	mostPatience  = 10 * time.Second
+	// expectedPatience is for what is a matter of time.
+	expectedPatience = time.Second
 )
 
 // patiently works on a record until no passing fault hinders it, or ctx is done.
 func patiently(ctx, working context.Context, in *kgo.Record, work workFunc, failing func(*PassingError)) ([]*kgo.Record, error) {
-	for pause := firstPatience; ; pause = min(2*pause, mostPatience) {
+	most := mostPatience
+	for pause := firstPatience; ; pause = min(2*pause, most) {
 		out, err := work(working, in)
 		var passing *PassingError
 		if !errors.As(err, &passing) || working.Err() != nil {
 			return out, err
+		}
+		if passing.Expected {
+			most = expectedPatience
 		}
 		failing(passing)
 		select {

@@ -14,9 +14,9 @@ import (
 const leaveDeadline = sessionTimeout
 
 // Leave takes a member that has stopped out of its group, if ctx was cancelled because
-// nobody wants it any more (ErrUnwanted): who changes the versions waits until the
-// group is empty. A member that just stops stays in it, so that its restart moves
-// no partitions.
+// nobody wants it any more (ErrUnwanted), or because there is nothing left for it
+// (ErrDone): who changes the versions waits until the group is empty. A member
+// that just stops stays in it, so that its restart moves no partitions.
 func (k Kafka) Leave(ctx context.Context, group, instance string) {
 	if !unwanted(ctx) {
 		return
@@ -44,5 +44,8 @@ func (k Kafka) leave(ctx context.Context, group, instance string) error {
 	return Named(err, "READ", "", group, "")
 }
 
-// unwanted tells whether a loop ends because the versions log does not want it.
-func unwanted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrUnwanted) }
+// unwanted tells whether a loop ends for good, and not because its process does.
+func unwanted(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return errors.Is(cause, ErrUnwanted) || errors.Is(cause, ErrDone)
+}

@@ -5,8 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-
-	"aftershock/schema"
 )
 
 // Metrics of every loop in a process. A nil *Metrics counts nothing.
@@ -53,7 +51,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "aftershock_stream_crashes_total", Help: "Raw crashes worked on, by result: processed, or the class of the dead letter.",
 		}, []string{"result"}),
 		unwanted: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "aftershock_stream_left_out_total", Help: "Crashes that are not processed in a version, because of when they were received or because another one is seen for them, by the version's group.",
+			Name: "aftershock_stream_left_out_total", Help: "Crashes that are not processed in a version, because of when they were received or because another one is seen for them, by group.",
 		}, []string{"group"}),
 		crashSeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "aftershock_stream_crash_seconds", Help: "Time of one raw crash from record to processed crash.",
@@ -110,8 +108,8 @@ func (m *Metrics) crash(took time.Duration, class string) {
 	m.crashSeconds.Observe(took.Seconds())
 }
 
-func (m *Metrics) leftOut(version int32) {
+func (m *Metrics) leftOut(group string) {
 	if m != nil {
-		m.unwanted.WithLabelValues(schema.ProcessGroup(version)).Inc()
+		m.unwanted.WithLabelValues(group).Inc()
 	}
 }

@@ -80,7 +80,7 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 	if err := p.now(); err != nil {
 		return nil, err
 	}
-	value, class, err := p.one(ctx, LaneLive, in, 0)
+	value, class, err := p.one(ctx, p.lane(in.Timestamp), in, 0)
 	switch {
 	case errors.Is(err, errLeftOut):
 		return nil, nil
@@ -91,12 +91,12 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 		return nil, err
 	}
 	// The first raw record of a crash id is the crash: later ones are left out.
-	return []*kgo.Record{p.output(in.Key, value, 0)}, nil
+	return []*kgo.Record{processedRecord(p.Version, in.Key, value, 0)}, nil
 }
 
-// output is the record of a processed crash, identified by crash and revision.
-func (p *Processor) output(key, value []byte, revision int64) *kgo.Record {
-	return Identify(&kgo.Record{Topic: schema.ProcessedTopic(p.Version), Key: key, Value: value}, string(key)+"/"+strconv.FormatInt(revision, 10))
+// processedRecord is the record of a processed crash, identified by crash and revision.
+func processedRecord(version int32, key, value []byte, revision int64) *kgo.Record {
+	return Identify(&kgo.Record{Topic: schema.ProcessedTopic(version), Key: key, Value: value}, string(key)+"/"+strconv.FormatInt(revision, 10))
 }
 
 // bury says that a record was dead-lettered.
@@ -121,14 +121,14 @@ func (e *PassingError) Unwrap() error { return e.Err }
 // class of the dead letter, or none when it is a passing one.
 func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64) (value []byte, class string, err error) {
 	if err := p.Workers.take(ctx, l); err != nil {
-		return nil, "", &PassingError{Err: err}
+		return nil, "", &PassingError{Err: err, Expected: errors.Is(err, errPaused)}
 	}
 	defer p.Workers.give(l)
 	start := time.Now()
 	value, class, err = p.process(ctx, in, revision)
 	switch {
 	case errors.Is(err, errLeftOut):
-		p.Metrics.leftOut(p.Version)
+		p.Metrics.leftOut(schema.ProcessGroup(p.Version))
 	case class != "" || err == nil:
 		p.Metrics.crash(time.Since(start), class)
 	}
@@ -142,6 +142,19 @@ var (
 	// errNotNow: this member is about to be told that nobody wants it any more.
 	errNotNow = errors.New("the version is not processed")
 )
+
+// lane is that of a crash which was received then: the live one for what is seen in the
+// version, and for what it may only pass over.
+func (p *Processor) lane(received time.Time) Lane {
+	if p.Versions == nil {
+		return LaneLive
+	}
+	state := p.Versions.Newest()
+	if state.Activation.Seen(received) == p.Version || !state.Processes(p.Version, received) {
+		return LaneLive
+	}
+	return LaneReplay(p.Version)
+}
 
 // now returns a PassingError when nothing may come of any record.
 func (p *Processor) now() error {

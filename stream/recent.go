@@ -46,6 +46,9 @@ func identity(r *kgo.Record) string {
 // Outputs lie in the partition of their input: the topics are keyed alike and
 // have as many partitions.
 type recent struct {
+	// tail is how many records of a partition are read back.
+	tail int64
+
 	mu      sync.Mutex
 	windows map[int32]*window
 }
@@ -53,7 +56,7 @@ type recent struct {
 const (
 	// recentWindow is how many identities of a partition are remembered.
 	recentWindow = 20_000
-	// recentTail is how many of them are read back: the records of several
+	// recentTail is how many of them are read back at least: the records of several
 	// transactions, and the markers between them.
 	recentTail = 4 * identifiedPoll
 	// recentAge is how long a window is believed when nothing is added to it: less
@@ -114,7 +117,7 @@ func (r *recent) load(ctx context.Context, k Kafka, topics []string, inputs []*k
 	ctx, cancel := context.WithTimeout(ctx, recentDeadline)
 	defer cancel()
 	for _, topic := range topics {
-		err := k.tail(ctx, topic, slices.Collect(maps.Keys(fresh)), recentTail, func(rec *kgo.Record) { fresh[rec.Partition].add(identity(rec)) })
+		err := k.tail(ctx, topic, slices.Collect(maps.Keys(fresh)), r.tail, func(rec *kgo.Record) { fresh[rec.Partition].add(identity(rec)) })
 		if err != nil {
 			return fmt.Errorf("what was produced lately: %w", err)
 		}

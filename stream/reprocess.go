@@ -24,11 +24,12 @@ import (
 // offset + 1 as revision, and the highest revision is seen.
 type Reprocessor struct {
 	Processor
-	// Begins are the offsets of requests at which the version began; none: at the
-	// first. (Those of the Processor are of raw crashes.)
-	Begins []schema.PartitionOffset
+	// Of is the version when it has a Base: requests before its BaseRequests are answered
+	// by signing again, and later ones wait until that is done. May be nil.
+	Of *schema.SignatureVersion
 
-	passed passed
+	passed    passed
+	resigning resigning
 }
 
 // Run reprocesses until ctx is done; see Transform.Run.
@@ -39,8 +40,12 @@ func (r *Reprocessor) Run(ctx context.Context) error {
 	}
 	defer cl.Close()
 	r.passed = passed{admin: kadm.NewClient(cl), group: schema.ProcessGroup(r.Version)}
+	r.resigning = resigning{admin: kadm.NewClient(cl), version: r.Of}
 	t := r.transform(schema.ReprocessGroup(r.Version), schema.TopicReprocess, stageReprocess)
-	t.Work, t.Begins = r.work, r.Begins
+	t.Work = r.work
+	if r.Of != nil {
+		t.Begins = r.Of.BaseRequests
+	}
 	return t.Run(ctx)
 }
 
@@ -62,6 +67,9 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	if err := r.passed.wait(ctx, request.Raw); err != nil {
 		return nil, err
 	}
+	if err := r.resigning.wait(ctx); err != nil {
+		return nil, err
+	}
 	raw, err := RawAt(ctx, r.Kafka, request.Raw)
 	switch {
 	case errors.Is(err, ErrGone):
@@ -81,7 +89,7 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	case err != nil:
 		return nil, err
 	}
-	return []*kgo.Record{r.output(in.Key, value, revision)}, nil
+	return []*kgo.Record{processedRecord(r.Version, in.Key, value, revision)}, nil
 }
 
 // dead is the dead letter of a request.

@@ -153,3 +153,34 @@ func passedBy(t *testing.T, k stream.Kafka, group, topic string, n int64) int64 
 		}
 	}
 }
+
+// A replay that is paused stays in its group, and lets pass what is seen in its version.
+func TestAPausedReplayWaits(t *testing.T) {
+	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRaw, schema.ProcessedTopic(2), schema.TopicDeadLetter)
+	versions(t, k, func(state *schema.VersionEvent) {
+		state.Versions = []schema.SignatureVersion{{Number: 2, State: schema.StateLive, Share: 0.5, Paused: true}}
+		state.Activation = shows(2, 3)
+	})
+	f := streamtest.Following(t, k)
+	p := processorOf(k, f, 2)
+	following := streamtest.Run(t, func(ctx context.Context) error { f.Each(ctx, p.Workers.Follow); return nil })
+	defer following()
+	for !p.Workers.Paused(2) {
+		time.Sleep(time.Millisecond)
+	}
+	sendRaw(t, k, 3, 1)
+	stop := streamtest.Run(t, p.Run)
+	if got := streamtest.Keys(streamtest.Committed(t, k, schema.ProcessedTopic(2), 0)); len(got) > 1 {
+		t.Errorf("processed %q", got)
+	}
+	if in := streamtest.Members(t, k, schema.ProcessGroup(2)); in != 1 {
+		t.Errorf("%d members", in)
+	}
+	stop() // it ends all the same
+	stop = streamtest.Run(t, p.Run)
+	versions(t, k, func(state *schema.VersionEvent) { state.Versions[0].Paused = false })
+	if got := streamtest.Keys(streamtest.Committed(t, k, schema.ProcessedTopic(2), 2)); !slices.Equal(got, ids(1, 3)) {
+		t.Errorf("processed %q", got)
+	}
+	stop()
+}

@@ -44,6 +44,11 @@ type Transform struct {
 	// Outputs are the topics whose records carry an identity (Identify): of two
 	// with the same one, near each other, only the first is produced.
 	Outputs []string
+	// MostPoll is the most records of a batch; 0 is what fits most loops.
+	MostPoll int
+	// Markers lets Work see control records, for which it makes nothing: a group that must
+	// come to an exact end commits past them as well.
+	Markers bool
 	// Workers is how many records are worked on at once.
 	Workers int
 	// Ready is told whether the loop runs; nil means that it does.
@@ -120,6 +125,9 @@ func (t *Transform) Run(ctx context.Context) error {
 }
 
 func (t *Transform) maxPoll() int {
+	if t.MostPoll > 0 {
+		return t.MostPoll
+	}
 	if len(t.Outputs) > 0 {
 		return identifiedPoll
 	}
@@ -169,7 +177,7 @@ func (t *Transform) named(err error, operation, topic string) error {
 // session is one membership: it ends with ctx, or with an error after which the
 // client is of no use.
 func (l *loop) session(ctx context.Context) error {
-	done := new(recent)
+	done := &recent{tail: max(recentTail, 2*int64(l.maxPoll()))}
 	l.joined.Store(new(time.Now()))
 	opts := append(l.Kafka.Options(), l.Kafka.groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
@@ -181,6 +189,9 @@ func (l *loop) session(ctx context.Context) error {
 			l.ready(nil)
 		}),
 	)
+	if l.Markers {
+		opts = append(opts, kgo.KeepControlRecords())
+	}
 	if len(l.Begins) > 0 {
 		opts = append(opts, kgo.AdjustFetchOffsetsFn(l.begin))
 	}

@@ -2,70 +2,122 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"sync"
+
+	"aftershock/schema"
 )
 
-// Lane is a kind of work. Lower ones go first.
-type Lane int
+// Lane is a kind of work: crashes as they come, crashes that somebody asked for
+// again, or the replay of a version.
+type Lane struct {
+	order   int // lower ones go first
+	version int32
+}
 
-// The lanes of a processor.
-const (
-	LaneLive      Lane = iota // crashes as they come
-	LaneReprocess             // crashes that somebody asked for again
-	LaneReplay                // whole topics, for a new version
-	lanes
+// The lanes that all versions share.
+var (
+	LaneLive      = Lane{order: 0}
+	LaneReprocess = Lane{order: 1}
 )
 
-func (l Lane) String() string { return [...]string{"live", "reprocess", "replay"}[l] }
+// LaneReplay is that of crashes which the activation shows in another version.
+func LaneReplay(version int32) Lane { return Lane{order: 2, version: version} }
 
 // Workers are the hands of a process, shared by the loops of all lanes and
-// versions. One that is free goes to the first lane that waits; a lane beside
-// the live one never has more than its share, so that live crashes find a hand
-// soon. It is safe for concurrent use.
+// versions. One that is free goes to the first lane that waits, of replays to the one
+// that has waited longest; a lane beside the live one never has more than its share,
+// so that live crashes find a hand soon. It is safe for concurrent use.
 type Workers struct {
-	mu    sync.Mutex
-	free  int
-	lanes [lanes]lane
+	mu        sync.Mutex
+	n, free   int
+	lanes     map[Lane]*lane
+	handovers int64
 }
 
 type lane struct {
 	held, most int
-	waiting    []chan struct{} // each is closed by who hands over
+	waiting    []chan error // each is told nil by who hands over
+	last       int64        // handover, of all
 }
 
-// NewWorkers are n hands, of which reprocessing and replays may have a share each,
-// between 0 and 1, but at least one hand.
+// errPaused: a lane has no share now.
+var errPaused = errors.New("the replay is paused")
+
+// NewWorkers are n hands, of which reprocessing may have a share, between 0 and 1, but
+// at least one hand. A replay may have all until Follow says something else.
 func NewWorkers(n int, share float64) *Workers {
 	n = max(n, 1)
-	w := &Workers{free: n}
-	for l := range w.lanes {
-		w.lanes[l].most = n
-		if Lane(l) != LaneLive {
-			w.lanes[l].most = min(max(int(share*float64(n)), 1), n)
-		}
+	return &Workers{n: n, free: n, lanes: map[Lane]*lane{
+		LaneLive:      {most: n},
+		LaneReprocess: {most: max(hands(n, share), 1)},
+	}}
+}
+
+// hands are a share of n, at least one unless it is none.
+func hands(n int, share float64) int {
+	if share <= 0 {
+		return 0
 	}
-	return w
+	return min(max(int(share*float64(n)), 1), n)
 }
 
 // Number is how many there are.
-func (w *Workers) Number() int { return w.lanes[LaneLive].most }
+func (w *Workers) Number() int { return w.n }
 
-// take waits for a hand. Whoever gets nil gives it back.
+// Follow gives each version's replay the share that a state says. What waits in a lane
+// without one is told, and asks again.
+func (w *Workers) Follow(state *schema.VersionEvent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range state.Versions {
+		v := &state.Versions[i]
+		at := w.lane(LaneReplay(v.Number))
+		at.most = hands(w.n, v.Share)
+		if !v.Paused && at.most > 0 {
+			continue
+		}
+		at.most = 0
+		for _, turn := range at.waiting {
+			turn <- errPaused
+		}
+		at.waiting = nil
+	}
+	for w.handOver() {
+	}
+}
+
+// lane is called with the lock held.
+func (w *Workers) lane(l Lane) *lane {
+	at := w.lanes[l]
+	if at == nil {
+		at = &lane{most: w.n}
+		w.lanes[l] = at
+	}
+	return at
+}
+
+// take waits for a hand. Whoever gets nil gives it back. In a lane that is paused it
+// does not wait.
 func (w *Workers) take(ctx context.Context, l Lane) error {
 	w.mu.Lock()
-	at := &w.lanes[l]
+	at := w.lane(l)
+	if at.most == 0 {
+		w.mu.Unlock()
+		return errPaused
+	}
 	if w.free > 0 && at.held < at.most {
 		w.free--
 		at.held++
 		w.mu.Unlock()
 		return nil
 	}
-	turn := make(chan struct{})
+	turn := make(chan error, 1)
 	at.waiting = append(at.waiting, turn)
 	w.mu.Unlock()
 	select {
-	case <-turn:
-		return nil
+	case err := <-turn:
+		return err
 	case <-ctx.Done():
 	}
 	w.mu.Lock()
@@ -76,7 +128,9 @@ func (w *Workers) take(ctx context.Context, l Lane) error {
 			return ctx.Err()
 		}
 	}
-	w.put(l) // it was handed over at the same moment
+	if <-turn == nil { // it was handed over at the same moment
+		w.put(at)
+	}
 	return ctx.Err()
 }
 
@@ -84,20 +138,40 @@ func (w *Workers) take(ctx context.Context, l Lane) error {
 func (w *Workers) give(l Lane) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.put(l)
+	w.put(w.lane(l))
 }
 
-func (w *Workers) put(l Lane) {
-	w.lanes[l].held--
+func (w *Workers) put(at *lane) {
+	at.held--
 	w.free++
-	for i := range w.lanes {
-		if to := &w.lanes[i]; len(to.waiting) > 0 && to.held < to.most {
-			turn := to.waiting[0]
-			to.waiting = to.waiting[1:]
-			to.held++
-			w.free--
-			close(turn)
-			return
+	w.handOver()
+}
+
+// handOver gives a free hand to the lane whose turn it is, and tells whether there
+// was one.
+func (w *Workers) handOver() bool {
+	if w.free == 0 {
+		return false
+	}
+	var next Lane
+	var to *lane
+	for l, at := range w.lanes {
+		if len(at.waiting) == 0 || at.held >= at.most {
+			continue
+		}
+		if to == nil || l.order < next.order || l.order == next.order && at.last < to.last {
+			next, to = l, at
 		}
 	}
+	if to == nil {
+		return false
+	}
+	turn := to.waiting[0]
+	to.waiting = to.waiting[1:]
+	to.held++
+	w.free--
+	w.handovers++
+	to.last = w.handovers
+	turn <- nil
+	return true
 }

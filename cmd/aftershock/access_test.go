@@ -137,7 +137,10 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 			&kgo.Record{Topic: schema.TopicReprocess, Key: []byte(id), Value: encode(t, &schema.ReprocessRequest{CrashID: id, Raw: at})},
 			&kgo.Record{Topic: schema.TopicReprocess, Value: []byte("for the dead letters")})
 		again := stream.Reprocessor{Processor: p}
-		return working(t, admin, k, processUses, outputs, again.Run)
+		if err := working(t, admin, k, processUses, outputs, again.Run); err != nil {
+			return err
+		}
+		return resigning(t, admin, k)
 	},
 	"sink clickhouse": func(t *testing.T, admin, k stream.Kafka) error {
 		streamtest.Put(t, admin, processedRecords(t)...)
@@ -176,6 +179,32 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		}
 		return err
 	},
+}
+
+// resigning makes version 2 of version 1.
+func resigning(t *testing.T, admin, k stream.Kafka) error {
+	t.Helper()
+	if err := stream.CreateTopics(t.Context(), admin, 1, schema.Processed(2, 2)); err != nil {
+		t.Fatal(err)
+	}
+	v := schema.SignatureVersion{Number: 2, State: schema.StateLive, Source: schema.SourceProcessed, Share: 1, Base: 1}
+	for p := range int32(2) {
+		v.Begins = append(v.Begins, schema.PartitionOffset{Partition: p, Offset: 1 << 40})
+		v.BaseEnds = append(v.BaseEnds, schema.PartitionOffset{Partition: p, Offset: 1 << 40})
+	}
+	if _, err := stream.Operate(t.Context(), admin, func(state *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := state.Clone()
+		next.Versions = append(next.Versions, v)
+		return next, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	streamtest.Put(t, admin, processedRecords(t)...)
+	r := stream.Resigner{
+		Kafka: k, Versions: streamtest.Following(t, k), Instance: "0", Version: &v, Workers: stream.NewWorkers(1, 1), Log: zerolog.Nop(),
+		Sign: func(*schema.ProcessedCrash) error { return nil },
+	}
+	return working(t, admin, k, processUses, []string{schema.ProcessedTopic(2), schema.TopicDeadLetter}, r.Run)
 }
 
 // hiddenError is that settings are not ours to see: no refusal, but told.

@@ -27,7 +27,7 @@ type dlqVerbs struct {
 // letterFilter chooses dead letters.
 type letterFilter struct {
 	Class string `help:"Those of this class only." placeholder:"CLASS"`
-	Stage string `help:"Those of this stage only: process, reprocess, sink, telemetry." placeholder:"STAGE"`
+	Stage string `help:"Those of this stage only: process, reprocess, resign, sink, telemetry." placeholder:"STAGE"`
 	Since moment `help:"Those since then: a time, or how long ago." placeholder:"TIME"`
 }
 

@@ -40,7 +40,7 @@ func (f *deadLetterFlags) Validate() error {
 // processFlags bound what a processor does.
 type processFlags struct {
 	Memory    int64   `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
-	LaneShare float64 `help:"Share of the workers that crashes to be processed again may have, and replays: they go behind live crashes." default:"0.5"`
+	LaneShare float64 `help:"Share of the workers that crashes to be processed again may have: they go behind live crashes. A replay has the share of its signature version." default:"0.5"`
 }
 
 // minMemory lets a dump of 25 MB be processed.

@@ -107,23 +107,43 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			Ready: ready, Metrics: r.stream, Log: r.log,
 		}, nil
 	}
-	var both sync.WaitGroup
-	defer both.Wait()
-	both.Go(func() {
-		r.perVersion(ctx, versionRole{name: "reprocess", wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
+	shares := func(_ context.Context, state *schema.VersionEvent) { workers.Follow(state) }
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() {
+		r.perVersion(ctx, versionRole{name: "resign", changed: shares, wanted: whole(resignWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
+			p, err := processors.of(*v, symbols)
+			if err == nil {
+				err = sameButRules(v, r.versions.Newest().Version(v.Base))
+			}
+			if err != nil {
+				return r.unserved(ctx, "resign."+part.String(), err)
+			}
+			resigner := stream.Resigner{
+				Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v, Workers: workers, Sign: p.Resign, Guard: dead.guard(),
+				Ready: ready, Metrics: r.stream, Log: r.log,
+			}
+			return resigner.Run(ctx)
+		}})
+	})
+	others.Go(func() {
+		r.perVersion(ctx, versionRole{name: "reprocess", changed: shares, wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
 				return r.unserved(ctx, "reprocess."+part.String(), err)
 			}
-			again := stream.Reprocessor{Processor: p, Begins: v.BaseRequests}
+			again := stream.Reprocessor{Processor: p, Of: v}
 			return again.Run(ctx)
 		}})
 	})
 	var offered sync.Once
 	r.perVersion(ctx, versionRole{
-		name:    "process",
-		changed: func(_ context.Context, state *schema.VersionEvent) { offered.Do(func() { r.offer(state) }) },
-		wanted:  whole(processWants),
+		name: "process",
+		changed: func(ctx context.Context, state *schema.VersionEvent) {
+			shares(ctx, state)
+			offered.Do(func() { r.offer(state) })
+		},
+		wanted: whole(processWants),
 		run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(v, ready)
 			if err != nil {
@@ -132,6 +152,15 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			return p.Run(ctx)
 		},
 	})
+}
+
+// sameButRules tells whether signing the base's crashes again gives what processing
+// gives.
+func sameButRules(v, base *schema.SignatureVersion) error {
+	if base == nil || base.ProcessVersion != v.ProcessVersion || base.RegistryHash != v.RegistryHash {
+		return fmt.Errorf("signature version %d is made from version %d, which is not the same but for its rules", v.Number, v.Base)
+	}
+	return nil
 }
 
 // processors are those of signature versions: lanes share one, with what its

@@ -44,6 +44,11 @@ func processWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
 	return v.Processed()
 }
 
+// resignWants: what is made from another version's crashes, until the activation changes.
+func resignWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
+	return v.State == schema.StateLive && v.Source == schema.SourceProcessed && v.Base > 0
+}
+
 // clickHouseWants: the rows of all versions are kept until they are dropped.
 func clickHouseWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
 	return !v.Gone()
