@@ -18,10 +18,15 @@ import (
 func TestDescentsAreOfWhatChanged(t *testing.T) {
 	text := func(s string) *string { return &s }
 	got := descents(1, 2, []cell{
-		{text("split"), text("split | a"), false, 3, nil}, {text("split"), text("split"), true, 2, nil}, {text("split"), text("split"), false, 2, nil},
-		{text("merged"), text("target"), false, 5, nil}, {text("target"), text("target"), false, 9, nil},
-		{text("same"), text("same"), false, 7, nil}, {text("gone"), nil, false, 1, nil},
-		{text("tie"), text("b"), false, 1, nil}, {text("tie"), text("a"), false, 1, nil},
+		{text("split"), text("split | a"), false, 3, nil},
+		{text("split"), text("split"), true, 2, nil},
+		{text("split"), text("split"), false, 2, nil},
+		{text("merged"), text("target"), false, 5, nil},
+		{text("target"), text("target"), false, 9, nil},
+		{text("same"), text("same"), false, 7, nil},
+		{text("gone"), nil, false, 1, nil},
+		{text("tie"), text("b"), false, 1, nil},
+		{text("tie"), text("a"), false, 1, nil},
 	}, map[string]time.Time{"split": noon})
 	var lines []string
 	for _, d := range got {
@@ -182,7 +187,7 @@ func TestALineageIsBounded(t *testing.T) {
 	if got := w.bounded(slices.Concat(names, names)); len(got) != maxFollowed || w.cut {
 		t.Errorf("%d names, cut: %v", len(got), w.cut)
 	}
-	if got := w.bounded(append(names, "one more")); len(got) != maxFollowed || !w.cut {
+	if got := w.bounded(slices.Concat(names, []string{"one more"})); len(got) != maxFollowed || !w.cut {
 		t.Errorf("%d names, cut: %v", len(got), w.cut)
 	}
 }

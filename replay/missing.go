@@ -82,12 +82,17 @@ func missing(ctx context.Context, db *clickhouse.DB, of []change, limit int) (co
 // dayDigits are the crash id's.
 func dayDigits(m MissingCrash) string { return m.CrashID[len(m.CrashID)-6:] }
 
-// lost are crashes without a row in the winner of which some row was received in
-// the range, and so perhaps not the one that is seen. It looks at two columns of
-// each part as it lies.
-const lost = `FROM aftershock.crash_rows $final
+// lost counts crashes without a row in the winner of which some row was received in
+// the range, and so perhaps not the one that is seen.
+const lost = `SELECT count() FROM (
+    SELECT crash_id FROM aftershock.crash_rows WHERE signature_version IN ($loser, $winner) AND $days
+    GROUP BY crash_id HAVING countIf(signature_version = $loser AND $range) > 0 AND countIf(signature_version = $winner) = 0)`
+
+// seen are those of which it is.
+const seen = `SELECT crash_id, raw_topic, raw_partition, raw_offset, count() OVER () FROM aftershock.crash_rows FINAL
 WHERE signature_version = $loser AND $days AND $range
-    AND crash_id NOT IN (SELECT crash_id FROM aftershock.crash_rows WHERE signature_version = $winner AND $days)`
+    AND crash_id NOT IN (SELECT crash_id FROM aftershock.crash_rows WHERE signature_version = $winner AND $days)
+ORDER BY day, crash_id LIMIT $limit`
 
 // missing looks at some days at a time. Only where something is lost it asks for the
 // rows that are seen, which costs several times as much.
@@ -97,11 +102,11 @@ func (c *change) missing(ctx context.Context, db *clickhouse.DB, limit int) (cou
 		return 0, nil, err
 	}
 	for _, chunk := range chunksOf(days, maxChunkRows) {
-		lostRows, err := c.lost(ctx, db, chunk)
+		perhaps, err := c.lost(ctx, db, chunk)
 		if err != nil {
 			return 0, nil, err
 		}
-		if lostRows == 0 {
+		if perhaps == 0 {
 			continue
 		}
 		n, some, err := c.seen(ctx, db, chunk, limit-len(first))
@@ -114,30 +119,29 @@ func (c *change) missing(ctx context.Context, db *clickhouse.DB, limit int) (cou
 	return count, first, nil
 }
 
-func (c *change) sql(query string, of chunk, final string) string {
+func (c *change) sql(query string, of chunk, limit int) string {
 	return strings.NewReplacer(
-		"$final", final, "$loser", fmt.Sprint(c.loser), "$winner", fmt.Sprint(c.winner), "$days", of.days(), "$range", received(&c.from, &c.to),
+		"$loser", fmt.Sprint(c.loser), "$winner", fmt.Sprint(c.winner), "$days", of.days(), "$range", received(&c.from, &c.to), "$limit", fmt.Sprint(limit),
 	).Replace(query)
 }
 
-func (c *change) lost(ctx context.Context, db *clickhouse.DB, of chunk) (rows uint64, err error) {
-	found, err := db.Query(ctx, promotionLimits, c.sql("SELECT count() "+lost, of, ""))
+func (c *change) lost(ctx context.Context, db *clickhouse.DB, of chunk) (crashes uint64, err error) {
+	found, err := db.Query(ctx, promotionLimits, c.sql(lost, of, 0))
 	if err != nil {
 		return 0, err
 	}
 	defer found.Close() //nolint:errcheck // read to the end below
 	for found.Next() {
-		if err := found.Scan(&rows); err != nil {
+		if err := found.Scan(&crashes); err != nil {
 			return 0, err
 		}
 	}
-	return rows, found.Err()
+	return crashes, found.Err()
 }
 
 // seen counts those whose row that is seen is in the range, and names some.
 func (c *change) seen(ctx context.Context, db *clickhouse.DB, of chunk, limit int) (count int64, first []MissingCrash, err error) {
-	rows, err := db.Query(ctx, promotionLimits, c.sql("SELECT crash_id, raw_topic, raw_partition, raw_offset, count() OVER () "+lost, of, "FINAL")+
-		fmt.Sprintf(" ORDER BY day, crash_id LIMIT %d", max(limit, 1)))
+	rows, err := db.Query(ctx, promotionLimits, c.sql(seen, of, max(limit, 1))) // one at least tells how many
 	if err != nil {
 		return 0, nil, err
 	}

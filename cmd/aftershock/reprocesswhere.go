@@ -10,7 +10,6 @@ import (
 
 	"aftershock/replay"
 	"aftershock/schema"
-	"aftershock/sinks/clickhouse"
 )
 
 // whereFlags select crashes by what the tables say of them.
@@ -48,7 +47,7 @@ func (v *reprocessVerb) selected(r *run) ([]schema.ReprocessRequest, error) {
 		return nil, err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	crashes, all, err := replay.Where(r.ctx, db, clickhouse.Limits(rows.limits()), v.Where, v.Limit)
+	crashes, all, err := replay.Where(r.ctx, db, rows.limits(), v.Where, v.Limit)
 	switch {
 	case errors.Is(err, replay.ErrCondition):
 		return nil, &usageError{fmt.Sprintf("--where: %v", err)}
