@@ -140,8 +140,27 @@ type cell struct {
 	examples []string
 }
 
-// fill counts the cells. Each pair of signatures is in at most two of them.
+// compare puts the same cells into the same order each time.
+func (c cell) compare(other cell) int {
+	name := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	switch {
+	case c.symbols != other.symbols && c.symbols:
+		return 1
+	case c.symbols != other.symbols:
+		return -1
+	}
+	return cmp.Or(cmp.Compare(name(c.from), name(other.from)), cmp.Compare(name(c.to), name(other.to)))
+}
+
+// fill counts the cells, and changes their order. Each pair of signatures is in at
+// most two of them.
 func (d *Diff) fill(cells []cell, limit int) {
+	slices.SortFunc(cells, cell.compare)
 	pairs := map[[2]string]*Pair{}
 	ofFrom, ofTo := map[string]int64{}, map[string]int64{}
 	inA, inB := map[string]bool{}, map[string]bool{}

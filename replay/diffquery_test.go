@@ -302,8 +302,8 @@ func TestEachCauseThatDiffersIsNamed(t *testing.T) {
 	text := func(s string) *string { return &s }
 	d := Diff{A: Side{1, 1, "r1", "a1"}, B: Side{2, 2, "r2", "a1"}}
 	d.fill([]cell{
+		{text("f"), text("g"), true, 2, []string{"3", "4"}}, // their order says nothing
 		{text("f"), text("g"), false, 5, []string{"1", "2"}},
-		{text("f"), text("g"), true, 2, []string{"3", "4"}},
 		{text("f"), text("f"), true, 9, nil},
 		{text("f"), nil, false, 3, nil},
 		{nil, text("h"), false, 1, nil},

@@ -80,7 +80,7 @@ func missing(ctx context.Context, db *clickhouse.DB, of []change, limit int) (co
 }
 
 // dayDigits are the crash id's.
-func dayDigits(m MissingCrash) string { return m.CrashID[len(m.CrashID)-6:] }
+func dayDigits(m MissingCrash) string { return m.CrashID[max(0, len(m.CrashID)-6):] }
 
 // lost counts crashes without a row in the winner of which some row was received in
 // the range, and so perhaps not the one that is seen.
