@@ -16,16 +16,14 @@ const maxShownRunes = 300
 
 // shown is a signature, cut, in which nothing moves a cursor, changes the direction
 // of writing or is no text.
-func shown(s string) string { return clipped(s, maxShownRunes) }
-
-func clipped(s string, runes int) string {
+func shown(s string) string {
 	var b strings.Builder
+	n := 0
 	for i, r := range s {
-		if runes == 0 {
+		if n++; n > maxShownRunes {
 			b.WriteRune('…')
 			break
 		}
-		runes--
 		switch _, size := utf8.DecodeRuneInString(s[i:]); {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])

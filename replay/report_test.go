@@ -257,3 +257,32 @@ func TestBandsAreAsWideAsTheirCrashes(t *testing.T) {
 		t.Errorf("%d bands", got)
 	}
 }
+
+func TestLabelsKeepBothEnds(t *testing.T) {
+	long := strings.Repeat("é", maxLabelRunes)
+	for name, want := range map[string]string{
+		long:                   long,
+		"a" + long[2:] + "bcd": "a" + strings.Repeat("é", maxLabelRunes/2-1) + "…" + strings.Repeat("é", maxLabelRunes/2-4) + "bcd",
+		"\x1b":                 `\x1b`,
+	} {
+		if got := label(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOnlySoMuchOfASignatureIsShown(t *testing.T) {
+	long := strings.Repeat("é", maxShownRunes)
+	if got := shown(long); got != long {
+		t.Errorf("at the limit: %d characters", utf8.RuneCountInString(got))
+	}
+	if got := shown(long + "x"); got != long+"…" {
+		t.Errorf("one more: %d characters", utf8.RuneCountInString(got))
+	}
+	if got := quoted(long); got != `"`+long+`"` {
+		t.Errorf("at the limit: %s", got)
+	}
+	if got := quoted(long + "x"); got != `"`+long+`"…` {
+		t.Errorf("one more: %s", got)
+	}
+}

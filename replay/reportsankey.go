@@ -117,7 +117,17 @@ func (s *sankey) nodes(c *column, x, labelX float64, anchor string) {
 	for _, name := range c.order {
 		s.Nodes = append(s.Nodes, sankeyNode{
 			X: x, Y: c.top[name], Height: c.height[name], LabelX: labelX, Anchor: anchor,
-			Label: clipped(name, maxLabelRunes), Title: shown(name), Crashes: c.crashes[name],
+			Label: label(name), Title: shown(name), Crashes: c.crashes[name],
 		})
 	}
+}
+
+// label is a signature in short: the ends of those that were split tell them apart.
+func label(name string) string {
+	text := []rune(shown(name))
+	if len(text) <= maxLabelRunes {
+		return string(text)
+	}
+	const head = maxLabelRunes / 2
+	return string(text[:head]) + "…" + string(text[len(text)-(maxLabelRunes-head-1):])
 }
