@@ -27,10 +27,6 @@ const (
 	DefaultHold    = 2 * time.Minute
 )
 
-// nearEnd is how many raw crashes a version may be behind when what is seen now is
-// held: it has to handle them meanwhile.
-const nearEnd = 2000
-
 // Promote shows a version for crashes received in [from, to). What is seen now
 // stands still for seconds, and nothing of it vanishes or is seen twice:
 //
@@ -111,35 +107,50 @@ func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, op
 	moves := changes(now.Activation.Ranges, would.Promotion.Ranges)
 	catching, cancel := context.WithTimeoutCause(ctx, opts.CatchUp, errors.New("it is not complete (--catch-up)"))
 	defer cancel()
+	since := o.Now()
 	for _, n := range winners(moves) {
-		if err := o.awaitNearEnd(catching, g, would.Version(n)); err != nil {
+		if err := o.awaitCaughtUp(catching, g, would.Version(n)); err != nil {
 			return nil, err
 		}
 	}
-	if err := o.complete(catching, moves, opts); err != nil {
+	if err := o.nearlyComplete(catching, moves, since, opts); err != nil {
 		return nil, err // nothing was touched
 	}
 	return stream.Operate(ctx, o.Kafka, decide)
 }
 
-// awaitNearEnd waits until a version has nearly come to the live end.
-func (o *Operator) awaitNearEnd(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) error {
+// nearlyComplete is complete for crashes received a while ago, so that what would
+// be refused is refused before anything is held.
+func (o *Operator) nearlyComplete(ctx context.Context, moves []change, since time.Time, opts PromoteOptions) error {
+	var past []change
+	for _, c := range moves {
+		if c.to = earlier(c.to, since.Add(-fresh)); c.from.Before(c.to) {
+			past = append(past, c)
+		}
+	}
+	return o.complete(ctx, past, opts)
+}
+
+// fresh is how long ago a crash was received that may still be on its way into
+// crash.raw: it is looked at when everything is held.
+const fresh = time.Minute
+
+// awaitCaughtUp waits until a version has come to what is the live end now, and
+// its rows are stored.
+func (o *Operator) awaitCaughtUp(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) error {
 	if v.Base != 0 {
 		if err := o.awaitPassed(ctx, g, schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base), offsetsOf(v.BaseEnds)); err != nil {
 			return err
 		}
 	}
-	return o.await(ctx, fmt.Sprintf("signature version %d", v.Number), func(ctx context.Context) (string, error) {
-		end, err := ends(ctx, g, schema.TopicRaw)
-		if err != nil {
-			return "", err
-		}
-		behind, err := g.Behind(ctx, schema.ProcessGroup(v.Number), schema.TopicRaw, end)
-		if err != nil || total(behind) <= nearEnd {
-			return "", err
-		}
-		return fmt.Sprintf("%d crashes behind", total(behind)), nil
-	})
+	end, err := ends(ctx, g, schema.TopicRaw)
+	if err != nil {
+		return err
+	}
+	if err := o.awaitPassed(ctx, g, schema.ProcessGroup(v.Number), schema.TopicRaw, end); err != nil {
+		return err
+	}
+	return o.awaitStored(ctx, g, v.Number, nil)
 }
 
 func offsetsOf(of []schema.PartitionOffset) map[int32]int64 {

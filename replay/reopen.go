@@ -111,14 +111,18 @@ func (o *Operator) Reopen(ctx context.Context, n int32, share float64) error {
 
 // Rollback shows again what was seen before the last change of the activation:
 // versions that stopped then go on from there, catch up, and are promoted. It
-// returns what it has changed back.
-func (o *Operator) Rollback(ctx context.Context, opts PromoteOptions) (before schema.Activation, err error) {
+// returns what it has changed back. It refuses when the activation's epoch is not
+// the given one, unless that is 0: a second rollback would undo the first.
+func (o *Operator) Rollback(ctx context.Context, epoch int64, opts PromoteOptions) (before schema.Activation, err error) {
 	state, err := stream.NewestVersions(ctx, o.Kafka)
 	if err != nil {
 		return before, err
 	}
 	if state == nil {
 		return before, errors.New("crash.versions is empty")
+	}
+	if epoch != 0 && epoch != state.Activation.Epoch {
+		return before, fmt.Errorf("what is seen has epoch %d, and not %d: somebody has changed it", state.Activation.Epoch, epoch)
 	}
 	if before, err = o.activationBefore(ctx, state.Activation.Epoch); err != nil {
 		return before, err

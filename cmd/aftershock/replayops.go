@@ -212,6 +212,7 @@ func (v *replayPromoteVerb) Run(r *run) error {
 type replayRollbackVerb struct {
 	storeFlags
 	promoteFlags
+	Epoch int64 `help:"Only if what is seen has this epoch, as replay status --json tells it: a second rollback undoes the first." placeholder:"N"`
 }
 
 // Run rolls back.
@@ -221,7 +222,7 @@ func (v *replayRollbackVerb) Run(r *run) error {
 		return err
 	}
 	return v.with(r, func(o *replay.Operator) error {
-		before, err := o.Rollback(r.ctx, opts)
+		before, err := o.Rollback(r.ctx, v.Epoch, opts)
 		if err != nil {
 			return err
 		}
