@@ -123,11 +123,11 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 			for value := range values {
 				head, err := schema.DecodeHead(value)
 				if err != nil || !opts.covers(head.ReceivedAt) {
-					continue //nolint:nilerr // a replay makes a dead letter of it
+					continue // a replay makes a dead letter of it
 				}
 				p, err := schema.Decode[schema.ProcessedCrash](value)
 				if err != nil {
-					continue //nolint:nilerr // as above
+					continue // as above
 				}
 				crash := signature.FromProcessed(p)
 				mu.Lock()

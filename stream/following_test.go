@@ -182,30 +182,3 @@ func TestUnwantedMemberCommitsNothingAndLeavesItsGroup(t *testing.T) {
 		})
 	}
 }
-
-// A group that has committed something has waited; a new one waits first.
-func TestHandoverWaitsOnlyBeforeTheFirstCommit(t *testing.T) {
-	k, _ := streamtest.Broker(t, 1, "in", "out")
-	put(t, k, "in", "a")
-	ctx, cancel := context.WithCancel(t.Context())
-	waits, done := make(chan error, 1), make(chan error, 1)
-	go func() { done <- k.Handover(ctx, "g", "in", func(err error) { waits <- err }) }()
-	if err := <-waits; err != nil {
-		t.Errorf("to wait is no fault: %v", err)
-	}
-	select {
-	case <-done:
-		t.Error("it does not wait")
-	case <-time.After(100 * time.Millisecond):
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	stop := run(t, copying(k))
-	streamtest.Committed(t, k, "out", 1)
-	stop()
-	if err := k.Handover(t.Context(), "g", "in", func(error) { t.Error("it waits") }); err != nil {
-		t.Error(err)
-	}
-}

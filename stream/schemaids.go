@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -41,9 +42,9 @@ func SchemaIDs(ctx context.Context, registry string, register bool) (map[int]int
 		var answer *sr.ResponseError
 		switch {
 		case err == nil:
-		case errors.As(err, &answer) && answer.StatusCode == 404 && register:
+		case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && register:
 			found, err = cl.CreateSchema(ctx, s.Subject, text)
-		case errors.As(err, &answer) && answer.StatusCode == 404:
+		case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
 			err = fmt.Errorf("%w (topics create --schema-registry registers it)", err)
 		}
 		if err != nil {

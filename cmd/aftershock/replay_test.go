@@ -153,7 +153,7 @@ func watch(u *upProcess, readers int) *watching {
 }
 
 // load submits crashes as a door does until stopped, and returns how many.
-func load(u *upProcess, r *rush, k stream.Kafka) (stop func() int) {
+func load(r *rush, k stream.Kafka) (stop func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int)
 	go func() {
@@ -261,7 +261,7 @@ func replayAndPromote(t *testing.T, source string) {
 	}
 	maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
 
-	stopLoad := load(u, r, k)
+	stopLoad := load(r, k)
 	readers := watch(u, 3)
 	u.mustReplay("start", "--ruleset", rules, "--source", source, "--share", "0.5")
 	u.caughtUp(2)
@@ -292,7 +292,7 @@ func replayAndPromote(t *testing.T, source string) {
 	}
 
 	// And back, with crashes coming.
-	stopLoad, readers = load(u, r, k), watch(u, 3)
+	stopLoad, readers = load(r, k), watch(u, 3)
 	u.mustReplay("rollback")
 	came += stopLoad()
 	readers.stop()

@@ -161,7 +161,9 @@ func TestReplaySurvivesKills(t *testing.T) {
 				return err
 			}
 		}
-		kill.during(func(ctx context.Context) error { return u.operate(ctx, "start", "--ruleset", rules, "--source", source) },
+		kill.during(func(ctx context.Context) error {
+			return u.operate(ctx, "start", "--ruleset", rules, "--source", source)
+		},
 			is(func(e *schema.VersionEvent) bool { return e.Version(version) != nil }, "started"))
 		if state, err := u.state(); err != nil || state.Version(version+1) != nil {
 			t.Fatalf("version %d was started more than once: %v", version, err)
