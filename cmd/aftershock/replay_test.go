@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"aftershock/schema"
+	"aftershock/signature"
 	"aftershock/stream"
 )
 
@@ -208,14 +208,30 @@ func (u *upProcess) agree() {
 	})
 }
 
-func TestReplayAndPromote(t *testing.T) { replayAndPromote(t, schema.SourceRaw) }
+func TestReplayAndPromote(t *testing.T) {
+	replayAndPromote(t, startUp(t, "--symbols", sampleSymbols), schema.SourceRaw)
+}
 
-func TestReplayFromProcessedAndPromote(t *testing.T) { replayAndPromote(t, schema.SourceProcessed) }
+func TestReplayFromProcessedAndPromote(t *testing.T) {
+	replayAndPromote(t, startUp(t, "--symbols", sampleSymbols), schema.SourceProcessed)
+}
+
+func TestReplayOnRealKafka(t *testing.T) {
+	for _, tool := range []string{"java", "mvn"} {
+		needTool(t, tool)
+	}
+	port := freePortPair(t)
+	startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port))
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	u := startUp(t, "--brokers", addr, "--replication", "1", "--symbols", sampleSymbols)
+	u.kafka = addr
+	replayAndPromote(t, u, schema.SourceProcessed)
+}
 
 // replayAndPromote: a rule change splits one signature into three and merges two,
 // with live load going on and readers asking.
-func replayAndPromote(t *testing.T, source string) {
-	u := startUp(t, "--symbols", filepath.Join("..", "..", "testdata", "symbols"))
+func replayAndPromote(t *testing.T, u *upProcess, source string) {
+	t.Helper()
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	r := newRush(t, 1)
 	n := crashesToReplay(t)
@@ -230,14 +246,7 @@ func replayAndPromote(t *testing.T, source string) {
 	// What the plan says must be what comes.
 	var plan struct {
 		Sampled, Changed int
-		Changes          []struct {
-			Kind, Signature string
-			Crashes         int
-			Moves           []struct {
-				From, To string
-				Crashes  int
-			}
-		}
+		Changes          []signature.Change
 	}
 	if err := json.Unmarshal([]byte(u.mustReplay("plan", "--ruleset", rules, "--sample", "1000000", "--json")), &plan); err != nil {
 		t.Fatal(err)
@@ -245,26 +254,31 @@ func replayAndPromote(t *testing.T, source string) {
 	if plan.Sampled != n || plan.Changed != before["opener"]+before["small"]+before["large"] {
 		t.Errorf("the plan looked at %d crashes, and %d change: %v", plan.Sampled, plan.Changed, before)
 	}
+	kinds := map[string]signature.ChangeKind{"opener": signature.Split, "grow": signature.Merged}
 	for _, c := range plan.Changes {
-		if c.Kind == "merged" || c.Kind == "new" || c.Kind == "vanished" {
-			continue // the other side of what the others tell
+		if want, ok := kinds[c.Signature]; ok && c.Kind != want && c.Kind != signature.New && c.Kind != signature.Vanished {
+			t.Errorf("%q is %s, want %s", c.Signature, c.Kind, want)
 		}
-		for _, m := range c.Moves {
-			want[m.From] -= m.Crashes
-			want[m.To] += m.Crashes
+		if c.Kind == signature.New || c.Kind == signature.Merged {
+			want[c.Signature] = c.Crashes
+		}
+		if c.Kind == signature.Vanished {
+			delete(want, c.Signature)
 		}
 	}
-	// Those of mergers that are no split.
-	for _, merged := range []string{"small", "large"} {
-		want["grow"] += want[merged]
-		want[merged] = 0
-	}
-	maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
+	past := time.Now().Add(time.Second).UTC().Format(time.RFC3339)
+	eventually(t, time.Minute, func() error { // what comes from here on is told apart by whole seconds
+		if time.Now().UTC().Format(time.RFC3339) <= past {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 
 	stopLoad := load(r, k)
 	readers := watch(u, 3)
 	u.mustReplay("start", "--ruleset", rules, "--source", source, "--share", "0.5")
 	u.caughtUp(2)
+	u.sameAsPlanned(plan.Changes, past)
 	if _, err := u.replay("drop", "1"); err == nil {
 		t.Error("what is seen was dropped")
 	}
@@ -306,6 +320,33 @@ func replayAndPromote(t *testing.T, source string) {
 		t.Errorf("rows of what was dropped: %s, %v", text, err)
 	}
 	u.want(came)
+}
+
+// sameAsPlanned holds what two versions made of the crashes received until then
+// against the preview.
+func (u *upProcess) sameAsPlanned(plan []signature.Change, until string) {
+	u.t.Helper()
+	eventually(u.t, time.Minute, func() error { // the sink may have some rows to come
+		out, err := u.replay("diff", "1", "2", "--to", until, "--json", "--limit", "1000")
+		if err != nil {
+			return err
+		}
+		var diff struct{ Changes []signature.Change }
+		if err := json.Unmarshal([]byte(out), &diff); err != nil {
+			return err
+		}
+		for _, changes := range [][]signature.Change{plan, diff.Changes} {
+			for i := range changes {
+				for j := range changes[i].Moves { // of which the line is told where there is an example
+					changes[i].Moves[j].Cause, changes[i].Moves[j].Added = signature.ListLine{}, false
+				}
+			}
+		}
+		if d := cmp.Diff(plan, diff.Changes); d != "" {
+			return fmt.Errorf("the plan is not what came (-plan +diff):\n%s", d)
+		}
+		return nil
+	})
 }
 
 // want waits until that many crashes are seen, each once.
