@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -305,6 +306,13 @@ func replayAndPromote(t *testing.T, u *upProcess, source string) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 
+	if source == schema.SourceRaw {
+		u.mustReplay("start", "--ruleset", rules)
+		u.caughtUp(3)
+		u.sameBytes(2, 3, came)
+		u.mustReplay("drop", "3")
+	}
+
 	// And back, with crashes coming.
 	stopLoad, readers = load(r, k), watch(u, 3)
 	u.mustReplay("rollback")
@@ -347,6 +355,37 @@ func (u *upProcess) sameAsPlanned(plan []signature.Change, until string) {
 		}
 		return nil
 	})
+}
+
+// sameBytes holds the processed crashes of two versions with the same rules against
+// each other: nothing but the version's number may differ.
+func (u *upProcess) sameBytes(a, b int32, crashes int) {
+	u.t.Helper()
+	events := func(version int32) map[string][32]byte {
+		out := map[string][32]byte{}
+		for _, r := range u.topic(schema.ProcessedTopic(version)) {
+			p, err := schema.Decode[schema.ProcessedCrash](r.Value)
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			p.SignatureVersion = 0
+			value, err := schema.Encode(p)
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			out[p.CrashID] = sha256.Sum256(value)
+		}
+		return out
+	}
+	one, other := events(a), events(b)
+	if len(one) != crashes || len(other) != crashes {
+		u.t.Errorf("%d and %d crashes were processed, want %d", len(one), len(other), crashes)
+	}
+	for id, sum := range one {
+		if other[id] != sum {
+			u.t.Errorf("%s: other bytes the second time", id)
+		}
+	}
 }
 
 // want waits until that many crashes are seen, each once.
@@ -418,4 +457,48 @@ func TestTwoOperatorsStartAtOnce(t *testing.T) {
 			t.Errorf("version %d has number %d", i+1, v.Number)
 		}
 	}
+}
+
+// Two operators promote two versions at the same time: one is seen in the end, or
+// both, one after the other; nothing is held for ever.
+func TestTwoOperatorsPromoteAtOnce(t *testing.T) {
+	u := startUp(t, "--symbols", sampleSymbols)
+	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
+	n := len(newRush(t, 4).put(k, 200, time.Now().Add(-time.Hour), time.Now()))
+	u.want(n)
+	rules := splitRules(t)
+	u.mustReplay("start", "--ruleset", rules)
+	u.mustReplay("start", "--ruleset", rules)
+	errs := map[int32]error{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, version := range []int32{2, 3} {
+		all.Go(func() {
+			_, err := u.replay("promote", strconv.Itoa(int(version)))
+			mu.Lock()
+			defer mu.Unlock()
+			errs[version] = err
+		})
+	}
+	all.Wait()
+	state, err := u.state()
+	if err != nil {
+		t.Fatal(err)
+	}
+	won := 0
+	for version, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		if !strings.Contains(err.Error(), "another operator") && !strings.Contains(err.Error(), "under way") {
+			t.Errorf("the operator of version %d was told: %v", version, err)
+		}
+	}
+	ranges := state.Activation.Ranges
+	if won == 0 || state.Promotion != nil || len(ranges) != 1 || errs[ranges[0].SignatureVersion] != nil || state.Version(ranges[0].SignatureVersion).State != schema.StateLive {
+		t.Errorf("%d won: %+v, promotion %v", won, state.Activation, state.Promotion)
+	}
+	u.want(n)
+	u.agree()
 }
