@@ -3,12 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"aftershock/schema"
+	"aftershock/signature"
 	"aftershock/stream"
 )
 
@@ -208,14 +209,30 @@ func (u *upProcess) agree() {
 	})
 }
 
-func TestReplayAndPromote(t *testing.T) { replayAndPromote(t, schema.SourceRaw) }
+func TestReplayAndPromote(t *testing.T) {
+	replayAndPromote(t, startUp(t, "--symbols", sampleSymbols), schema.SourceRaw)
+}
 
-func TestReplayFromProcessedAndPromote(t *testing.T) { replayAndPromote(t, schema.SourceProcessed) }
+func TestReplayFromProcessedAndPromote(t *testing.T) {
+	replayAndPromote(t, startUp(t, "--symbols", sampleSymbols), schema.SourceProcessed)
+}
+
+func TestReplayOnRealKafka(t *testing.T) {
+	for _, tool := range []string{"java", "mvn"} {
+		needTool(t, tool)
+	}
+	port := freePortPair(t)
+	startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port))
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	u := startUp(t, "--brokers", addr, "--replication", "1", "--symbols", sampleSymbols)
+	u.kafka = addr
+	replayAndPromote(t, u, schema.SourceProcessed)
+}
 
 // replayAndPromote: a rule change splits one signature into three and merges two,
 // with live load going on and readers asking.
-func replayAndPromote(t *testing.T, source string) {
-	u := startUp(t, "--symbols", filepath.Join("..", "..", "testdata", "symbols"))
+func replayAndPromote(t *testing.T, u *upProcess, source string) {
+	t.Helper()
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	r := newRush(t, 1)
 	n := crashesToReplay(t)
@@ -230,14 +247,7 @@ func replayAndPromote(t *testing.T, source string) {
 	// What the plan says must be what comes.
 	var plan struct {
 		Sampled, Changed int
-		Changes          []struct {
-			Kind, Signature string
-			Crashes         int
-			Moves           []struct {
-				From, To string
-				Crashes  int
-			}
-		}
+		Changes          []signature.Change
 	}
 	if err := json.Unmarshal([]byte(u.mustReplay("plan", "--ruleset", rules, "--sample", "1000000", "--json")), &plan); err != nil {
 		t.Fatal(err)
@@ -245,26 +255,31 @@ func replayAndPromote(t *testing.T, source string) {
 	if plan.Sampled != n || plan.Changed != before["opener"]+before["small"]+before["large"] {
 		t.Errorf("the plan looked at %d crashes, and %d change: %v", plan.Sampled, plan.Changed, before)
 	}
+	kinds := map[string]signature.ChangeKind{"opener": signature.Split, "grow": signature.Merged}
 	for _, c := range plan.Changes {
-		if c.Kind == "merged" || c.Kind == "new" || c.Kind == "vanished" {
-			continue // the other side of what the others tell
+		if want, ok := kinds[c.Signature]; ok && c.Kind != want && c.Kind != signature.New && c.Kind != signature.Vanished {
+			t.Errorf("%q is %s, want %s", c.Signature, c.Kind, want)
 		}
-		for _, m := range c.Moves {
-			want[m.From] -= m.Crashes
-			want[m.To] += m.Crashes
+		if c.Kind == signature.New || c.Kind == signature.Merged {
+			want[c.Signature] = c.Crashes
+		}
+		if c.Kind == signature.Vanished {
+			delete(want, c.Signature)
 		}
 	}
-	// Those of mergers that are no split.
-	for _, merged := range []string{"small", "large"} {
-		want["grow"] += want[merged]
-		want[merged] = 0
-	}
-	maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
+	past := time.Now().Add(time.Second).UTC().Format(time.RFC3339)
+	eventually(t, time.Minute, func() error { // what comes from here on is told apart by whole seconds
+		if time.Now().UTC().Format(time.RFC3339) <= past {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 
 	stopLoad := load(r, k)
 	readers := watch(u, 3)
 	u.mustReplay("start", "--ruleset", rules, "--source", source, "--share", "0.5")
 	u.caughtUp(2)
+	u.sameAsPlanned(plan.Changes, past)
 	if _, err := u.replay("drop", "1"); err == nil {
 		t.Error("what is seen was dropped")
 	}
@@ -291,6 +306,13 @@ func replayAndPromote(t *testing.T, source string) {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 
+	if source == schema.SourceRaw {
+		u.mustReplay("start", "--ruleset", rules)
+		u.caughtUp(3)
+		u.sameBytes(2, 3, came)
+		u.mustReplay("drop", "3")
+	}
+
 	// And back, with crashes coming.
 	stopLoad, readers = load(r, k), watch(u, 3)
 	u.mustReplay("rollback")
@@ -306,6 +328,64 @@ func replayAndPromote(t *testing.T, source string) {
 		t.Errorf("rows of what was dropped: %s, %v", text, err)
 	}
 	u.want(came)
+}
+
+// sameAsPlanned holds what two versions made of the crashes received until then
+// against the preview.
+func (u *upProcess) sameAsPlanned(plan []signature.Change, until string) {
+	u.t.Helper()
+	eventually(u.t, time.Minute, func() error { // the sink may have some rows to come
+		out, err := u.replay("diff", "1", "2", "--to", until, "--json", "--limit", "1000")
+		if err != nil {
+			return err
+		}
+		var diff struct{ Changes []signature.Change }
+		if err := json.Unmarshal([]byte(out), &diff); err != nil {
+			return err
+		}
+		for _, changes := range [][]signature.Change{plan, diff.Changes} {
+			for i := range changes {
+				for j := range changes[i].Moves { // of which the line is told where there is an example
+					changes[i].Moves[j].Cause, changes[i].Moves[j].Added = signature.ListLine{}, false
+				}
+			}
+		}
+		if d := cmp.Diff(plan, diff.Changes); d != "" {
+			return fmt.Errorf("the plan is not what came (-plan +diff):\n%s", d)
+		}
+		return nil
+	})
+}
+
+// sameBytes holds the processed crashes of two versions with the same rules against
+// each other: nothing but the version's number may differ.
+func (u *upProcess) sameBytes(a, b int32, crashes int) {
+	u.t.Helper()
+	events := func(version int32) map[string][32]byte {
+		out := map[string][32]byte{}
+		for _, r := range u.topic(schema.ProcessedTopic(version)) {
+			p, err := schema.Decode[schema.ProcessedCrash](r.Value)
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			p.SignatureVersion = 0
+			value, err := schema.Encode(p)
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			out[p.CrashID] = sha256.Sum256(value)
+		}
+		return out
+	}
+	one, other := events(a), events(b)
+	if len(one) != crashes || len(other) != crashes {
+		u.t.Errorf("%d and %d crashes were processed, want %d", len(one), len(other), crashes)
+	}
+	for id, sum := range one {
+		if other[id] != sum {
+			u.t.Errorf("%s: other bytes the second time", id)
+		}
+	}
 }
 
 // want waits until that many crashes are seen, each once.
@@ -377,4 +457,48 @@ func TestTwoOperatorsStartAtOnce(t *testing.T) {
 			t.Errorf("version %d has number %d", i+1, v.Number)
 		}
 	}
+}
+
+// Two operators promote two versions at the same time: one is seen in the end, or
+// both, one after the other; nothing is held for ever.
+func TestTwoOperatorsPromoteAtOnce(t *testing.T) {
+	u := startUp(t, "--symbols", sampleSymbols)
+	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
+	n := len(newRush(t, 4).put(k, 200, time.Now().Add(-time.Hour), time.Now()))
+	u.want(n)
+	rules := splitRules(t)
+	u.mustReplay("start", "--ruleset", rules)
+	u.mustReplay("start", "--ruleset", rules)
+	errs := map[int32]error{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, version := range []int32{2, 3} {
+		all.Go(func() {
+			_, err := u.replay("promote", strconv.Itoa(int(version)))
+			mu.Lock()
+			defer mu.Unlock()
+			errs[version] = err
+		})
+	}
+	all.Wait()
+	state, err := u.state()
+	if err != nil {
+		t.Fatal(err)
+	}
+	won := 0
+	for version, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		if !strings.Contains(err.Error(), "another operator") && !strings.Contains(err.Error(), "under way") {
+			t.Errorf("the operator of version %d was told: %v", version, err)
+		}
+	}
+	ranges := state.Activation.Ranges
+	if won == 0 || state.Promotion != nil || len(ranges) != 1 || errs[ranges[0].SignatureVersion] != nil || state.Version(ranges[0].SignatureVersion).State != schema.StateLive {
+		t.Errorf("%d won: %+v, promotion %v", won, state.Activation, state.Promotion)
+	}
+	u.want(n)
+	u.agree()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -126,7 +125,7 @@ func TestReplaySurvivesKills(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	u := startUp(t, "--symbols", filepath.Join("..", "..", "testdata", "symbols"))
+	u := startUp(t, "--symbols", sampleSymbols)
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	n := len(newRush(t, 2).put(k, crashesToReplay(t)/3, time.Now().Add(-48*time.Hour), time.Now()))
 	u.want(n)
