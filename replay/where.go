@@ -89,10 +89,13 @@ var conditionToken = regexp.MustCompile(`^(?:` +
 	`|(?P<open>[(\[])|(?P<close>[)\]])` +
 	`|(?P<sign>[-+*/%=<>!.,:?|&^~]))`)
 
-// leaving are words of ClickHouse that read something else than the row: subqueries,
-// and functions that read files and other tables, count, log, or do nothing but wait.
-var leaving = regexp.MustCompile(`(?i)^(select|from|with|values|union|table|explain|view|file|dict\w*|joinget\w*|sleep\w*|addresstoline\w*|` +
-	`(global)?(not)?(null)?inignoreset|(global|not|null)\w*in|hascolumnintable|generateserialid|logtrace|catboostevaluate|evalmlmethod)$`)
+// clauses are words of ClickHouse that begin or end something else than an expression.
+var clauses = regexp.MustCompile(`(?i)^(select|from|with|values|union|table|explain|view)$`)
+
+// leaving are functions that read something else than the row, files and other tables,
+// or count, log, or do nothing but wait.
+var leaving = regexp.MustCompile(`(?i)^(file|dict\w*|joinget\w*|sleep\w*|addresstoline\w*|(global|not|null)\w*in|\w*inignoreset|` +
+	`hascolumnintable|generateserialid|logtrace|catboostevaluate|evalmlmethod)$`)
 
 // checkCondition refuses what is not one expression. What it lets through may still be
 // refused by the server.
@@ -126,8 +129,10 @@ func checkCondition(condition string) error {
 			return badCondition("%.40q: IN wants a list of values: IN ('a', 'b')", token)
 		case kind == "name" && (strings.Contains(token, `\`) || strings.EqualFold(token[1:len(token)-1], "in")):
 			return badCondition("%.40q: no such name", token) // a function can be quoted, too
-		case (kind == "word" || kind == "name") && leaving.MatchString(strings.Trim(token, "`\"")):
-			return badCondition("%s reads more than the row, or waits: refused", token)
+		case kind == "word" && clauses.MatchString(token):
+			return badCondition("%s: subqueries and the like are refused", token)
+		case (kind == "word" || kind == "name") && leaving.MatchString(strings.Trim(token, "`\"")) && strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "("):
+			return badCondition("%s() reads more than the row, or waits: refused", token)
 		case kind == "open":
 			open = append(open, token)
 			if afterIn {

@@ -1,10 +1,12 @@
 package replay
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,14 +14,18 @@ import (
 	"aftershock/sinks/clickhouse"
 )
 
+// accepted are conditions.
+var accepted = []string{
+	"1", "arrayExists(s -> s = 'missing', modules.symbols)", "signature LIKE 'a%' AND NOT (version = '1' OR uptime_seconds > -1.5e3)",
+	"product IN ('a', 'b')", "raw_offset NOT IN [1, -2, (3)]", "(product, version) IN (('a', 'b'), ('c', 'd'))", "annotations['ProductName'] = 'x'",
+	"signature = 'it''s; -- /* \\' a text) UNION SELECT'", "`stack.function`[1] = 'f' and \"product\" != ''", "received_at >= '2026-11-22' ? 1 : 0",
+	"signature = 'ünïcödé “quotes”'", "toString(raw_offset)::Int64 BETWEEN 0x10 AND 2", "has(modules.filename, 'libc.so')\n\tAND 1",
+	"has(stack.file, 'a.cc') AND `stack.file`[1] = ''",
+	strings.Repeat(" ", maxWhereBytes-1) + "1",
+}
+
 func TestConditionsAreExpressionsAndNothingElse(t *testing.T) {
-	for _, condition := range []string{
-		"1", "arrayExists(s -> s = 'missing', modules.symbols)", "signature LIKE 'a%' AND NOT (version = '1' OR uptime_seconds > -1.5e3)",
-		"product IN ('a', 'b')", "raw_offset NOT IN [1, -2, (3)]", "(product, version) IN (('a', 'b'), ('c', 'd'))", "annotations['ProductName'] = 'x'",
-		"signature = 'it''s; -- /* \\' a text) UNION SELECT'", "`stack.function`[1] = 'f' and \"product\" != ''", "received_at >= '2026-11-22' ? 1 : 0",
-		"signature = 'ünïcödé “quotes”'", "toString(raw_offset)::Int64 BETWEEN 0x10 AND 2", "has(modules.filename, 'libc.so')\n\tAND 1",
-		strings.Repeat(" ", maxWhereBytes-1) + "1",
-	} {
+	for _, condition := range accepted {
 		if err := checkCondition(condition); err != nil {
 			t.Errorf("%.80s: %v", condition, err)
 		}
@@ -33,7 +39,7 @@ func TestConditionsAreExpressionsAndNothingElse(t *testing.T) {
 		"a table in brackets": "crash_id IN (aftershock_protected.crash_rows)", "a quoted table": "crash_id IN (`t`)", "a table function": "crash_id IN url('http://x', 'CSV', 'a String')",
 		"in as a function": "in(crash_id, tablename)", "its other names": "globalNotNullIn(crash_id, tablename)", "in, quoted": "`in`(crash_id, tablename)",
 		"a file": "length(file('/etc/passwd')) > 0", "a file, quoted": "`file`('/etc/passwd') = ''", "a file, escaped": "`fi\\x6ce`('/etc/passwd') = ''",
-		"a file, in capitals": "FILE('/etc/passwd') = ''", "a dictionary": "dictGetString('d', 'a', 1) = ''", "a join": "joinGet('t', 'a', 1) = 1", "a wait": "sleepEachRow(3)",
+		"a file, with space": "file\n ('/etc/passwd') = ''", "a file, in capitals": "FILE('/etc/passwd') = ''", "a dictionary": "dictGetString('d', 'a', 1) = ''", "a join": "joinGet('t', 'a', 1) = 1", "a wait": "sleepEachRow(3)",
 		"a counter": "generateSerialID('a') = 1", "nothing after in": "product IN", "a text without end": "product = 'a", "a text that escapes its end": `product = 'a\'`,
 		"a here document": "product = $$a$$", "other quotes": "product = ‘a’", "a parameter": "product = {p:String}", "a null byte": "product = 'a\x00'", "no UTF-8": "product = '\xff'",
 	} {
@@ -73,7 +79,8 @@ func TestWhereSelectsCrashesThatAreSeen(t *testing.T) {
 		"above the limit": {"1", 4, "", 5},
 		"a list":          {"signature IN ('signature 4', 'x')", 10, "00000004 at 4", 1},
 		"nothing":         {"signature = 'it''s ?; $1 {p:String} -- ) \\' OR 1'", 10, "", 0},
-		"an or":           {"0 OR raw_offset = 2", 10, "00000002 at 2", 1},
+		"a column whose name a function has, too": {"empty(stack.file) AND raw_offset = 2", 10, "00000002 at 2", 1},
+		"an or": {"0 OR raw_offset = 2", 10, "00000002 at 2", 1},
 	} {
 		if got, all, err := where(tc.condition, tc.limit); err != nil || got != tc.want || all != tc.all {
 			t.Errorf("%s: %q of %d, %v", name, got, all, err)
@@ -116,4 +123,64 @@ func TestServerRefusesWhatIsMoreThanReading(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	asked(t, db, "SELECT toString(count()) FROM aftershock.crash_rows")
+}
+
+// The engine cuts a condition as the check does: what comes through stays in its
+// brackets, and what follows it is ours.
+func TestServerReadsConditionsAsTheCheckDoes(t *testing.T) {
+	db := openDB(t)
+	for _, condition := range accepted {
+		rows, err := db.Query(t.Context(), clickhouse.Limits{}, "SELECT formatQuerySingleLine(unhex('"+hex.EncodeToString([]byte("SELECT 1 FROM crashes WHERE (\n"+condition+"\n) SETTINGS readonly = 1"))+"'))")
+		if err != nil {
+			t.Errorf("%.80q: %v", condition, err)
+			continue
+		}
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil || !strings.HasPrefix(text, "SELECT 1 FROM crashes WHERE ") || !strings.HasSuffix(text, " SETTINGS readonly = 1") || strings.Count(text, "FROM") != 1 {
+				t.Errorf("%.80q is read as %q, %v", condition, text, err)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Errorf("%.80q: %v", condition, err)
+		}
+		rows.Close()
+	}
+}
+
+// Read character by character, an accepted condition never leaves its brackets.
+func FuzzAcceptedConditionsStayInTheirBrackets(f *testing.F) {
+	for _, condition := range append(slices.Clone(accepted), "1) OR (1", "'a\\'", "1 -- ", "`a``b`", "\"a\\\"b\"") {
+		f.Add(condition)
+	}
+	f.Fuzz(func(t *testing.T, condition string) {
+		if checkCondition(condition) != nil {
+			return
+		}
+		depth := 0
+		var quote byte
+		for i := 0; i < len(condition); i++ {
+			switch c := condition[i]; {
+			case quote != 0 && c == '\\':
+				i++
+			case quote != 0 && c == quote:
+				quote = 0 // a doubled one opens again
+			case quote != 0:
+			case c == '\'' || c == '"' || c == '`':
+				quote = c
+			case c == '(' || c == '[':
+				depth++
+			case c == ')' || c == ']':
+				depth--
+			case c == ';' || c == '#' || c == '{' || c >= 0x80 || strings.HasPrefix(condition[i:], "--") || strings.HasPrefix(condition[i:], "/*"):
+				t.Fatalf("%q: %q", condition, condition[i:])
+			}
+			if depth < 0 {
+				t.Fatalf("%q leaves its brackets", condition)
+			}
+		}
+		if depth != 0 || quote != 0 {
+			t.Fatalf("%q does not end", condition)
+		}
+	})
 }

@@ -60,10 +60,21 @@ func TestSignaturesOfOlderRowsAreFilledIn(t *testing.T) {
 	if err := db.Write(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
+	// More months than an insert may have by default.
+	if err := conn.Exec(t.Context(), "INSERT INTO aftershock.crash_rows (signature_version, day, crash_id) SELECT 7, toDate('2001-01-01') + INTERVAL number MONTH,"+
+		" concat('00000000-0000-4000-8000-000000', leftPad(toString(number), 6, '0')) FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0"); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if got := ask(t, conn, "SELECT toString(count()) FROM aftershock.signatures WHERE signature_version = 7"); got[0] != "150" {
+		t.Errorf("%s of 150 rows of as many months", got[0])
+	}
 	if err := db.Write(t.Context(), append(old[:1], row(id(3, "261122"), 1, 0, 12, noon, "new"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Purge(t.Context(), 7); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{id(1, "261122") + " v1 revision 0 old", id(2, "261122") + " v1 revision 4 reprocessed", id(3, "261122") + " v1 revision 0 new"}

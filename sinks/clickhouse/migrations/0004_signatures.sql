@@ -28,7 +28,8 @@ SELECT signature_version, day, toUUID(crash_id) AS crash, revision, ver, receive
 FROM aftershock.crash_rows;
 
 -- What is there from before. Rows that come in meanwhile are in it twice, which is
--- once.
+-- once. There may be any number of months and versions.
 INSERT INTO aftershock.signatures
 SELECT signature_version, day, toUUID(crash_id), revision, ver, received_at, signature, sipHash64(`modules.symbols_sha256`)
-FROM aftershock.crash_rows;
+FROM aftershock.crash_rows
+SETTINGS max_partitions_per_insert_block = 0;
