@@ -31,7 +31,7 @@ func versions(t *testing.T, k stream.Kafka, change func(state *schema.VersionEve
 }
 
 func one(state *schema.VersionEvent) {
-	state.Versions = []schema.SignatureVersion{{Number: 1, State: schema.StateLive}}
+	state.Versions = []schema.SignatureVersion{{Number: 1, State: schema.StateLive, Share: 1}}
 }
 
 // follower is a Following that can be cut off from the log.
