@@ -502,3 +502,65 @@ func TestTwoOperatorsPromoteAtOnce(t *testing.T) {
 	u.want(n)
 	u.agree()
 }
+
+// A version is promoted for some time only: the rest stays what it was, also of
+// crashes that come late.
+func TestPromotePartOfTime(t *testing.T) {
+	u := startUp(t, "--symbols", sampleSymbols)
+	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
+	r := newRush(t, 5)
+	now := time.Now()
+	day := func(n int) time.Time { return now.AddDate(0, 0, -n) }
+	came := len(r.put(k, 300, day(10), now))
+	u.want(came)
+	before := u.seen()
+	since := day(5).UTC().Format(time.RFC3339)
+	u.mustReplay("start", "--ruleset", splitRules(t), "--from", since)
+	u.mustReplay("promote", "2")
+	came += len(r.put(k, 20, day(9), day(6)))
+	came += len(r.put(k, 20, day(4), now))
+	u.want(came)
+	torn, err := u.query("SELECT count() FROM crashes WHERE (received_at < parseDateTimeBestEffort('" + since + "')) != (signature_version = 1)")
+	if err != nil || strings.TrimSpace(torn) != "0" {
+		t.Errorf("%s crashes are seen in the other version, %v", torn, err)
+	}
+	u.agree()
+	verify := func() {
+		t.Helper()
+		eventually(t, time.Minute, func() error {
+			out, err := program(t.Context(), "verify", "--brokers", u.kafka, "--clickhouse-url", "http://"+u.clickhouse).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			if state, err := u.state(); err != nil || strings.Count(string(out), "is whole") != len(live(state)) {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		})
+	}
+	verify()
+	if state, err := u.state(); err != nil || state.Version(1).State != schema.StateNarrowed {
+		t.Errorf("version 1: %+v, %v", state.Version(1).State, err)
+	}
+	u.mustReplay("rollback")
+	u.want(came)
+	if one, err := u.query("SELECT uniqExact(signature_version) FROM crashes"); err != nil || strings.TrimSpace(one) != "1" {
+		t.Errorf("%s versions are seen, %v", one, err)
+	}
+	verify()
+	u.agree()
+	u.mustReplay("drop", "2")
+	if err := u.sees(before); err == nil {
+		t.Error("what came since is not seen")
+	}
+}
+
+// live are the versions that are processed.
+func live(state *schema.VersionEvent) (out []int32) {
+	for i := range state.Versions {
+		if v := &state.Versions[i]; v.Processed() {
+			out = append(out, v.Number)
+		}
+	}
+	return out
+}
