@@ -183,26 +183,36 @@ func TestUnwantedMemberCommitsNothingAndLeavesItsGroup(t *testing.T) {
 	}
 }
 
-// A group that has committed something has waited; a new one waits first.
+// A group that has committed something has waited; a new one waits first, also when it
+// has members, which may just be waiting for their first record.
 func TestHandoverWaitsOnlyBeforeTheFirstCommit(t *testing.T) {
 	k, _ := streamtest.Broker(t, 1, "in", "out")
+	waits := func(name string) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		told, done := make(chan error, 1), make(chan error, 1)
+		go func() { done <- k.Handover(ctx, "g", "in", func(err error) { told <- err }) }()
+		select {
+		case err := <-done:
+			t.Fatalf("%s: it does not wait: %v", name, err)
+		case err := <-told:
+			if err != nil {
+				t.Errorf("%s: to wait is no fault: %v", name, err)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	waits("no group")
+	tr := copying(k)
+	joined := make(chan error, 100)
+	tr.Ready = func(err error) { joined <- err }
+	stop := run(t, tr)
+	<-joined
+	waits("members without a commit")
 	put(t, k, "in", "a")
-	ctx, cancel := context.WithCancel(t.Context())
-	waits, done := make(chan error, 1), make(chan error, 1)
-	go func() { done <- k.Handover(ctx, "g", "in", func(err error) { waits <- err }) }()
-	if err := <-waits; err != nil {
-		t.Errorf("to wait is no fault: %v", err)
-	}
-	select {
-	case <-done:
-		t.Error("it does not wait")
-	case <-time.After(100 * time.Millisecond):
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	stop := run(t, copying(k))
 	streamtest.Committed(t, k, "out", 1)
 	stop()
 	if err := k.Handover(t.Context(), "g", "in", func(error) { t.Error("it waits") }); err != nil {

@@ -2,10 +2,12 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -23,12 +25,12 @@ func (k Kafka) Handover(ctx context.Context, group, topic string, ready func(err
 		return fmt.Errorf("group %s: %w", group, err)
 	}
 	defer cl.Close()
-	offsets, err := groupOffsets(ctx, kadm.NewClient(cl), group, topic)
+	begun, err := begun(ctx, kadm.NewClient(cl), group, topic)
 	if err != nil {
 		return Named(err, "READ", topic, group, "")
 	}
-	if len(offsets) > 0 {
-		return nil // who committed them has waited
+	if begun {
+		return nil // who committed has waited
 	}
 	if ready != nil {
 		ready(nil)
@@ -38,4 +40,21 @@ func (k Kafka) Handover(ctx context.Context, group, topic string, ready func(err
 	case <-time.After(handover):
 	}
 	return nil
+}
+
+// begun tells whether a group has committed anything of a topic.
+func begun(ctx context.Context, admin *kadm.Client, group, topic string) (bool, error) {
+	found, err := admin.FetchOffsetsForTopics(ctx, group, topic)
+	if err == nil {
+		err = found.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("how far %s has come: %w", group, err)
+	}
+	has := false
+	found.Each(func(o kadm.OffsetResponse) { has = has || o.At >= 0 }) // a partition without an offset is listed as well
+	return has, nil
 }
