@@ -7,7 +7,9 @@
 // topic in the same transaction (deadletter.go): nothing is ever skipped.
 //
 // The versions log (versions.go) says which signature versions exist and which
-// are seen; PerVersion (perversion.go) keeps one loop running for each.
+// are seen. Following (following.go) is a process's eye on it, and is asked before
+// anything is committed; PerVersion (perversion.go) keeps the loops of each version
+// running. Resigner (resign.go) makes a version from another one's processed crashes.
 //
 // The package knows Kafka and nothing of dumps: what is to be done with a raw
 // crash is a function handed in.

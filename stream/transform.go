@@ -222,8 +222,8 @@ func (l *loop) session(ctx context.Context) error {
 }
 
 // begin says where partitions begin for which the group has committed nothing, or
-// whose offsets expired: never at the first record of a log whose beginning is
-// another's. Records of that one were left out.
+// whose offsets expired: not at the log's first record, since what lies before the
+// version's beginning is not for it.
 func (l *loop) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	for p, at := range offsets[l.Topic] {
 		from := offsetOf(l.Begins, p)
