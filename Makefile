@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka generate libchdb fuzz clean
+.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka replay-check generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -21,6 +21,10 @@ libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards
 	@$(GO) build -o bin/demo ./script/demo
 	@bin/demo $(if $(ONCE),-once)
+
+replay-demo: build libchdb ## a rule changes: plan, replay, compare, promote, roll back; ONCE=1 stops afterwards
+	@$(GO) build -o bin/demo ./script/demo
+	@bin/demo -replay $(if $(ONCE),-once)
 
 # The race detector needs cgo, and so a C compiler; without one the tests run
 # without it. In the end-to-end tests the test binary acts as the program.
@@ -57,6 +61,10 @@ chaos: build libchdb ## kills and halts everything under load, then counts; CHAO
 
 chaos-kafka: build libchdb ## the same with a real Apache Kafka
 	AFTERSHOCK_CHAOS_FOR=$(CHAOS_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestChaosRealKafka$$'
+
+replay-check: build libchdb ## 50,000 crashes replayed and promoted, embedded and on a real Kafka, and 20 kills meanwhile
+	AFTERSHOCK_REPLAY_CRASHES=50000 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplay(AndPromote|FromProcessedAndPromote|OnRealKafka)$$'
+	AFTERSHOCK_REPLAY_KILLS=20 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplaySurvivesKills$$'
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME

@@ -19,7 +19,8 @@ type Event interface {
 
 // Released is one released schema of an event.
 type Released struct {
-	// ID is what the wire format carries. It never changes and is never used again.
+	// ID is what the wire format carries, unless a registry gives ids: see UseIDs. It
+	// never changes and is never used again.
 	ID int
 	// Subject is the registry's name for the event: its topic's value.
 	Subject string
@@ -123,7 +124,7 @@ func AppendEncode[E Event](dst []byte, event *E) ([]byte, error) {
 	name := recordName(event)
 	s := released.newest(name)
 	dst = append(dst, 0)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(s.ID))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(WireID(s.ID)))
 	out, err := s.parsed.AppendEncode(dst, event)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", name, err)
@@ -157,10 +158,12 @@ func Decode[E Event](value []byte) (*E, error) {
 	return event, nil
 }
 
-// reader returns the schema that reads what was written with id into the newest type.
+// reader returns the schema that reads what was written with an id of the wire into
+// the newest type.
 func (t table) reader(record string, id int) (*avro.Schema, error) {
+	builtIn := builtInID(id)
 	for _, s := range t {
-		if s.ID == id && s.record == record {
+		if s.ID == builtIn && s.record == record {
 			return s.reads, nil
 		}
 	}

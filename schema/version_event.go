@@ -16,8 +16,8 @@ const (
 	OpPromote  = "promote" // the activation has changed
 	OpAbort    = "abort"   // it does not change after all
 	OpReopen   = "reopen"  // a version that had stopped goes on from its ends
-	OpRetire   = "retire"  // a version that nobody sees stops
-	OpEnd      = "end"     // where it stopped is known
+	OpRetire   = "retire"  // a version has stopped
+	OpHalt     = "halt"    // a version stops, to be retired or reopened
 	OpDrop     = "drop"    // everything of it is being removed
 	OpDropped  = "dropped" // and is gone
 )
@@ -74,8 +74,10 @@ type SignatureVersion struct {
 	From *time.Time `avro:"from"`
 	To   *time.Time `avro:"to"`
 	// Ends are the raw offsets before which all of its range had been processed
-	// when it stopped; none while it is live.
-	Ends []PartitionOffset `avro:"ends"`
+	// when it stopped, and RequestEnds those of the reprocess requests that it had
+	// answered; none while it is live.
+	Ends        []PartitionOffset `avro:"ends"`
+	RequestEnds []PartitionOffset `avro:"request_ends"`
 	// Source is what it was made from: raw crashes alone, or also its Base.
 	Source string `avro:"source"`
 	// Share is that of each process's workers for crashes that the activation

@@ -35,13 +35,16 @@ const (
 	Moved  ChangeKind = "moved"  // a signature has another name, with all its crashes and no others
 	Split  ChangeKind = "split"  // crashes of one signature have several
 	Merged ChangeKind = "merged" // crashes of several signatures have one
+	// Besides, whatever the above calls it:
+	New      ChangeKind = "new"      // no crash had the signature
+	Vanished ChangeKind = "vanished" // no crash has the signature any more
 )
 
-// Change is one signature that moved, was split, or came of several. A move can
-// be in a split and in a merger.
+// Change is what became of one signature, or what it came of. A move can be in
+// several changes: in a split and in a merger, say.
 type Change struct {
 	Kind ChangeKind `json:"kind"`
-	// Signature is the one that was there, or that came of a merger.
+	// Signature is the one that was there, or that is new or came of a merger.
 	Signature string `json:"signature"`
 	Crashes   int    `json:"crashes"`
 	Moves     []Move `json:"moves"` // the most crashes first
@@ -63,16 +66,17 @@ func (c *Comparison) Add(crash *Crash) {
 	if m == nil {
 		m = &Move{From: from, To: to}
 		if from != to {
-			m.Cause, m.Added = cause(c.old.Explain(crash).Why, c.new.Explain(crash).Why)
+			m.Cause, m.Added = Cause(c.old.Explain(crash).Why, c.new.Explain(crash).Why)
 		}
 		c.moves[[2]string{from, to}] = m
 	}
 	m.Crashes++
 }
 
-// cause is the line of the first step that differs: the new ruleset's when it
-// has one there, else the old one's.
-func cause(old, new []Step) (line ListLine, added bool) {
+// Cause is, of one crash's steps with two rulesets, the line of the first step that
+// differs: the new ruleset's when it has one there, else the old one's. It is zero
+// where no line decided.
+func Cause(old, new []Step) (line ListLine, added bool) {
 	for i := range max(len(old), len(new)) {
 		var before, after Step
 		if i < len(old) {
@@ -95,13 +99,23 @@ func cause(old, new []Step) (line ListLine, added bool) {
 // Crashes is how many were added, and how many of them changed their signature.
 func (c *Comparison) Crashes() (all, changed int) { return c.crashes, c.changed }
 
-// Changes are the signatures that are not what they were: those of the most
-// crashes first.
+// Changes are ChangesOf what was added.
 func (c *Comparison) Changes() []Change {
-	byOld, byNew := map[string][]Move{}, map[string][]Move{}
+	moves := make([]Move, 0, len(c.moves))
 	for _, m := range c.moves {
-		byOld[m.From] = append(byOld[m.From], *m)
-		byNew[m.To] = append(byNew[m.To], *m)
+		moves = append(moves, *m)
+	}
+	return ChangesOf(moves)
+}
+
+// ChangesOf tells from the moves of all crashes, one for each pair of signatures
+// and also those that stay, which signatures are not what they were: those of the
+// most crashes first.
+func ChangesOf(moves []Move) []Change {
+	byOld, byNew := map[string][]Move{}, map[string][]Move{}
+	for _, m := range moves {
+		byOld[m.From] = append(byOld[m.From], m)
+		byNew[m.To] = append(byNew[m.To], m)
 	}
 	var out []Change
 	for signature, moves := range byOld {
@@ -111,10 +125,16 @@ func (c *Comparison) Changes() []Change {
 		case moves[0].To != signature && len(byNew[moves[0].To]) == 1:
 			out = append(out, newChange(Moved, signature, moves))
 		}
+		if byNew[signature] == nil {
+			out = append(out, newChange(Vanished, signature, moves))
+		}
 	}
 	for signature, moves := range byNew {
 		if len(moves) > 1 {
 			out = append(out, newChange(Merged, signature, moves))
+		}
+		if byOld[signature] == nil {
+			out = append(out, newChange(New, signature, moves))
 		}
 	}
 	slices.SortFunc(out, func(a, b Change) int {
@@ -124,6 +144,7 @@ func (c *Comparison) Changes() []Change {
 }
 
 func newChange(kind ChangeKind, signature string, moves []Move) Change {
+	moves = slices.Clone(moves)
 	slices.SortFunc(moves, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(b.Crashes, a.Crashes), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestComparisonTellsMovedSplitAndMerged(t *testing.T) {
+func TestComparisonTellsWhatBecameOfSignatures(t *testing.T) {
 	from := with(t, map[string]string{irrelevantFile: "raise\nskip", prefixFile: "abort\nold"})
 	to := with(t, map[string]string{irrelevantFile: "raise\nwrapper", prefixFile: "abort\nhelper"})
 	c := NewComparison(from, to)
@@ -20,17 +20,23 @@ func TestComparisonTellsMovedSplitAndMerged(t *testing.T) {
 	c.Add(stackOf("old", "g"))               // old | g → old
 	c.Add(stackOf("h"))                      // as before
 	helper, wrapper := ListLine{prefixFile, 2, "helper"}, ListLine{irrelevantFile, 2, "wrapper"}
+	a, b := Move{"abort | helper", "abort | helper | a", 3, helper, true}, Move{"abort | helper", "abort | helper | b", 1, helper, true}
+	old := Move{"old | g", "old", 1, ListLine{prefixFile, 2, "old"}, false}
 	want := []Change{
-		{Split, "abort | helper", 4, []Move{
-			{"abort | helper", "abort | helper | a", 3, helper, true},
-			{"abort | helper", "abort | helper | b", 1, helper, true},
-		}},
+		{Split, "abort | helper", 4, []Move{a, b}},
+		{Vanished, "abort | helper", 4, []Move{a, b}},
 		{Merged, "abort | f", 3, []Move{
 			{"abort | f", "abort | f", 1, ListLine{}, false},
 			{"abort | wrapper", "abort | f", 1, wrapper, true},
 			{"abort | wrapper2", "abort | f", 1, wrapper, true},
 		}},
-		{Moved, "old | g", 1, []Move{{"old | g", "old", 1, ListLine{prefixFile, 2, "old"}, false}}},
+		{New, "abort | helper | a", 3, []Move{a}},
+		{Moved, "old | g", 1, []Move{old}},
+		{New, "abort | helper | b", 1, []Move{b}},
+		{New, "old", 1, []Move{old}},
+		{Vanished, "abort | wrapper", 1, []Move{{"abort | wrapper", "abort | f", 1, wrapper, true}}},
+		{Vanished, "abort | wrapper2", 1, []Move{{"abort | wrapper2", "abort | f", 1, wrapper, true}}},
+		{Vanished, "old | g", 1, []Move{old}},
 	}
 	if diff := cmp.Diff(want, c.Changes()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

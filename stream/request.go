@@ -21,17 +21,26 @@ func Request(ctx context.Context, k Kafka, requests []schema.ReprocessRequest) e
 		return err
 	}
 	defer producer.Close()
-	records := make([]*kgo.Record, len(requests))
-	for i := range requests {
-		value, err := schema.Encode(&requests[i])
-		if err != nil {
-			return err
-		}
-		// Keyed as the raw crash is, and so in its partition.
-		records[i] = &kgo.Record{Topic: schema.TopicReprocess, Key: []byte(requests[i].CrashID), Value: value}
+	records, err := requestRecords(requests)
+	if err != nil {
+		return err
 	}
 	if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("append to %s: %w", schema.TopicReprocess, err)
 	}
 	return nil
+}
+
+// requestRecords are the requests, keyed as the raw crashes are, and so in their
+// partitions.
+func requestRecords(requests []schema.ReprocessRequest) ([]*kgo.Record, error) {
+	records := make([]*kgo.Record, len(requests))
+	for i := range requests {
+		value, err := schema.Encode(&requests[i])
+		if err != nil {
+			return nil, err
+		}
+		records[i] = &kgo.Record{Topic: schema.TopicReprocess, Key: []byte(requests[i].CrashID), Value: value}
+	}
+	return records, nil
 }

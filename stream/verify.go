@@ -30,6 +30,8 @@ type Verifier struct {
 	From, To time.Time
 	// Activation is the one of now.
 	Activation schema.Activation
+	// Wants tells whether the version is made for a raw record; nil: for all.
+	Wants func(partition int32, offset int64, received time.Time) bool
 	// Sink is the name of the sink that keeps Tables. None: no tables are looked at.
 	Sink   string
 	Tables []Table
@@ -66,6 +68,8 @@ type Verified struct {
 	// Dead are raw records whose dead letter is all that came of them.
 	Dead       int64 `json:"dead"`
 	Duplicates int64 `json:"duplicates"`
+	// Unwanted are raw records that the version is not made for, and did not make.
+	Unwanted int64 `json:"unwanted"`
 	// Expired are raw records whose processed ones may have expired: they must
 	// be in the tables.
 	Expired int64   `json:"expired"`

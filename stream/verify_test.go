@@ -383,6 +383,23 @@ func TestVerifyLooksAtATime(t *testing.T) {
 	}
 }
 
+// A version need not have made what it is not made for, and may have before it was
+// narrowed.
+func TestVerifyKnowsWhatAVersionIsNotMadeFor(t *testing.T) {
+	w := newWorld(t, 4, 2, 3) // 0 was made all the same
+	w.done()
+	v := w.verifier()
+	v.Wants = func(partition int32, offset int64, received time.Time) bool {
+		if partition != 0 || received.IsZero() {
+			t.Errorf("asked for partition %d at %v", partition, received)
+		}
+		return offset != 0 && offset != 2
+	}
+	if found := w.run(v); found.Unwanted != 1 || found.Missing.String() != "3" || !found.Mendable() {
+		t.Errorf("%+v", found)
+	}
+}
+
 // What has expired of the processed topic must be in the tables.
 func TestExpiredResultsAreLookedForInTheTables(t *testing.T) {
 	w := newWorld(t, 6, 1)

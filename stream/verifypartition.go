@@ -22,6 +22,7 @@ type census struct {
 	found  *Verified
 
 	there, duplicates *offsetSet
+	unwanted          *offsetSet // raw records that the version is not made for
 	processed         *offsetSet // in any revision
 	live              *offsetSet // by the raw pass
 	twice             *offsetSet
@@ -44,7 +45,7 @@ func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, nu
 	}
 	s := &census{
 		Verifier: v, cut: c, admin: admin, number: number, raw: raw, again: map[int64]int64{},
-		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw),
+		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), unwanted: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw),
 		found: &Verified{Partition: number, From: raw.from, End: raw.end, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
 	}
 	s.telemetry = published{census: s, waiting: map[crashKey]wanted{}, missing: newOffsetSet(raw)}
@@ -68,6 +69,9 @@ func (s *census) readRaw(ctx context.Context) error {
 	return s.Kafka.read(ctx, schema.TopicRaw, map[int32]span{s.number: lead}, maxSilence, data(func(r *kgo.Record) error {
 		id, ok := crashKeyOf(r.Key)
 		s.there.add(r.Offset)
+		if s.Wants != nil && !s.Wants(s.number, r.Offset, r.Timestamp) {
+			s.unwanted.add(r.Offset)
+		}
 		if ok && !ids.add(id) {
 			s.duplicates.add(r.Offset)
 		}
@@ -159,6 +163,9 @@ func (s *census) account() {
 			return false
 		case s.duplicates.has(offset):
 			f.Duplicates++
+			return false
+		case s.unwanted.has(offset):
+			f.Unwanted++
 			return false
 		case offset < s.expiredBefore:
 			f.Expired++

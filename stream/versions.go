@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"aftershock/schema"
 )
@@ -18,13 +19,38 @@ const versionsTransactionalID = "aftershock.versions"
 // ErrOtherOperator is wrapped by Operate when somebody else operated meanwhile.
 var ErrOtherOperator = errors.New("another operator changed the versions at the same time; look at them and try again")
 
-// Operate changes the versions log by compare-and-set: it fences every other
-// operator, reads the log to its end, asks decide for the event that follows
-// current (nil when the log is empty), and commits it. When decide returns nil,
-// nothing is written. It returns the state that holds afterwards.
+// Operation is what an operator commits in one transaction: the event, where
+// consumer groups go on from then, and crashes that are to be processed again.
+type Operation struct {
+	Event *schema.VersionEvent
+	// Offsets are those of groups without members, by group and topic.
+	Offsets map[string]map[string][]schema.PartitionOffset
+	// Requests are at most MaxOperationRequests.
+	Requests []schema.ReprocessRequest
+}
+
+// MaxOperationRequests bounds an Operation's requests: a transaction that lasts
+// longer than its timeout is aborted.
+const MaxOperationRequests = 100_000
+
+// Operate is OperateWith of an event alone; decide returns nil for nothing.
 func Operate(ctx context.Context, k Kafka, decide func(current *schema.VersionEvent) (*schema.VersionEvent, error)) (*schema.VersionEvent, error) {
+	return OperateWith(ctx, k, func(current *schema.VersionEvent) (Operation, error) {
+		next, err := decide(current)
+		return Operation{Event: next}, err
+	})
+}
+
+// OperateWith changes the versions log by compare-and-set: it fences every other
+// operator, reads the log to its end, asks decide for what follows current (nil
+// when the log is empty), and commits it. When decide gives no event, nothing is
+// written. It returns the state that holds afterwards. The error wraps
+// ErrOtherOperator when somebody else operated meanwhile.
+func OperateWith(ctx context.Context, k Kafka, decide func(current *schema.VersionEvent) (Operation, error)) (*schema.VersionEvent, error) {
 	opts := append(k.Options(), kgo.TransactionalID(versionsTransactionalID), kgo.TransactionTimeout(transactionTimeout),
-		kgo.RecordPartitioner(kgo.ManualPartitioner())) // the log is partition 0
+		// Later requests name topics by ids, and groups need not be announced.
+		kgo.MaxVersions(kversion.V3_7_0()),
+		kgo.RecordPartitioner(versionsPartitioner()))
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("versions log: %w", err)
@@ -37,26 +63,70 @@ func Operate(ctx context.Context, k Kafka, decide func(current *schema.VersionEv
 	if err != nil {
 		return nil, err
 	}
-	next, err := decide(current)
-	if err != nil || next == nil {
+	op, err := decide(current)
+	if err != nil || op.Event == nil {
 		return current, err
 	}
-	value, err := schema.Encode(next)
+	records, err := op.records()
 	if err != nil {
 		return nil, fmt.Errorf("versions log: %w", err)
 	}
 	if err := cl.BeginTransaction(); err != nil {
 		return nil, operateError(err)
 	}
-	record := &kgo.Record{Topic: schema.TopicVersions, Value: value, Timestamp: next.At}
-	err = cl.ProduceSync(ctx, record).FirstErr()
+	err = cl.ProduceSync(ctx, records...).FirstErr()
+	if err == nil {
+		err = commitOffsets(ctx, cl, op.Offsets)
+	}
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endDeadline)
 	defer cancel()
 	if endErr := cl.EndTransaction(endCtx, kgo.TransactionEndTry(err == nil)); err != nil || endErr != nil {
 		return nil, operateError(errors.Join(err, endErr))
 	}
-	awaitCommitted(endCtx, k, record)
-	return next, nil
+	for _, r := range newestOf(records) {
+		awaitCommitted(endCtx, k, r)
+	}
+	return op.Event, nil
+}
+
+// records are the event's and the requests'.
+func (o *Operation) records() ([]*kgo.Record, error) {
+	if len(o.Requests) > MaxOperationRequests {
+		return nil, fmt.Errorf("%d crashes to be processed again, more than %d at a time", len(o.Requests), MaxOperationRequests)
+	}
+	value, err := schema.Encode(o.Event)
+	if err != nil {
+		return nil, err
+	}
+	requests, err := requestRecords(o.Requests)
+	if err != nil {
+		return nil, err
+	}
+	return append([]*kgo.Record{{Topic: schema.TopicVersions, Value: value, Timestamp: o.Event.At}}, requests...), nil
+}
+
+// newestOf are the last records of each partition.
+func newestOf(records []*kgo.Record) map[string]*kgo.Record {
+	newest := map[string]*kgo.Record{}
+	for _, r := range records {
+		at := fmt.Sprintf("%s/%d", r.Topic, r.Partition)
+		if last := newest[at]; last == nil || last.Offset < r.Offset {
+			newest[at] = r
+		}
+	}
+	return newest
+}
+
+// versionsPartitioner puts events into partition 0, which is the log, and requests
+// where every client puts their key.
+func versionsPartitioner() kgo.Partitioner {
+	keyed := kgo.StickyKeyPartitioner(nil)
+	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
+		if topic == schema.TopicVersions {
+			return func(*kgo.Record, int) int { return 0 }
+		}
+		return keyed.ForTopic(topic).Partition
+	})
 }
 
 // awaitCommitted waits until a record of a transaction that has ended is there to

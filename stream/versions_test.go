@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
@@ -151,4 +155,77 @@ func live(state *schema.VersionEvent) []stream.Part {
 		}
 	}
 	return parts
+}
+
+// What an operator decides about groups and requests holds with the event, or not
+// at all.
+func TestAnOperationIsOneTransaction(t *testing.T) {
+	k, _ := streamtest.Broker(t, 2, schema.TopicVersions, schema.TopicReprocess, schema.TopicRaw)
+	operation := func(event *schema.VersionEvent) stream.Operation {
+		return stream.Operation{
+			Event: event,
+			Offsets: map[string]map[string][]schema.PartitionOffset{
+				"process.v1": {schema.TopicRaw: {{Partition: 0, Offset: 7}, {Partition: 1, Offset: 9}}},
+			},
+			Requests: []schema.ReprocessRequest{{CrashID: "a"}, {CrashID: "b"}, {CrashID: "c"}},
+		}
+	}
+	offsets := func() map[int32]int64 {
+		t.Helper()
+		cl, err := kgo.NewClient(k.Options()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		found, err := kadm.NewClient(cl).FetchOffsets(t.Context(), "process.v1")
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			t.Fatal(err)
+		}
+		out := map[int32]int64{}
+		found.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+		return out
+	}
+	requests := func() (ids []string) {
+		t.Helper()
+		if err := stream.EachCommitted(t.Context(), k, schema.TopicReprocess, func(r *kgo.Record) error {
+			ids = append(ids, string(r.Key))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	_, err := stream.OperateWith(t.Context(), k, func(current *schema.VersionEvent) (stream.Operation, error) {
+		if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
+			t.Errorf("the faster one: %v", err)
+		}
+		event, err := announce(time.Now())(current)
+		return operation(event), err
+	})
+	if !errors.Is(err, stream.ErrOtherOperator) || len(offsets()) > 0 || len(requests()) > 0 {
+		t.Errorf("the loser: %v, offsets %v, requests %v", err, offsets(), requests())
+	}
+	if _, err = stream.OperateWith(t.Context(), k, func(current *schema.VersionEvent) (stream.Operation, error) {
+		event, err := announce(time.Now())(current)
+		return operation(event), err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := offsets(); got[0] != 7 || got[1] != 9 {
+		t.Errorf("offsets %v", got)
+	}
+	if got := requests(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("requests %v", got)
+	}
+	if state, err := stream.NewestVersions(t.Context(), k); err != nil || len(state.Versions) != 2 {
+		t.Errorf("state %+v, %v", state, err)
+	}
+	_, err = stream.OperateWith(t.Context(), k, func(current *schema.VersionEvent) (stream.Operation, error) {
+		event, err := announce(time.Now())(current)
+		return stream.Operation{Event: event, Requests: make([]schema.ReprocessRequest, stream.MaxOperationRequests+1)}, err
+	})
+	if state, _ := stream.NewestVersions(t.Context(), k); err == nil || len(state.Versions) != 2 {
+		t.Errorf("one request too many: %v, state %+v", err, state)
+	}
 }

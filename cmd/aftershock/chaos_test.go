@@ -236,8 +236,10 @@ func count(done bool) int {
 func (f *fleet) history(k stream.Kafka, id string) string {
 	var out strings.Builder
 	for _, topic := range []string{schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicTelemetry} {
+		var copies []*kgo.Record
 		err := stream.EachCommitted(f.t.Context(), k, topic, func(r *kgo.Record) error {
 			if string(r.Key) == id {
+				copies = append(copies, r)
 				fmt.Fprintf(&out, "%s %d/%d at %v, producer %d epoch %d", topic, r.Partition, r.Offset, r.Timestamp.Format("15:04:05.000"), r.ProducerID, r.ProducerEpoch)
 				if topic == schema.ProcessedTopic(1) {
 					p, err := schema.DecodeHead(r.Value)
@@ -250,8 +252,36 @@ func (f *fleet) history(k stream.Kafka, id string) string {
 		if err != nil {
 			fmt.Fprintf(&out, "%s: %v\n", topic, err)
 		}
+		if len(copies) > 1 && topic != schema.TopicRaw {
+			f.between(&out, copies[0], copies[len(copies)-1])
+		}
 	}
 	return out.String()
+}
+
+// between writes what lies around two records of a partition, with the ends of
+// transactions.
+func (f *fleet) between(out *strings.Builder, first, last *kgo.Record) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(f.kafka), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{first.Topic: {first.Partition: kgo.NewOffset().At(max(first.Offset-8, 0))}}))
+	if err != nil {
+		return
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
+	defer cancel()
+	for end := false; !end && ctx.Err() == nil; {
+		for _, r := range cl.PollFetches(ctx).Records() {
+			what := string(r.Key)
+			if r.Attrs.IsControl() {
+				what = fmt.Sprintf("end of a transaction, %x (1: commit)", r.Key)
+			}
+			fmt.Fprintf(out, "  %d at %v, producer %d epoch %d: %s\n", r.Offset, r.Timestamp.Format("15:04:05.000"), r.ProducerID, r.ProducerEpoch, what)
+			if end = r.Offset > last.Offset+8; end {
+				break
+			}
+		}
+	}
 }
 
 // account compares what came in with what came out. It fails while something is

@@ -167,11 +167,11 @@ func (s *scripted) kill(down time.Duration) {
 // threads is gone before the last of them lets go of it.
 func (s *scripted) waitForPort() {
 	for range 300 {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+s.port) //nolint:noctx // answered at once
+		conn, err := net.Dial("tcp", "127.0.0.1:"+s.port)
 		if err != nil {
 			return
 		}
-		conn.Close() //nolint:errcheck // only its being there counts
+		conn.Close()
 		time.Sleep(100 * time.Millisecond)
 	}
 	s.t.Errorf("%s: port %s stays taken", s.what, s.port)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aftershock/schema"
 	"aftershock/stream"
 )
 
@@ -17,11 +19,32 @@ import (
 type kafkaFlags struct {
 	Brokers []string `help:"Kafka brokers, host:port." required:""`
 	securityFlags
+	registryFlag
 }
 
 func (f kafkaFlags) kafka(log zerolog.Logger) (stream.Kafka, error) {
 	security, err := f.security(f.Brokers)
+	if err == nil {
+		err = f.use(false)
+	}
 	return stream.Kafka{Brokers: f.Brokers, Security: security, Log: log}, err
+}
+
+// registryFlag says where the ids of schemas come from.
+type registryFlag struct {
+	SchemaRegistry string `help:"Schema registry, http[s]://[user:password@]host:port, whose ids events are to carry; without it they carry those of the release. The same for every role, and from the first event on." placeholder:"URL"`
+}
+
+// use lets events carry the registry's ids; with register it may be new to it.
+func (f registryFlag) use(register bool) error {
+	if f.SchemaRegistry == "" {
+		return nil
+	}
+	ids, err := stream.SchemaIDs(context.Background(), f.SchemaRegistry, register)
+	if err != nil {
+		return err
+	}
+	return schema.UseIDs(ids)
 }
 
 // securityFlags say how to prove to Kafka who we are. There is no flag for the

@@ -42,6 +42,8 @@ type cli struct {
 	DLQ       dlqVerbs      `cmd:"" name:"dlq" help:"Look at dead letters, and try them again."`
 	Verify    verifyVerb    `cmd:"" help:"Prove that every raw crash is processed, stored and published once, or say which are not."`
 
+	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
+
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
 }

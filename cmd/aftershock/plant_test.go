@@ -36,8 +36,14 @@ func newPlant(t *testing.T) *plant {
 // run runs a verb on the plant.
 func (p *plant) run(args ...string) (out, errs string, code int) {
 	p.t.Helper()
+	return p.runAlone(append(args, "--brokers", p.kafka.Brokers[0])...)
+}
+
+// runAlone runs a verb that knows no brokers.
+func (p *plant) runAlone(args ...string) (out, errs string, code int) {
+	p.t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = Main(append(args, "--brokers", p.kafka.Brokers[0]), &stdout, &stderr)
+	code = Main(args, &stdout, &stderr)
 	return stdout.String(), stderr.String(), code
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -18,6 +19,7 @@ type reprocessVerb struct {
 	Versions []int32  `help:"Signature versions that are to make it again; without it all that are live." placeholder:"N"`
 	Reason   string   `help:"Why, for those who read the requests." placeholder:"TEXT"`
 	DryRun   bool     `help:"Find the crashes, and ask for nothing."`
+	whereFlags
 }
 
 // maxReasonBytes bounds a reason.
@@ -28,9 +30,15 @@ func (v *reprocessVerb) Run(r *run) error {
 	if len(v.Reason) > maxReasonBytes {
 		return &usageError{fmt.Sprintf("--reason: want at most %d bytes", maxReasonBytes)}
 	}
-	ids, err := crashIDs(v.CrashIDs, v.File, stream.MaxFind)
-	if err != nil {
+	if err := v.check(len(v.CrashIDs) > 0 || v.File != ""); err != nil {
 		return err
+	}
+	var ids []string
+	if v.Where == "" {
+		var err error
+		if ids, err = crashIDs(v.CrashIDs, v.File, stream.MaxFind); err != nil {
+			return err
+		}
 	}
 	kafka, err := v.kafka(r.log)
 	if err != nil {
@@ -40,19 +48,22 @@ func (v *reprocessVerb) Run(r *run) error {
 		return err
 	}
 	var requests []schema.ReprocessRequest
-	missing, err := stream.FindRaws(r.ctx, kafka, ids, func(rec *kgo.Record) error {
-		requests = append(requests, schema.ReprocessRequest{
-			CrashID: string(rec.Key), Raw: positionOf(rec), Versions: v.Versions, Reason: v.Reason,
-		})
-		return nil
-	})
+	var missing []error
+	if v.Where != "" {
+		requests, err = v.selected(r)
+	} else {
+		requests, missing, err = found(r, kafka, ids)
+	}
 	if err != nil {
 		return err
+	}
+	for i := range requests {
+		requests[i].Versions, requests[i].Reason = v.Versions, v.Reason
 	}
 	done := "asked for"
 	if v.DryRun {
 		done = "would be asked for"
-	} else if err := stream.Request(r.ctx, kafka, requests); err != nil {
+	} else if err := request(r, kafka, requests); err != nil {
 		return err
 	}
 	for _, q := range requests {
@@ -61,6 +72,27 @@ func (v *reprocessVerb) Run(r *run) error {
 		}
 	}
 	return errors.Join(missing...)
+}
+
+// found are requests for the crash ids.
+func found(r *run, kafka stream.Kafka, ids []string) (requests []schema.ReprocessRequest, missing []error, err error) {
+	missing, err = stream.FindRaws(r.ctx, kafka, ids, func(rec *kgo.Record) error {
+		requests = append(requests, schema.ReprocessRequest{CrashID: string(rec.Key), Raw: positionOf(rec)})
+		return nil
+	})
+	return requests, missing, err
+}
+
+// request asks for them, some at a time.
+func request(r *run, kafka stream.Kafka, requests []schema.ReprocessRequest) error {
+	asked := 0
+	for some := range slices.Chunk(requests, stream.MaxFind) {
+		if err := stream.Request(r.ctx, kafka, some); err != nil {
+			return fmt.Errorf("after %d of %d crashes were asked for: %w", asked, len(requests), err)
+		}
+		asked += len(some)
+	}
+	return nil
 }
 
 // wantLive refuses versions for which nothing would come of a request.

@@ -254,6 +254,7 @@ func TestSignDiffPrintsWhatChanges(t *testing.T) {
         1 from "abort | f"
           new: irrelevant_signature_re.txt:2: abort
         1 from "f" (as before)
+vanished "abort | f": 1 crashes
 1 of 3 crashes change their signature
 `
 	if diff := cmp.Diff(want, out); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"aftershock/replay"
 	"aftershock/signature"
 )
 
@@ -59,40 +60,11 @@ func (v *signDiffVerb) print(out io.Writer, c *signature.Comparison) error {
 		return nil
 	}
 	for i := range changes {
-		if err := printChange(out, &changes[i]); err != nil {
+		if err := replay.WriteChange(out, &changes[i]); err != nil {
 			return err
 		}
 	}
 	all, changed := c.Crashes()
 	_, err := fmt.Fprintf(out, "%d of %d crashes change their signature\n", changed, all)
 	return err
-}
-
-func printChange(out io.Writer, c *signature.Change) error {
-	if _, err := fmt.Fprintf(out, "%s %q: %d crashes\n", c.Kind, c.Signature, c.Crashes); err != nil {
-		return err
-	}
-	for _, m := range c.Moves {
-		arrow, other := "to", m.To
-		if c.Kind == signature.Merged {
-			arrow, other = "from", m.From
-		}
-		if _, err := fmt.Fprintf(out, "  %7d %s %q%s\n", m.Crashes, arrow, other, because(m)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// because names the line that a move is owed to.
-func because(m signature.Move) string {
-	switch {
-	case m.From == m.To:
-		return " (as before)"
-	case m.Cause == signature.ListLine{}:
-		return ""
-	case m.Added:
-		return fmt.Sprintf("\n          new: %v", m.Cause)
-	}
-	return fmt.Sprintf("\n          no longer: %v", m.Cause)
 }

@@ -33,6 +33,9 @@ type topicFlags struct {
 
 // Run creates topics and announces the first version.
 func (v *topicsCreateVerb) Run(r *run) error {
+	if err := v.use(true); err != nil {
+		return err
+	}
 	kafka, err := v.kafka(r.log)
 	if err != nil {
 		return err

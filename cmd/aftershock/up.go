@@ -35,6 +35,7 @@ type upVerb struct {
 	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
 	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
 	securityFlags
+	registryFlag
 	doorFlags
 	processFlags
 	deadLetterFlags
@@ -55,6 +56,9 @@ const childStopTimeout = 30 * time.Second
 // ends it in the other.
 func (v *upVerb) Run(r *run) (err error) {
 	if err := v.checkSpool(); err != nil {
+		return err
+	}
+	if err := v.use(true); err != nil {
 		return err
 	}
 	security, err := v.kafkaSecurity()
@@ -220,7 +224,7 @@ func (s *servers) stop() error {
 func registrySchemas() []embedded.RegistrySchema {
 	var out []embedded.RegistrySchema
 	for _, s := range schema.Schemas() {
-		out = append(out, embedded.RegistrySchema{ID: s.ID, Subject: s.Subject, Version: s.Version, Schema: s.Avsc})
+		out = append(out, embedded.RegistrySchema{ID: schema.WireID(s.ID), Subject: s.Subject, Version: s.Version, Schema: s.Avsc})
 	}
 	return out
 }

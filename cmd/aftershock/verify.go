@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
@@ -58,7 +59,7 @@ func (v *verifyVerb) Run(r *run) error {
 	left := stream.MaxRequests
 	for _, version := range versions {
 		verifier := &stream.Verifier{
-			Kafka: kafka, Version: version.Number, From: v.From.Time, To: v.To.Time, Activation: state.Activation,
+			Kafka: kafka, Version: version.Number, From: v.From.Time, To: v.To.Time, Activation: state.Activation, Wants: wanted(state, &version),
 		}
 		if version.From != nil && verifier.From.Before(*version.From) {
 			verifier.From = *version.From
@@ -80,7 +81,7 @@ func (v *verifyVerb) versions(state *schema.VersionEvent) ([]schema.SignatureVer
 	}
 	var out []schema.SignatureVersion
 	for _, version := range state.Versions {
-		if version.Number == v.Version || v.Version == 0 && version.State == schema.StateLive {
+		if version.Number == v.Version || v.Version == 0 && version.Processed() {
 			out = append(out, version)
 		}
 	}
@@ -91,6 +92,21 @@ func (v *verifyVerb) versions(state *schema.VersionEvent) ([]schema.SignatureVer
 		return nil, errors.New("no signature version is live: name one with --version")
 	}
 	return nil, &usageError{fmt.Sprintf("--version: there is no signature version %d", v.Version)}
+}
+
+// wanted are the raw records that a version is made for: when it was narrowed, those
+// before its ends, and then what is seen in it.
+func wanted(state *schema.VersionEvent, v *schema.SignatureVersion) func(int32, int64, time.Time) bool {
+	ends := map[int32]int64{}
+	for _, e := range v.Ends {
+		ends[e.Partition] = e.Offset
+	}
+	return func(partition int32, offset int64, received time.Time) bool {
+		if v.State != schema.StateNarrowed || offset < ends[partition] {
+			return v.Covers(received)
+		}
+		return state.Processes(v.Number, received)
+	}
 }
 
 // verify looks at one version. left is how many requests may still be made.
@@ -155,6 +171,9 @@ func (v *verifyVerb) print(w io.Writer, version int32, f *stream.Verified) error
 			where = "give --clickhouse-url to look for them"
 		}
 		_, err = fmt.Fprintf(w, "  %d whose processed records may have expired: %s\n", f.Expired, where)
+	}
+	if err == nil && f.Unwanted > 0 {
+		_, err = fmt.Fprintf(w, "  %d that this version is not made for\n", f.Unwanted)
 	}
 	if err == nil && f.Strange > 0 {
 		_, err = fmt.Fprintf(w, "  %d processed records that are not of this partition's raw crashes\n", f.Strange)

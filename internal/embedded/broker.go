@@ -107,6 +107,7 @@ func ServeBroker(ctx context.Context, o BrokerOptions) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("broker: %w", err), lock.release())
 	}
+	wholeFetches(cluster)
 	if !clean {
 		markers, err := door.heal(ctx)
 		if err != nil {

@@ -26,14 +26,15 @@ import (
 )
 
 func main() {
-	once := flag.Bool("once", false, "stop when the table is printed, and take free ports")
+	once := flag.Bool("once", false, "stop when all is shown, and take free ports")
+	replay := flag.Bool("replay", false, "change a rule instead: plan, start, diff, promote, roll back")
 	bin := flag.String("bin", "bin/aftershock", "the built binary")
 	crashes := flag.String("crashes", "testdata/crashes", "folder of the dumps to send")
 	symbols := flag.String("symbols", "testdata/symbols", "folder of their symbol files")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	d := demo{bin: *bin, crashes: *crashes, symbols: *symbols}
-	err := d.run(ctx, *once)
+	err := d.run(ctx, *once, *replay)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
@@ -53,7 +54,7 @@ const (
 	stopTimeout  = 60 * time.Second
 )
 
-func (d *demo) run(ctx context.Context, once bool) (err error) {
+func (d *demo) run(ctx context.Context, once, replay bool) (err error) {
 	d.collector, d.kafka, d.clickhouse, d.registry, d.observed = "127.0.0.1:8000", "127.0.0.1:9092", "127.0.0.1:8123", "127.0.0.1:8081", "127.0.0.1:9464"
 	if once {
 		for _, addr := range []*string{&d.collector, &d.kafka, &d.clickhouse, &d.registry, &d.observed} {
@@ -79,16 +80,12 @@ func (d *demo) run(ctx context.Context, once bool) (err error) {
 	if err := d.wait(ctx, up, startTimeout, d.ready); err != nil {
 		return fmt.Errorf("up is not ready: %w\n%s", err, up.log())
 	}
-	fmt.Printf("sending %d crashes of real programs …\n", len(dumps))
-	ids, err := d.submit(ctx, dumps)
-	if err != nil {
-		return err
+	show := d.path
+	if replay {
+		show = d.replay
 	}
-	if err := d.wait(ctx, up, countTimeout, func(ctx context.Context) error { return d.counted(ctx, ids) }); err != nil {
-		return fmt.Errorf("crashes are missing: %w\n%s", err, up.log())
-	}
-	if err := d.table(ctx); err != nil {
-		return err
+	if err := show(ctx, up, dir, dumps); err != nil {
+		return fmt.Errorf("%w\n%s", err, up.log())
 	}
 	d.addresses(dir)
 	if once {
@@ -101,6 +98,19 @@ func (d *demo) run(ctx context.Context, once bool) (err error) {
 	case err := <-up.done:
 		return fmt.Errorf("up ended: %w\n%s", err, up.log())
 	}
+}
+
+// path sends each sample once, and shows what analysts see of it.
+func (d *demo) path(ctx context.Context, up *process, _ string, dumps []string) error {
+	fmt.Printf("sending %d crashes of real programs …\n", len(dumps))
+	ids, err := d.submit(ctx, dumps, "ReleaseChannel=demo")
+	if err != nil {
+		return err
+	}
+	if err := d.wait(ctx, up, countTimeout, func(ctx context.Context) error { return d.counted(ctx, ids) }); err != nil {
+		return fmt.Errorf("crashes are missing: %w", err)
+	}
+	return d.table(ctx)
 }
 
 // process is a running `aftershock up`; what it prints goes to a file.
@@ -182,9 +192,11 @@ func (d *demo) ready(ctx context.Context) error {
 }
 
 // submit returns the crash ids, one a dump.
-func (d *demo) submit(ctx context.Context, dumps []string) ([]string, error) {
-	args := []string{"submit", "--url", "http://" + d.collector + "/submit", "--annotation", "ReleaseChannel=demo"}
-	args = append(args, "--annotation", "URL=https://example.org/what-the-user-looked-at")
+func (d *demo) submit(ctx context.Context, dumps []string, annotations ...string) ([]string, error) {
+	args := []string{"submit", "--url", "http://" + d.collector + "/submit"}
+	for _, a := range append(annotations, "URL=https://example.org/what-the-user-looked-at") {
+		args = append(args, "--annotation", a)
+	}
 	cmd := exec.CommandContext(ctx, d.bin, append(args, dumps...)...) //nolint:gosec // our own binary
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

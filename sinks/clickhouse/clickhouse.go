@@ -10,6 +10,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,9 +23,14 @@ import (
 // Name of the sink.
 const Name = "clickhouse"
 
+// patience is how long a migration or a query over all rows may take.
+const patience = 2 * time.Hour
+
 // DB is a connection pool to one ClickHouse. It is safe for concurrent use.
 type DB struct {
 	conn driver.Conn
+	// patient is for what takes its time: a server says nothing before it is done.
+	patient driver.Conn
 	// Annotations is the registry that the public rows are made with.
 	Annotations *schema.Registry
 }
@@ -50,11 +56,16 @@ func Open(url string, annotations *schema.Registry) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
-	return &DB{conn: conn, Annotations: annotations}, nil
+	o.ReadTimeout = patience
+	patient, err := ch.Open(o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("clickhouse: %w", err), conn.Close())
+	}
+	return &DB{conn: conn, patient: patient, Annotations: annotations}, nil
 }
 
 // Close releases the connections.
-func (db *DB) Close() error { return db.conn.Close() }
+func (db *DB) Close() error { return errors.Join(db.conn.Close(), db.patient.Close()) }
 
 // Ping asks whether the server answers.
 func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
@@ -79,3 +90,6 @@ func (db *DB) Activate(ctx context.Context, a schema.Activation) error {
 	}
 	return nil
 }
+
+// Conn is the connection pool, for queries.
+func (db *DB) Conn() driver.Conn { return db.conn }

@@ -330,3 +330,22 @@ func TestServerThatIsAwayIsAnError(t *testing.T) {
 		t.Error("an address without scheme was taken")
 	}
 }
+
+// The same crash is the same row, byte for byte: annotations keep their order.
+func TestRowsKeepTheOrderOfAnnotations(t *testing.T) {
+	db, conn := open(t)
+	r := row(id(1, "261122"), 1, 0, 1, noon, "s")
+	r.Processed.Annotations = nil
+	var want []string
+	for _, name := range []string{"ProductName", "Version", "ReleaseChannel", "BuildID", "Vendor", "a", "z", "m", "b"} {
+		r.Processed.Annotations = append(r.Processed.Annotations, schema.Annotation{Name: name, Value: "1"})
+		want = append(want, name)
+	}
+	if err := db.Write(t.Context(), []sinks.Row{r}); err != nil {
+		t.Fatal(err)
+	}
+	got := ask(t, conn, "SELECT arrayStringConcat(mapKeys(annotations), ' ') FROM aftershock_protected.crash_rows")
+	if len(got) != 1 || got[0] != strings.Join(want, " ") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

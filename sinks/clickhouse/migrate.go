@@ -81,7 +81,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 			continue
 		}
 		for i, s := range m.statements {
-			if err := db.conn.Exec(ctx, s); err != nil {
+			if err := db.patient.Exec(ctx, s); err != nil {
 				return fmt.Errorf("migration %s, statement %d: %w", m.name, i+1, err)
 			}
 		}

@@ -15,11 +15,7 @@ func protectedColumns() []column {
 		{"address", func(r *row) any { return r.p.Crash.Address }},
 		{"process_id", func(r *row) any { return r.p.Crash.ProcessID }},
 		{"annotations", func(r *row) any {
-			m := make(map[string]string, len(r.p.Annotations))
-			for _, a := range r.p.Annotations {
-				m[a.Name] = a.Value
-			}
-			return m
+			return newAnnotationMap(r.p.Annotations, func(a schema.Annotation) (string, string) { return a.Name, a.Value })
 		}},
 		{"crashpad_annotations.module", func(r *row) any { return each(r.p.CrashpadAnnotations, func(a ann) string { return a.Module }) }},
 		{"crashpad_annotations.name", func(r *row) any { return each(r.p.CrashpadAnnotations, func(a ann) string { return a.Name }) }},

@@ -52,11 +52,7 @@ func publicColumns() []column {
 		{"modules.symbols", func(r *row) any { return r.modules.symbols }},
 		{"modules.symbols_sha256", func(r *row) any { return r.modules.sha256 }},
 		{"annotations", func(r *row) any {
-			m := make(map[string]string, len(r.pub.Annotations))
-			for _, a := range r.pub.Annotations {
-				m[a.Name] = a.Value
-			}
-			return m
+			return newAnnotationMap(r.pub.Annotations, func(a schema.PublicAnnotation) (string, string) { return a.Name, a.Value })
 		}},
 		{"memory_map_count", func(r *row) any { return r.pub.MemoryMapCount }},
 		{"throttle_rule", func(r *row) any { return r.pub.ThrottleRule }},

@@ -39,18 +39,11 @@ type Options struct {
 	Log     zerolog.Logger
 }
 
-// firstEpoch is the activation's before which nothing was published.
-const firstEpoch = 1
-
-// Run publishes until ctx is done; see stream.Transform.Run.
+// Run publishes until ctx is done; see stream.Transform.Run. What another version
+// published of the same crashes cannot come after ours: the activation changes when
+// that one has published all that it ever makes of them (replay.Operator.Promote).
 func Run(ctx context.Context, o Options) error {
 	group, topic := schema.TelemetryGroup(o.Version, o.Epoch), schema.ProcessedTopic(o.Version)
-	if o.Epoch > firstEpoch {
-		// What another version published of the same crashes must not come after ours.
-		if err := o.Kafka.Handover(ctx, group, topic, o.Ready); err != nil {
-			return err
-		}
-	}
 	t := stream.Transform{
 		Kafka: o.Kafka, Group: group, Topic: topic, Instance: o.Instance,
 		Outputs: []string{schema.TopicTelemetry}, Versions: o.Versions,

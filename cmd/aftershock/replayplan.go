@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"aftershock/replay"
+	"aftershock/schema"
+	"aftershock/signature"
+)
+
+// replayPlanVerb tries a ruleset.
+type replayPlanVerb struct {
+	operatorFlags
+	Ruleset string `help:"Directory or file of the new ruleset; \"default\" is the one that ships with this release." required:"" placeholder:"DIR|FILE"`
+	From    moment `help:"Crashes received since then; without it all. A time, or how long ago." placeholder:"TIME"`
+	To      moment `help:"Crashes received before then; without it all." placeholder:"TIME"`
+	Sample  int64  `help:"How many processed crashes to sign, about: they lie evenly over what there is." default:"20000"`
+	Base    int32  `help:"The version to compare with; without it the one that is seen." placeholder:"N"`
+	JSON    bool   `help:"Print one JSON object." name:"json"`
+}
+
+// maxSample bounds a sample: a replay tells more.
+const maxSample = 10_000_000
+
+// Run prints the preview.
+func (v *replayPlanVerb) Run(r *run) error {
+	switch {
+	case v.Sample < 1 || v.Sample > maxSample:
+		return &usageError{fmt.Sprintf("--sample: want 1 to %d", maxSample)}
+	case !v.From.IsZero() && !v.To.IsZero() && !v.From.Before(v.To.Time):
+		return &usageError{"--from: want a time before --to"}
+	}
+	ruleset, err := openRulesetOrDefault(v.Ruleset)
+	if err != nil {
+		return err
+	}
+	o, err := v.operator(r)
+	if err != nil {
+		return err
+	}
+	collectLess()
+	plan, err := o.Plan(r.ctx, replay.PlanOptions{Ruleset: ruleset, From: v.From.Time, To: v.To.Time, Sample: v.Sample, Base: v.Base})
+	if err != nil {
+		return err
+	}
+	if v.JSON {
+		return json.NewEncoder(r.stdout).Encode(plan)
+	}
+	out := bufio.NewWriter(r.stdout)
+	return errors.Join(v.print(out, plan), out.Flush())
+}
+
+func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
+	for i := range p.Changes {
+		if err := replay.WriteChange(out, &p.Changes[i]); err != nil {
+			return err
+		}
+	}
+	say(out, "%d of %d crashes change their signature, of a sample of %d in %d (version %d)\n", p.Changed, p.Sampled, p.Sampled, p.All, p.Base)
+	line := func(source string, e *replay.Estimate) {
+		say(out, "--source %-9s about %v of one core, and %s in the new topic before compression\n", source,
+			time.Duration(e.CoreSeconds*float64(time.Second)).Round(time.Second), bytesText(e.TopicBytes))
+	}
+	line(schema.SourceRaw, &p.Raw)
+	if p.Processed != nil {
+		line(schema.SourceProcessed, p.Processed)
+	} else {
+		say(out, "--source processed: %s\n", p.Refused)
+	}
+	return nil
+}
+
+// bytesText is a size for people.
+func bytesText(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+}
+
+// openRulesetOrDefault opens a ruleset; "default" is the one that ships.
+func openRulesetOrDefault(path string) (*signature.Ruleset, error) {
+	if path == "default" {
+		path = ""
+	}
+	return openRuleset(path)
+}

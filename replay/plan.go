@@ -1,0 +1,195 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"aftershock/schema"
+	"aftershock/signature"
+	"aftershock/stream"
+)
+
+// PlanOptions ask what a ruleset would change.
+type PlanOptions struct {
+	Ruleset *signature.Ruleset
+	// From and To bound received_at, half open; zero for no bound.
+	From, To time.Time
+	// Sample is how many processed crashes are looked at, about.
+	Sample int64
+	// Base is the version that is compared with; 0 for the one that is seen of
+	// crashes that come now.
+	Base int32
+}
+
+// Plan is what a ruleset would change, tried on a sample.
+type Plan struct {
+	Base int32 `json:"base"`
+	// Sampled crashes are of the range; All is how many there are in crash.raw.
+	Sampled int                `json:"sampled"`
+	All     int64              `json:"all"`
+	Changed int                `json:"changed"`
+	Changes []signature.Change `json:"changes"`
+	// EventBytes is the size of a processed crash on average, uncompressed.
+	EventBytes int64 `json:"event_bytes"`
+	// Estimates of a replay of all of the range.
+	Raw       Estimate  `json:"raw"`
+	Processed *Estimate `json:"processed,omitempty"`
+	// Refused says why the source processed is out of the question.
+	Refused string `json:"processed_refused,omitempty"`
+}
+
+// Estimate is what a replay would take.
+type Estimate struct {
+	Crashes int64 `json:"crashes"`
+	// CoreSeconds is the time of one core; a fleet divides it by its cores and the
+	// replay's share.
+	CoreSeconds float64 `json:"core_seconds"`
+	// TopicBytes is the size of the new processed topic before compression.
+	TopicBytes int64 `json:"topic_bytes"`
+}
+
+// What a core does, about: measured on a slow one with crashes of small programs
+// (docs/operations.md). Browsers' take longer from raw.
+const (
+	rawACoreSecond       = 1000
+	processedACoreSecond = 3000
+)
+
+// Plan signs a sample of what is processed already with another ruleset. It writes
+// nothing.
+func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
+	state, err := stream.NewestVersions(ctx, o.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return nil, errors.New("crash.versions is empty: there is nothing to compare with")
+	}
+	if opts.Base == 0 {
+		opts.Base = state.Activation.Seen(o.Now())
+	}
+	_, base, err := version(state, opts.Base)
+	if err == nil && base.Gone() {
+		err = fmt.Errorf("signature version %d is %s", base.Number, base.State)
+	}
+	if err != nil {
+		return nil, err
+	}
+	was, err := rulesetOf(base)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Base: base.Number}
+	comparison := signature.NewComparison(was, opts.Ruleset)
+	bytes, err := o.sample(ctx, opts, comparison)
+	if err != nil {
+		return nil, err
+	}
+	p.Sampled, p.Changed = comparison.Crashes()
+	p.Changes = comparison.Changes()
+	if p.Sampled > 0 {
+		p.EventBytes = bytes / int64(p.Sampled)
+	}
+	return p, o.estimate(ctx, p, base, opts)
+}
+
+// rulesetOf is the ruleset that a version's event holds.
+func rulesetOf(v *schema.SignatureVersion) (*signature.Ruleset, error) {
+	files := make(map[string]string, len(v.Ruleset))
+	for _, f := range v.Ruleset {
+		files[f.Name] = f.Text
+	}
+	r, err := signature.FromFiles(files)
+	if err != nil {
+		return nil, fmt.Errorf("signature version %d: %w", v.Number, err)
+	}
+	return r, nil
+}
+
+// sample compares what it finds in the processed topic.
+func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison) (bytes int64, err error) {
+	workers, ctx := errgroup.WithContext(ctx)
+	values := make(chan []byte, 256)
+	var mu sync.Mutex
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() error {
+			for value := range values {
+				head, err := schema.DecodeHead(value)
+				if err != nil || !opts.covers(head.ReceivedAt) {
+					continue // a replay makes a dead letter of it
+				}
+				p, err := schema.Decode[schema.ProcessedCrash](value)
+				if err != nil {
+					continue // as above
+				}
+				crash := signature.FromProcessed(p)
+				mu.Lock()
+				c.Add(crash)
+				bytes += int64(len(value))
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	err = stream.Sample(ctx, o.Kafka, schema.ProcessedTopic(opts.Base), opts.Sample, func(r *kgo.Record) error {
+		select {
+		case values <- r.Value:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	close(values)
+	return bytes, errors.Join(err, workers.Wait())
+}
+
+func (p PlanOptions) covers(received time.Time) bool {
+	return (p.From.IsZero() || !received.Before(p.From)) && (p.To.IsZero() || received.Before(p.To))
+}
+
+// estimate says what a replay of the range would take.
+func (o *Operator) estimate(ctx context.Context, p *Plan, base *schema.SignatureVersion, opts PlanOptions) error {
+	g, err := stream.NewGroups(o.Kafka)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	v := StartOptions{
+		Ruleset: opts.Ruleset, ProcessVersion: base.ProcessVersion, RegistryHash: base.RegistryHash, From: opts.From, To: opts.To, Source: schema.SourceProcessed, Base: base.Number,
+	}.version(&schema.VersionEvent{})
+	first, err := firstOf(ctx, g, &v)
+	if err != nil {
+		return err
+	}
+	last, err := ends(ctx, g, schema.TopicRaw)
+	if err == nil && !opts.To.IsZero() {
+		last, err = g.At(ctx, schema.TopicRaw, opts.To)
+	}
+	if err != nil {
+		return err
+	}
+	for partition, end := range last {
+		p.All += max(end-first[partition], 0)
+	}
+	took := func(aSecond float64) Estimate {
+		return Estimate{p.All, float64(p.All) / aSecond, p.All * p.EventBytes}
+	}
+	p.Raw = took(rawACoreSecond)
+	err = resignable(base, &v)
+	if err == nil {
+		err = o.reachesBack(ctx, g, base, &v)
+	}
+	if err != nil {
+		p.Refused = err.Error()
+		return nil
+	}
+	p.Processed = new(took(processedACoreSecond))
+	return nil
+}

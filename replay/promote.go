@@ -1,0 +1,280 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
+	"aftershock/stream"
+)
+
+// PromoteOptions are what an operator decides about a promotion.
+type PromoteOptions struct {
+	// AcceptMissing is how many crashes may vanish from what is seen.
+	AcceptMissing int64
+	// CatchUp is how long the version may take to come near the live end before
+	// anything is held; Hold is how long what is seen may stand still.
+	CatchUp, Hold time.Duration
+}
+
+// Defaults of PromoteOptions.
+const (
+	DefaultCatchUp = 10 * time.Minute
+	DefaultHold    = 2 * time.Minute
+)
+
+// Promote shows a version for crashes received in [from, to). What is seen now
+// stands still for seconds, and nothing of it vanishes or is seen twice:
+//
+//	hold     versions that lose something are not processed any more
+//	wait     until they have no members: where they stopped is E; until the new one
+//	         has passed E; until the sinks have passed what both wrote
+//	check    that no crash that is seen has no row in the new version
+//	promote  the event that changes the activation: every view flips with one insert
+//
+// When it fails in between, everything goes on as before. When it is killed in
+// between, it goes on with the next call.
+func (o *Operator) Promote(ctx context.Context, n int32, from, to time.Time, opts PromoteOptions) error {
+	return o.show(ctx, n, opts, func(now *schema.VersionEvent) ([]schema.ActiveRange, error) {
+		_, v, err := version(now, n)
+		if err != nil {
+			return nil, err
+		}
+		if v.From != nil {
+			from = later(from, *v.From)
+		}
+		if v.To != nil {
+			to = earlier(to, *v.To)
+		}
+		if !from.Before(to) {
+			return nil, fmt.Errorf("signature version %d is not made for any crash of that range", n)
+		}
+		return Show(now.Activation.Ranges, n, from, to, now.Activation.Epoch+1), nil
+	})
+}
+
+// show changes the activation to the ranges that target makes of it.
+func (o *Operator) show(ctx context.Context, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) error {
+	g, err := stream.NewGroups(o.Kafka)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	state, err := stream.NewestVersions(ctx, o.Kafka)
+	if err != nil {
+		return err
+	}
+	if state == nil || state.Promotion == nil {
+		if state, err = o.hold(ctx, g, subject, opts, target); err != nil {
+			return err
+		}
+	} else if moves := changes(state.Activation.Ranges, state.Promotion.Ranges); !slices.Contains(winners(moves), subject) {
+		return fmt.Errorf("of signature version %d: %w", winners(moves), ErrUnderWay)
+	} else {
+		o.tell("going on with a promotion that was begun at " + state.At.Format(time.RFC3339))
+	}
+	holding, cancel := context.WithTimeoutCause(ctx, opts.Hold, errors.New("what is seen must not stand still any longer (--hold)"))
+	defer cancel()
+	return o.whileHeld(holding, g, subject, state, opts)
+}
+
+// hold waits until what is to be seen is nearly complete, and stops what it takes
+// the place of.
+func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) (*schema.VersionEvent, error) {
+	decide := func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		ranges, err := target(now)
+		if err != nil {
+			return nil, err
+		}
+		next, err := held(now, ranges)
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpHold, subject), nil
+	}
+	now, err := stream.NewestVersions(ctx, o.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	would, err := decide(now) // refusals come before any waiting
+	if err != nil {
+		return nil, err
+	}
+	moves := changes(now.Activation.Ranges, would.Promotion.Ranges)
+	catching, cancel := context.WithTimeoutCause(ctx, opts.CatchUp, errors.New("it is not complete (--catch-up)"))
+	defer cancel()
+	since := o.Now()
+	for _, n := range winners(moves) {
+		if err := o.awaitCaughtUp(catching, g, would.Version(n)); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.nearlyComplete(catching, moves, since, opts); err != nil {
+		return nil, err // nothing was touched
+	}
+	return stream.Operate(ctx, o.Kafka, decide)
+}
+
+// nearlyComplete is complete for crashes received a while ago, so that what would
+// be refused is refused before anything is held.
+func (o *Operator) nearlyComplete(ctx context.Context, moves []change, since time.Time, opts PromoteOptions) error {
+	var past []change
+	for _, c := range moves {
+		if c.to = earlier(c.to, since.Add(-fresh)); c.from.Before(c.to) {
+			past = append(past, c)
+		}
+	}
+	return o.complete(ctx, past, opts)
+}
+
+// fresh is how long ago a crash was received that may still be on its way into
+// crash.raw: it is looked at when everything is held.
+const fresh = time.Minute
+
+// awaitCaughtUp waits until a version has come to what is the live end now, and
+// its rows are stored.
+func (o *Operator) awaitCaughtUp(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) error {
+	if v.Base != 0 {
+		if err := o.awaitPassed(ctx, g, schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base), offsetsOf(v.BaseEnds)); err != nil {
+			return err
+		}
+	}
+	end, err := ends(ctx, g, schema.TopicRaw)
+	if err != nil {
+		return err
+	}
+	if err := o.awaitPassed(ctx, g, schema.ProcessGroup(v.Number), schema.TopicRaw, end); err != nil {
+		return err
+	}
+	return o.awaitStored(ctx, g, v.Number, nil)
+}
+
+func offsetsOf(of []schema.PartitionOffset) map[int32]int64 {
+	out := map[int32]int64{}
+	raise(out, of)
+	return out
+}
+
+// whileHeld does what is left of a promotion, or ends it.
+func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, opts PromoteOptions) error {
+	began := state.At
+	stops, err := o.settled(ctx, g, state)
+	if err == nil {
+		err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), opts)
+	}
+	if err == nil {
+		err = o.lineage(ctx, state)
+	}
+	if err != nil {
+		return o.giveUp(ctx, subject, err)
+	}
+	next, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		if now.Promotion == nil || !now.At.Equal(began) {
+			return nil, errors.New("somebody else went on with this promotion, or ended it: see replay status")
+		}
+		next, err := promoted(now, stops)
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpPromote, subject), nil
+	})
+	if err != nil {
+		return err
+	}
+	return o.await(ctx, "the views", func(ctx context.Context) (string, error) {
+		epoch, err := o.DB.Epoch(ctx)
+		if err != nil || epoch >= next.Activation.Epoch {
+			return "", err
+		}
+		return "the ClickHouse sink has not projected the activation", nil
+	})
+}
+
+// giveUp lets what was held go on.
+func (o *Operator) giveUp(ctx context.Context, subject int32, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortDeadline)
+	defer cancel()
+	if err := o.Abort(ctx, subject); err != nil {
+		return errors.Join(cause, fmt.Errorf("what is seen stands still until replay promote --abort: %w", err))
+	}
+	return fmt.Errorf("not promoted, and everything goes on as before: %w", cause)
+}
+
+// abortDeadline bounds the end of a promotion that failed.
+const abortDeadline = 30 * time.Second
+
+// Abort ends a promotion that is under way: what was held goes on.
+func (o *Operator) Abort(ctx context.Context, subject int32) error {
+	_, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next, err := aborted(now)
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpAbort, subject), nil
+	})
+	return err
+}
+
+// settled waits until everything of both sides is stored: what the versions that
+// are held have made, and what the winners have made of the same crashes.
+func (o *Operator) settled(ctx context.Context, g *stream.Groups, state *schema.VersionEvent) (map[int32]stop, error) {
+	moves := changes(state.Activation.Ranges, state.Promotion.Ranges)
+	stops := map[int32]stop{}
+	raw, requests := map[int32]int64{}, map[int32]int64{}
+	for _, h := range state.Promotion.Held {
+		s, err := o.stopped(ctx, g, state.Version(h.Number))
+		if err != nil {
+			return nil, err
+		}
+		stops[h.Number] = s
+		raise(raw, s.raw)
+		raise(requests, s.requests)
+		if err := o.awaitStored(ctx, g, h.Number, telemetryGroups(state.Activation, h.Number)); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range winners(moves) {
+		if err := o.awaitPassed(ctx, g, schema.ProcessGroup(n), schema.TopicRaw, raw); err != nil {
+			return nil, err
+		}
+		// What was asked for again must not be seen as it was before.
+		if err := o.awaitPassed(ctx, g, schema.ReprocessGroup(n), schema.TopicReprocess, requests); err != nil {
+			return nil, err
+		}
+		if err := o.awaitStored(ctx, g, n, nil); err != nil {
+			return nil, err
+		}
+	}
+	return stops, nil
+}
+
+// telemetryGroups publish what is seen of a version.
+func telemetryGroups(a schema.Activation, n int32) []string {
+	var out []string
+	for _, r := range a.Ranges {
+		if group := schema.TelemetryGroup(n, r.Epoch); r.SignatureVersion == n && !slices.Contains(out, group) {
+			out = append(out, group)
+		}
+	}
+	return out
+}
+
+// awaitStored waits until what a version has made by now is in ClickHouse, and
+// published by the groups.
+func (o *Operator) awaitStored(ctx context.Context, g *stream.Groups, n int32, publish []string) error {
+	topic := schema.ProcessedTopic(n)
+	made, err := ends(ctx, g, topic)
+	if err != nil {
+		return err
+	}
+	for _, group := range append([]string{schema.SinkGroup(clickhouse.Name, n)}, publish...) {
+		if err := o.awaitPassed(ctx, g, group, topic, made); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+)
+
+// Epoch is that of the activation which the views show; 0 before the first.
+func (db *DB) Epoch(ctx context.Context) (int64, error) {
+	var epoch uint64
+	if err := db.conn.QueryRow(ctx, "SELECT max(epoch) FROM aftershock.activation").Scan(&epoch); err != nil {
+		return 0, fmt.Errorf("activation: %w", err)
+	}
+	return int64(epoch), nil
+}
+
+// Purge removes all rows of a signature version, of every table that is partitioned
+// by it. Nobody may be writing rows of it.
+func (db *DB) Purge(ctx context.Context, version int32) error {
+	rows, err := db.conn.Query(ctx, `SELECT DISTINCT p.database, p.table, p.partition_id
+		FROM system.parts AS p INNER JOIN system.tables AS t ON t.database = p.database AND t.name = p.table
+		WHERE p.active AND p.database IN ('aftershock', 'aftershock_protected')
+		  AND startsWith(t.partition_key, '(signature_version,') AND startsWith(p.partition, ?)`, fmt.Sprintf("(%d,", version))
+	if err != nil {
+		return fmt.Errorf("purge signature version %d: %w", version, err)
+	}
+	defer rows.Close() //nolint:errcheck // read to the end below
+	var drops []string
+	for rows.Next() {
+		var database, table, id string
+		if err := rows.Scan(&database, &table, &id); err != nil {
+			return fmt.Errorf("purge signature version %d: %w", version, err)
+		}
+		drops = append(drops, fmt.Sprintf("ALTER TABLE `%s`.`%s` DROP PARTITION ID '%s'", database, table, id))
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("purge signature version %d: %w", version, err)
+	}
+	for _, drop := range drops {
+		if err := db.conn.Exec(ctx, drop); err != nil {
+			return fmt.Errorf("purge signature version %d: %w", version, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Groups looks at consumer groups and topics, for operators. It is safe for
+// concurrent use.
+type Groups struct {
+	kafka Kafka
+	cl    *kgo.Client
+	admin *kadm.Client
+}
+
+// NewGroups connects when it is first asked.
+func NewGroups(k Kafka) (*Groups, error) {
+	cl, err := kgo.NewClient(k.Options()...)
+	if err != nil {
+		return nil, fmt.Errorf("consumer groups: %w", err)
+	}
+	return &Groups{kafka: k, cl: cl, admin: kadm.NewClient(cl)}, nil
+}
+
+// Close ends the connections.
+func (g *Groups) Close() { g.cl.Close() }
+
+// Span is the part of a partition from its first record to its end.
+type Span struct{ From, End int64 }
+
+// Spans are the partitions of a topic to their ends, transactions that are open
+// included.
+func (g *Groups) Spans(ctx context.Context, topic string) (map[int32]Span, error) {
+	spans, err := logSpans(ctx, g.admin, topic)
+	if err != nil {
+		return nil, Named(err, "DESCRIBE", topic, "", "")
+	}
+	out := make(map[int32]Span, len(spans))
+	for p, s := range spans {
+		out[p] = Span{s.from, s.end}
+	}
+	return out, nil
+}
+
+// At are the offsets of a topic's partitions before which every record is older
+// than t.
+func (g *Groups) At(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
+	return after(ctx, g.admin, topic, t)
+}
+
+// Offsets are what a group has committed of a topic, by partition; none for those
+// that it has not come to.
+func (g *Groups) Offsets(ctx context.Context, group, topic string) (map[int32]int64, error) {
+	offsets, err := groupOffsets(ctx, g.admin, group, topic)
+	if err != nil {
+		return nil, Named(err, "DESCRIBE", topic, group, "")
+	}
+	return offsets, nil
+}
+
+// Members is how many members each of the groups has that has any.
+func (g *Groups) Members(ctx context.Context, groups ...string) (map[string]int, error) {
+	described, err := g.admin.DescribeGroups(ctx, groups...)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, fmt.Errorf("members of consumer groups: %w", err)
+	}
+	out := map[string]int{}
+	for _, d := range described {
+		switch {
+		case errors.Is(d.Err, kerr.GroupIDNotFound):
+		case d.Err != nil:
+			return nil, fmt.Errorf("members of group %s: %w", d.Group, Named(d.Err, "DESCRIBE", "", d.Group, ""))
+		case len(d.Members) > 0:
+			out[d.Group] = len(d.Members)
+		}
+	}
+	return out, nil
+}
+
+// Named are the names of the groups there are that begin with the prefix.
+func (g *Groups) Named(ctx context.Context, prefix string) ([]string, error) {
+	listed, err := g.admin.ListGroups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list consumer groups: %w", err)
+	}
+	var names []string
+	for _, name := range listed.Groups() {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// maxMarkers is how much of a partition is read to see whether it holds but the
+// ends of transactions.
+const maxMarkers = 1000
+
+// Behind is how many offsets a group has not committed of those before until, by
+// partition; nothing for partitions where only ends of transactions are left, which
+// no group commits.
+func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int32]int64) (map[int32]int64, error) {
+	offsets, err := g.Offsets(ctx, group, topic)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := g.Spans(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	behind, short := map[int32]int64{}, map[int32]span{}
+	for p, end := range until {
+		from := max(offsets[p], starts[p].From)
+		switch {
+		case from >= end:
+		case end-from > maxMarkers:
+			behind[p] = end - from
+		default:
+			short[p] = span{from, end}
+		}
+	}
+	if len(short) == 0 {
+		return behind, nil
+	}
+	err = g.kafka.read(ctx, topic, short, maxSilence, data(func(r *kgo.Record) error {
+		behind[r.Partition] = short[r.Partition].end - short[r.Partition].from
+		return nil
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", topic, err)
+	}
+	return behind, nil
+}
+
+// Delete deletes groups and then a topic; what is not there is no error.
+func (g *Groups) Delete(ctx context.Context, topic string, groups ...string) error {
+	deleted, err := g.admin.DeleteGroups(ctx, groups...)
+	if err != nil {
+		return fmt.Errorf("delete consumer groups: %w", err)
+	}
+	for _, d := range deleted {
+		if d.Err != nil && !errors.Is(d.Err, kerr.GroupIDNotFound) {
+			return fmt.Errorf("delete group %s: %w", d.Group, Named(d.Err, "DELETE", "", d.Group, ""))
+		}
+	}
+	topics, err := g.admin.DeleteTopics(ctx, topic)
+	if err == nil {
+		err = topics[topic].Err
+	}
+	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("delete topic %s: %w", topic, Named(err, "DELETE", topic, "", ""))
+	}
+	return nil
+}
+
+// Replicas is how many replicas a topic's partitions have at least.
+func (g *Groups) Replicas(ctx context.Context, topic string) (int16, error) {
+	seen, err := g.admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = seen[topic].Err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("topic %s: %w", topic, Named(err, "DESCRIBE", topic, "", ""))
+	}
+	least := 0
+	for _, p := range seen[topic].Partitions {
+		if least == 0 || len(p.Replicas) < least {
+			least = len(p.Replicas)
+		}
+	}
+	return int16(least), nil
+}
+
+// FirstOf is the first committed record that a partition still has among its first
+// thousand, or nil.
+func FirstOf(ctx context.Context, k Kafka, topic string, partition int32) (*kgo.Record, error) {
+	all, err := k.committedSpans(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("first of %s: %w", topic, err)
+	}
+	s := all[partition]
+	var first *kgo.Record
+	err = k.read(ctx, topic, map[int32]span{partition: {s.from, min(s.end, s.from+maxMarkers)}}, maxSilence, data(func(r *kgo.Record) error {
+		first = r
+		return errFound
+	}))
+	if err != nil && !errors.Is(err, errFound) {
+		return nil, fmt.Errorf("first of %s: %w", topic, err)
+	}
+	return first, nil
+}
