@@ -39,6 +39,9 @@ type Transform struct {
 	// Versions is asked before anything is committed: what was worked on in another
 	// state of the version is given back. Nil asks nobody.
 	Versions *Following
+	// Rest is how long to wait after a batch of these records that took so long. Nil waits
+	// for nothing.
+	Rest func(records []*kgo.Record, took time.Duration) time.Duration
 	// Guard stops the loop when too much is dead-lettered.
 	Guard Guard
 	// Outputs are the topics whose records carry an identity (Identify): of two
