@@ -22,7 +22,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	if unwanted(ctx) {
 		return nil // nothing of it may be seen any more
 	}
-	ctx = context.WithoutCancel(ctx)
+	stop, ctx := ctx, context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, errTooMuch):
 		l.pace.n = max(room/2, 1)
@@ -73,7 +73,20 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	l.Kafka.Metrics.Committed(l.Group, records)
 	l.Metrics.skipped(l.Group, duplicates)
 	l.ready(nil)
+	l.rest(stop, records, took)
 	return nil
+}
+
+// rest waits as long as Rest says, or until ctx is done. A batch that took longer than
+// one should has waited for something.
+func (l *loop) rest(ctx context.Context, records []*kgo.Record, took time.Duration) {
+	if l.Rest == nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(l.Rest(records, min(took, batchTarget))):
+	}
 }
 
 func partitionsOf(records []*kgo.Record) []int32 {

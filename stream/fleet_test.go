@@ -249,7 +249,6 @@ func TestVersionsComeAndGoAndEveryCrashIsThereOnce(t *testing.T) {
 	before := numbers(0, 30)
 	fl.whole(1, before)
 	fl.whole(2, fl.sent)
-	fl.reset(schema.TelemetryGroup(2, 2), schema.ProcessedTopic(2), starts) // it need not wait for the one before
 	fl.change(func(e *schema.VersionEvent) {
 		e.Version(1).State, e.Version(1).Ends, e.Activation = schema.StateNarrowed, stopped, shows(2, 12)
 	})
@@ -263,7 +262,6 @@ func TestVersionsComeAndGoAndEveryCrashIsThereOnce(t *testing.T) {
 	fl.empty(schema.ProcessGroup(1), schema.ReprocessGroup(1))
 	all := shows(2, 12)
 	all.Epoch, all.Ranges[0].SignatureVersion, all.Ranges[0].Epoch = 3, 2, 3
-	fl.reset(schema.TelemetryGroup(2, 3), schema.ProcessedTopic(2), starts)
 	fl.change(func(e *schema.VersionEvent) { e.Version(1).State, e.Activation = schema.StateEnded, all })
 	fl.send(numbers(33, 36)...)
 	fl.whole(2, fl.sent)

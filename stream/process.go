@@ -57,7 +57,7 @@ const DefaultDeadline = 2 * time.Minute
 // Run processes until ctx is done; see Transform.Run.
 func (p *Processor) Run(ctx context.Context) error {
 	t := p.transform(schema.ProcessGroup(p.Version), schema.TopicRaw, stageProcess)
-	t.Work, t.Begins = p.work, p.Begins
+	t.Work, t.Begins, t.Rest = p.work, p.Begins, p.rest
 	return t.Run(ctx)
 }
 
@@ -154,6 +154,15 @@ func (p *Processor) lane(received time.Time) Lane {
 		return LaneLive
 	}
 	return LaneReplay(p.Version)
+}
+
+// rest lets live crashes go before a replay. A batch is of one time.
+func (p *Processor) rest(records []*kgo.Record, took time.Duration) time.Duration {
+	l := p.lane(records[0].Timestamp)
+	if l == LaneLive {
+		return 0
+	}
+	return p.Workers.rest(l, took)
 }
 
 // now returns a PassingError when nothing may come of any record.

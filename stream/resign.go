@@ -84,6 +84,9 @@ func (r *Resigner) Run(ctx context.Context) error {
 		Kafka: r.Kafka, Group: schema.ResignGroup(r.Version.Number), Topic: schema.ProcessedTopic(r.Version.Base), Instance: r.Instance,
 		Outputs: []string{schema.ProcessedTopic(r.Version.Number)}, MostPoll: resignPoll, Markers: true,
 		Work: r.work, Workers: r.Workers.Number(), Stage: stageResign, Version: r.Version.Number, Versions: r.Versions,
+		Rest: func(_ []*kgo.Record, took time.Duration) time.Duration {
+			return r.Workers.rest(LaneReplay(r.Version.Number), took)
+		},
 		Guard: r.Guard, Ready: r.Ready, Metrics: r.Metrics, Log: r.Log,
 	}
 	if err := t.Run(ctx); err != nil {

@@ -7,7 +7,9 @@
 // topic in the same transaction (deadletter.go): nothing is ever skipped.
 //
 // The versions log (versions.go) says which signature versions exist and which
-// are seen; PerVersion (perversion.go) keeps one loop running for each.
+// are seen. Following (following.go) is a process's eye on it, and is asked before
+// anything is committed; PerVersion (perversion.go) keeps the loops of each version
+// running. Resigner (resign.go) makes a version from another one's processed crashes.
 //
 // The package knows Kafka and nothing of dumps: what is to be done with a raw
 // crash is a function handed in.
@@ -74,8 +76,8 @@ func (k Kafka) Options() []kgo.Opt {
 // What a consumer holds in memory: a fetch and the one behind it. A record
 // larger than a limit is still returned, alone.
 const (
-	fetchMaxBytes          = 16 << 20
-	fetchMaxPartitionBytes = 4 << 20
+	fetchMaxBytes          = 4 << 20
+	fetchMaxPartitionBytes = 1 << 20
 )
 
 // groupOptions are those of every consumer group. Both offset options must be

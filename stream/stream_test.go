@@ -364,3 +364,24 @@ func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// A loop that rests does so when its batch is committed, and ends at once.
+func TestTransformRestsAfterACommit(t *testing.T) {
+	k, _ := streamtest.Broker(t, 1, "in", "out")
+	put(t, k, "in", "a")
+	tr := copying(k)
+	rests := make(chan []*kgo.Record, 1)
+	tr.Rest = func(records []*kgo.Record, _ time.Duration) time.Duration {
+		rests <- records
+		return time.Hour
+	}
+	stop := run(t, tr)
+	if got := streamtest.Keys(<-rests); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("rests after %q", got)
+	}
+	put(t, k, "in", "b")
+	if got := streamtest.Keys(streamtest.Committed(t, k, "out", 1)); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("committed %q", got)
+	}
+	stop()
+}

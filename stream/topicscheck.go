@@ -60,7 +60,7 @@ func CheckTopics(ctx context.Context, k Kafka, o CheckOptions) ([]Finding, error
 	if err != nil {
 		return nil, err
 	}
-	topics = append(topics, processedTopics(state, func(v schema.SignatureVersion) bool { return v.State != schema.StateDropped })...)
+	topics = append(topics, processedTopics(state, func(v schema.SignatureVersion) bool { return !v.Gone() })...)
 	seen, err := lookAt(ctx, cl, topics)
 	if err != nil {
 		return nil, err

@@ -39,6 +39,9 @@ type Transform struct {
 	// Versions is asked before anything is committed: what was worked on in another
 	// state of the version is given back. Nil asks nobody.
 	Versions *Following
+	// Rest is how long to wait after a batch of these records that took so long. Nil waits
+	// for nothing.
+	Rest func(records []*kgo.Record, took time.Duration) time.Duration
 	// Guard stops the loop when too much is dead-lettered.
 	Guard Guard
 	// Outputs are the topics whose records carry an identity (Identify): of two
@@ -222,8 +225,8 @@ func (l *loop) session(ctx context.Context) error {
 }
 
 // begin says where partitions begin for which the group has committed nothing, or
-// whose offsets expired: never at the first record of a log whose beginning is
-// another's. Records of that one were left out.
+// whose offsets expired: not at the log's first record, since what lies before the
+// version's beginning is not for it.
 func (l *loop) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	for p, at := range offsets[l.Topic] {
 		from := offsetOf(l.Begins, p)

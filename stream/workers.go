@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"aftershock/schema"
 )
@@ -33,6 +34,7 @@ type Workers struct {
 	n, free   int
 	lanes     map[Lane]*lane
 	handovers int64
+	live      time.Time // when the live lane last took a hand
 }
 
 type lane struct {
@@ -106,6 +108,9 @@ func (w *Workers) take(ctx context.Context, l Lane) error {
 		w.mu.Unlock()
 		return errPaused
 	}
+	if l == LaneLive {
+		w.live = time.Now()
+	}
 	if w.free > 0 && at.held < at.most {
 		w.free--
 		at.held++
@@ -132,6 +137,22 @@ func (w *Workers) take(ctx context.Context, l Lane) error {
 		w.put(at)
 	}
 	return ctx.Err()
+}
+
+// liveLately is for how long live crashes count after the last one.
+const liveLately = time.Second
+
+// rest is how long a loop in a lane waits after a batch that took so long: while live
+// crashes come, a replay has no more of the time than of the hands. What is done beside
+// hands, compressing and the brokers' work, would else make live crashes wait.
+func (w *Workers) rest(l Lane, took time.Duration) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	most := w.lane(l).most
+	if most == 0 || time.Since(w.live) > liveLately {
+		return 0
+	}
+	return took * time.Duration(w.n-most) / time.Duration(most)
 }
 
 // give gives a hand back.

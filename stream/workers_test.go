@@ -140,6 +140,34 @@ func TestAPausedReplayGetsNoHand(t *testing.T) {
 	}
 }
 
+// While live crashes come a replay rests for as long as it does not have the hands.
+func TestAReplayRestsWhileLiveCrashesCome(t *testing.T) {
+	for name, tc := range map[string]struct {
+		share  float64
+		paused bool
+		live   bool
+		want   time.Duration
+	}{
+		"a quarter":           {0.25, false, true, 3 * time.Second},
+		"half":                {0.5, false, true, time.Second},
+		"all":                 {1, false, true, 0},
+		"paused":              {0.5, true, true, 0},
+		"half, nothing comes": {0.5, false, false, 0},
+	} {
+		w := NewWorkers(4, 1)
+		w.Follow(following(tc.share, tc.paused))
+		if tc.live {
+			if err := w.take(t.Context(), LaneLive); err != nil {
+				t.Fatal(err)
+			}
+			w.live = w.live.Add(time.Hour) // the test may be halted
+		}
+		if got := w.rest(LaneReplay(2), time.Second); got != tc.want {
+			t.Errorf("%s: rests %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 // A share that grows is used at once by who waits.
 func TestAShareCanGrow(t *testing.T) {
 	w, l := NewWorkers(4, 1), LaneReplay(2)

@@ -133,7 +133,7 @@ func startUp(t *testing.T, args ...string) *upProcess {
 // freePort is an address that nobody listens on. It lies below the ports that
 // the kernel gives to outgoing connections: while a server is dead, one of those
 // could take its port.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)) //nolint:gosec // not a secret
