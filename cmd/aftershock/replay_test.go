@@ -564,3 +564,76 @@ func live(state *schema.VersionEvent) (out []int32) {
 	}
 	return out
 }
+
+// A crash that is seen must not vanish: a promotion that would let it is refused
+// with its id, and everything goes on as before.
+func TestPromoteRefusesWhatWouldVanish(t *testing.T) {
+	u := startUp(t, "--symbols", sampleSymbols)
+	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
+	r := newRush(t, 6)
+	ids := r.put(k, 100, time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour))
+	u.want(len(ids))
+	rules := splitRules(t)
+	u.mustReplay("start", "--ruleset", rules)
+	u.caughtUp(2)
+	eventually(t, time.Minute, func() error {
+		text, err := u.query("SELECT count() FROM crash_rows FINAL WHERE signature_version = 2")
+		if err == nil && strings.TrimSpace(text) != strconv.Itoa(len(ids)) {
+			err = fmt.Errorf("%s rows of version 2", text)
+		}
+		return err
+	})
+	gone := ids[17]
+	u.execute("ALTER TABLE aftershock.crash_rows DELETE WHERE signature_version = 2 AND crash_id = '" + gone + "' SETTINGS mutations_sync = 2")
+	if _, err := u.replay("promote", "2"); err == nil || !strings.Contains(err.Error(), gone) || !strings.Contains(err.Error(), "--accept-missing 1") {
+		t.Fatalf("promoted without %s: %v", gone, err)
+	}
+	state, err := u.state()
+	if err != nil || state.Promotion != nil || state.Version(1).State != schema.StateLive {
+		t.Fatalf("after the refusal: %+v, %v", state, err)
+	}
+	u.want(len(ids) + len(r.put(k, 10, time.Now(), time.Now()))) // what comes is seen
+
+	// A replay that runs can be dropped.
+	u.mustReplay("start", "--ruleset", rules, "--share", "0.1")
+	u.mustReplay("drop", "3")
+	if topics, err := u.replay("status"); err != nil || strings.Contains(topics, "version 3:") {
+		t.Errorf("what was dropped: %s, %v", topics, err)
+	}
+
+	u.mustReplay("promote", "2", "--accept-missing", "1")
+	u.want(len(ids) + 10 - 1)
+	out, err := program(t.Context(), "replay", "lineage", "opener", "--clickhouse-url", "http://"+u.clickhouse).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "opener | disk") {
+		t.Errorf("what became of opener: %v\n%s", err, out)
+	}
+	if out, err := u.replay("drop", "2"); err == nil {
+		t.Errorf("what is seen was dropped: %s", out)
+	}
+}
+
+// A release that brings something newer changes nothing by itself, and says so.
+func TestStatusNamesWhatIsNewer(t *testing.T) {
+	p := newPlant(t)
+	status := func() string {
+		t.Helper()
+		out, errs, code := p.run("replay", "status")
+		if code != 0 {
+			t.Fatalf("exit %d: %s", code, errs)
+		}
+		return out
+	}
+	if out := status(); strings.Contains(out, startNewer) {
+		t.Errorf("nothing is newer: %s", out)
+	}
+	if _, err := stream.Operate(t.Context(), p.kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := now.Clone()
+		next.Versions[0].RulesetHash = "an older one"
+		return next, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if out := status(); !strings.Contains(out, startNewer) || !strings.Contains(out, "NOBODY PROCESSES IT") {
+		t.Errorf("the rules of this release are newer: %s", out)
+	}
+}
