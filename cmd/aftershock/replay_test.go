@@ -277,13 +277,18 @@ func replayAndPromote(t *testing.T, u *upProcess, source string) {
 
 	stopLoad := load(r, k)
 	readers := watch(u, 3)
+	begun := time.Now()
+	u.mustReplay("plan", "--ruleset", rules, "--sample", "20000")
+	t.Logf("a plan with a sample of 20,000 took %v", time.Since(begun))
+	begun = time.Now()
 	u.mustReplay("start", "--ruleset", rules, "--source", source, "--share", "0.5")
 	u.caughtUp(2)
+	t.Logf("%d crashes were replayed in %v, live ones beside", n, time.Since(begun))
 	u.sameAsPlanned(plan.Changes, past)
 	if _, err := u.replay("drop", "1"); err == nil {
 		t.Error("what is seen was dropped")
 	}
-	u.mustReplay("promote", "2")
+	t.Log(u.mustReplay("promote", "2"))
 	came := n + stopLoad()
 	readers.stop()
 	u.want(came)
