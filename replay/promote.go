@@ -27,6 +27,13 @@ const (
 	DefaultHold    = 2 * time.Minute
 )
 
+// Flipped is how long a promotion took.
+type Flipped struct {
+	// Held is how long what came was not seen; Views is how long the last step of it
+	// took, from the decision to the views.
+	Held, Views time.Duration
+}
+
 // Promote shows a version for crashes received in [from, to). What is seen now
 // stands still for seconds, and nothing of it vanishes or is seen twice:
 //
@@ -38,7 +45,7 @@ const (
 //
 // When it fails in between, everything goes on as before. When it is killed in
 // between, it goes on with the next call.
-func (o *Operator) Promote(ctx context.Context, n int32, from, to time.Time, opts PromoteOptions) error {
+func (o *Operator) Promote(ctx context.Context, n int32, from, to time.Time, opts PromoteOptions) (Flipped, error) {
 	return o.show(ctx, n, opts, func(now *schema.VersionEvent) ([]schema.ActiveRange, error) {
 		_, v, err := version(now, n)
 		if err != nil {
@@ -58,22 +65,22 @@ func (o *Operator) Promote(ctx context.Context, n int32, from, to time.Time, opt
 }
 
 // show changes the activation to the ranges that target makes of it.
-func (o *Operator) show(ctx context.Context, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) error {
+func (o *Operator) show(ctx context.Context, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) (f Flipped, err error) {
 	g, err := stream.NewGroups(o.Kafka)
 	if err != nil {
-		return err
+		return f, err
 	}
 	defer g.Close()
 	state, err := stream.NewestVersions(ctx, o.Kafka)
 	if err != nil {
-		return err
+		return f, err
 	}
 	if state == nil || state.Promotion == nil {
 		if state, err = o.hold(ctx, g, subject, opts, target); err != nil {
-			return err
+			return f, err
 		}
 	} else if moves := changes(state.Activation.Ranges, state.Promotion.Ranges); !slices.Contains(winners(moves), subject) {
-		return fmt.Errorf("of signature version %d: %w", winners(moves), ErrUnderWay)
+		return f, fmt.Errorf("of signature version %d: %w", winners(moves), ErrUnderWay)
 	} else {
 		o.tell("going on with a promotion that was begun at " + state.At.Format(time.RFC3339))
 	}
@@ -160,7 +167,7 @@ func offsetsOf(of []schema.PartitionOffset) map[int32]int64 {
 }
 
 // whileHeld does what is left of a promotion, or ends it.
-func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, opts PromoteOptions) error {
+func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, opts PromoteOptions) (f Flipped, err error) {
 	began := state.At
 	stops, err := o.settled(ctx, g, state)
 	if err == nil {
@@ -170,8 +177,9 @@ func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int3
 		err = o.lineage(ctx, state)
 	}
 	if err != nil {
-		return o.giveUp(ctx, subject, err)
+		return f, o.giveUp(ctx, subject, err)
 	}
+	decided := o.Now()
 	next, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
 		if now.Promotion == nil || !now.At.Equal(began) {
 			return nil, errors.New("somebody else went on with this promotion, or ended it: see replay status")
@@ -183,15 +191,16 @@ func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int3
 		return o.stamp(next, schema.OpPromote, subject), nil
 	})
 	if err != nil {
-		return err
+		return f, err
 	}
-	return o.await(ctx, "the views", func(ctx context.Context) (string, error) {
+	err = o.await(ctx, "the views", func(ctx context.Context) (string, error) {
 		epoch, err := o.DB.Epoch(ctx)
 		if err != nil || epoch >= next.Activation.Epoch {
 			return "", err
 		}
 		return "the ClickHouse sink has not projected the activation", nil
 	})
+	return Flipped{Held: o.Now().Sub(began), Views: o.Now().Sub(decided)}, err
 }
 
 // giveUp lets what was held go on.

@@ -136,7 +136,7 @@ func (o *Operator) Rollback(ctx context.Context, epoch int64, opts PromoteOption
 	if len(moves) == 0 {
 		return before, errors.New("nothing would change: that is what is seen already")
 	}
-	return before, o.show(ctx, moves[0].winner, opts, func(now *schema.VersionEvent) ([]schema.ActiveRange, error) {
+	_, err = o.show(ctx, moves[0].winner, opts, func(now *schema.VersionEvent) ([]schema.ActiveRange, error) {
 		if now.Activation.Epoch != state.Activation.Epoch {
 			return nil, stream.ErrOtherOperator
 		}
@@ -146,6 +146,7 @@ func (o *Operator) Rollback(ctx context.Context, epoch int64, opts PromoteOption
 		}
 		return ranges, nil
 	})
+	return before, err
 }
 
 // reopenAll lets every version go on that is to be seen again.

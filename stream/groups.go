@@ -142,12 +142,19 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 // Delete deletes groups and then a topic; what is not there is no error.
 func (g *Groups) Delete(ctx context.Context, topic string, groups ...string) error {
 	deleted, err := g.admin.DeleteGroups(ctx, groups...)
+	if errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return &AccessError{"DELETE", "group", strings.Join(groups, ", "), err}
+	}
 	if err != nil {
 		return fmt.Errorf("delete consumer groups: %w", err)
 	}
 	for _, d := range deleted {
-		if d.Err != nil && !errors.Is(d.Err, kerr.GroupIDNotFound) {
-			return fmt.Errorf("delete group %s: %w", d.Group, Named(d.Err, "DELETE", "", d.Group, ""))
+		switch {
+		case d.Err == nil, errors.Is(d.Err, kerr.GroupIDNotFound):
+		case errors.Is(d.Err, kerr.GroupAuthorizationFailed):
+			return &AccessError{"DELETE", "group", d.Group, d.Err}
+		default:
+			return fmt.Errorf("delete group %s: %w", d.Group, d.Err)
 		}
 	}
 	topics, err := g.admin.DeleteTopics(ctx, topic)

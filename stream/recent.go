@@ -39,10 +39,6 @@ func identity(r *kgo.Record) string {
 // the output topics when the first records of a partition come: the outputs
 // themselves say what has been done, and no state of its own can be wrong or lost.
 //
-// A window is read again when nothing was committed for a while: a member that was
-// halted meanwhile has another one's outputs to learn of. A real Kafka refuses
-// what it commits then, but the embedded broker restores old group states.
-//
 // Outputs lie in the partition of their input: the topics are keyed alike and
 // have as many partitions.
 type recent struct {
@@ -59,9 +55,6 @@ const (
 	// recentTail is how many of them are read back at least: the records of several
 	// transactions, and the markers between them.
 	recentTail = 4 * identifiedPoll
-	// recentAge is how long a window is believed when nothing is added to it: less
-	// than it takes brokers to expel a member that fell silent just then.
-	recentAge = sessionTimeout / 2
 	// recentDeadline bounds reading them back.
 	recentDeadline = 20 * time.Second
 )
@@ -71,7 +64,6 @@ type window struct {
 	have  map[string]bool
 	order []string // a ring, oldest at next when full
 	next  int
-	known time.Time // when it held all that was committed
 }
 
 func (w *window) add(id string) {
@@ -98,16 +90,15 @@ func (r *recent) forget(partitions []int32) {
 	}
 }
 
-// load reads back what was produced for partitions of which nothing is known, or
-// nothing new. It
+// load reads back what was produced for partitions of which nothing is known. It
 // must be called when records of them have come, and not when they are assigned:
 // until then the member before may still commit.
 func (r *recent) load(ctx context.Context, k Kafka, topics []string, inputs []*kgo.Record) error {
 	fresh := map[int32]*window{}
 	r.mu.Lock()
 	for _, in := range inputs {
-		if w := r.windows[in.Partition]; w == nil || time.Since(w.known) > recentAge {
-			fresh[in.Partition] = &window{have: map[string]bool{}, known: time.Now()}
+		if r.windows[in.Partition] == nil {
+			fresh[in.Partition] = &window{have: map[string]bool{}}
 		}
 	}
 	r.mu.Unlock()
@@ -161,11 +152,6 @@ func (r *recent) without(inputs []*kgo.Record, outputs [][]*kgo.Record) (left []
 		for at := range batch {
 			if w := r.windows[at.partition]; w != nil {
 				w.add(at.id)
-			}
-		}
-		for _, p := range partitionsOf(inputs) {
-			if w := r.windows[p]; w != nil {
-				w.known = time.Now()
 			}
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kversion"
 
@@ -74,7 +77,7 @@ func OperateWith(ctx context.Context, k Kafka, decide func(current *schema.Versi
 	if err := cl.BeginTransaction(); err != nil {
 		return nil, operateError(err)
 	}
-	err = cl.ProduceSync(ctx, records...).FirstErr()
+	err = produceError(cl.ProduceSync(ctx, records...))
 	if err == nil {
 		err = commitOffsets(ctx, cl, op.Offsets)
 	}
@@ -103,6 +106,21 @@ func (o *Operation) records() ([]*kgo.Record, error) {
 		return nil, err
 	}
 	return append([]*kgo.Record{{Topic: schema.TopicVersions, Value: value, Timestamp: o.Event.At}}, requests...), nil
+}
+
+// produceError is a refusal with the names of the topics that were refused, or else
+// the first error.
+func produceError(results kgo.ProduceResults) error {
+	var refused []string
+	for _, r := range results {
+		if errors.Is(r.Err, kerr.TopicAuthorizationFailed) && !slices.Contains(refused, r.Record.Topic) {
+			refused = append(refused, r.Record.Topic)
+		}
+	}
+	if err := results.FirstErr(); len(refused) == 0 || err == nil {
+		return err
+	}
+	return Named(kerr.TopicAuthorizationFailed, "WRITE", strings.Join(refused, ", "), "", "")
 }
 
 // newestOf are the last records of each partition.

@@ -201,10 +201,12 @@ func (v *replayPromoteVerb) Run(r *run) error {
 		if v.Abort {
 			return o.Abort(r.ctx, v.Version)
 		}
-		if err := o.Promote(r.ctx, v.Version, from.Truncate(time.Millisecond), to.Truncate(time.Millisecond), opts); err != nil {
+		took, err := o.Promote(r.ctx, v.Version, from.Truncate(time.Millisecond), to.Truncate(time.Millisecond), opts)
+		if err != nil {
 			return err
 		}
 		say(r.stdout, "signature version %d is seen: replay rollback shows again what was seen before\n", v.Version)
+		say(r.stdout, "what came was not seen for %v; the views flipped in %v\n", took.Held.Round(time.Millisecond), took.Views.Round(time.Millisecond))
 		return nil
 	})
 }

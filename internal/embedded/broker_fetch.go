@@ -12,7 +12,7 @@ import (
 // last partition were aborted, and clients take their records for committed. So an
 // answer has at most as many bytes as a client wants of a partition, for each.
 func wholeFetches(c *kfake.Cluster) {
-	c.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // kfake's signature
+	c.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		if fetch, ok := req.(*kmsg.FetchRequest); ok {
 			fetch.MaxBytes = math.MaxInt32

@@ -18,7 +18,7 @@ func TestBrokerTellsWhatWasAborted(t *testing.T) {
 	client := kafkaClient(t, addr, kgo.TransactionalID("tx"), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	const rounds = 30
 	noise := make([]byte, 2000)
-	rand.Read(noise) //nolint:errcheck // it cannot fail
+	rand.Read(noise)
 	for range rounds {
 		transact(t, client, "t", "aborted"+string(noise), kgo.TryAbort)
 		transact(t, client, "t", "committed"+string(noise), kgo.TryCommit)
