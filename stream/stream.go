@@ -76,8 +76,8 @@ func (k Kafka) Options() []kgo.Opt {
 // What a consumer holds in memory: a fetch and the one behind it. A record
 // larger than a limit is still returned, alone.
 const (
-	fetchMaxBytes          = 4 << 20
-	fetchMaxPartitionBytes = 1 << 20
+	fetchMaxBytes          = 16 << 20
+	fetchMaxPartitionBytes = 4 << 20
 )
 
 // groupOptions are those of every consumer group. Both offset options must be
