@@ -267,6 +267,10 @@ func (v *Verifier) deadLetters(ctx context.Context, admin *kadm.Client) (deadSet
 		switch {
 		case l.From.Topic == schema.TopicRaw:
 			sets.raw[at] = true
+		case l.Stage == stageResign: // its record is another version's result
+			if head, err := schema.DecodeHead(r.Value); err == nil {
+				sets.raw[place{head.Raw.Partition, head.Raw.Offset}] = true
+			}
 		case l.From.Topic == schema.ProcessedTopic(v.Version) && l.Stage == telemetrySink:
 			sets.published[at] = true
 		case l.From.Topic == schema.ProcessedTopic(v.Version):

@@ -193,6 +193,17 @@ func TestVerifyFindsWhatIsMissingAndWhatIsTwice(t *testing.T) {
 		left    int64 // not processed, dead or duplicates
 	}{
 		"nothing is wrong": {nil, func(*world) {}, good, 0},
+		"a result of another version that could not be signed again": {
+			[]int{2},
+			func(w *world) {
+				value, err := schema.Encode(&schema.ProcessedCrash{CrashID: crashID(2), Raw: schema.Position{Topic: schema.TopicRaw, Offset: 2}, SignatureVersion: 7})
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				in := &kgo.Record{Topic: schema.ProcessedTopic(7), Offset: 40, Value: value}
+				streamtest.Put(w.t, w.k, stream.DeadLetter(in, schema.DeadProcess, "resign", 1))
+			}, good, 0,
+		},
 		"raw records that nothing came of": {
 			[]int{2, 3, 5},
 			func(*world) {},

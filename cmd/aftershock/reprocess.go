@@ -118,7 +118,7 @@ func liveVersions(state *schema.VersionEvent) map[int32]bool {
 	live := map[int32]bool{}
 	if state != nil {
 		for _, v := range state.Versions {
-			live[v.Number] = v.State == schema.StateLive
+			live[v.Number] = v.Processed()
 		}
 	}
 	return live
