@@ -172,9 +172,7 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		}
 		return cl.CommitRecords(t.Context(), fetches.Records()...)
 	},
-	"replay": func(t *testing.T, admin, k stream.Kafka) error {
-		return replaying(t, admin, k)
-	},
+	"replay": replaying,
 	"topics": func(t *testing.T, _, k stream.Kafka) error {
 		if err := prepare(t.Context(), k, topicFlags{Partitions: 2, Replication: 1}); err != nil {
 			return err
