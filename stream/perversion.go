@@ -45,6 +45,8 @@ type VersionLoop struct {
 	// part's version in the state of then, and must not be changed.
 	Run    func(ctx context.Context, v *schema.SignatureVersion, part Part) error
 	Failed func(part Part, err error)
+	// Ended is told of each part when nothing is run for it any more; may be nil.
+	Ended func(part Part)
 }
 
 // PerVersion keeps run going for every part of the newest state that is wanted. run
@@ -93,6 +95,9 @@ func PerVersion(ctx context.Context, f *Following, p VersionLoop) {
 const versionPause = 5 * time.Second
 
 func (p VersionLoop) keep(ctx context.Context, f *Following, part Part) {
+	if p.Ended != nil {
+		defer p.Ended(part)
+	}
 	for ctx.Err() == nil {
 		v := f.Newest().Version(part.Version)
 		if v == nil {

@@ -229,3 +229,38 @@ func TestAnOperationIsOneTransaction(t *testing.T) {
 		t.Errorf("one request too many: %v, state %+v", err, state)
 	}
 }
+
+// A part whose run had failed ends like any other, also while it waits to be started
+// again: else it would stay not ready for ever.
+func TestAPartThatFailedEndsToo(t *testing.T) {
+	k, _ := streamtest.Broker(t, 2, schema.TopicVersions)
+	if _, err := stream.Operate(t.Context(), k, announce(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	failed, ended := make(chan stream.Part, 1), make(chan stream.Part, 1)
+	streamtest.Run(t, func(ctx context.Context) error {
+		stream.PerVersion(ctx, streamtest.Following(t, k), stream.VersionLoop{
+			Wanted: live,
+			Run:    func(context.Context, *schema.SignatureVersion, stream.Part) error { return errors.New("it cannot run") },
+			Failed: func(part stream.Part, _ error) { failed <- part },
+			Ended:  func(part stream.Part) { ended <- part },
+		})
+		return nil
+	})
+	<-failed
+	select {
+	case part := <-ended:
+		t.Fatalf("%v is wanted and has ended", part)
+	default:
+	}
+	if _, err := stream.Operate(t.Context(), k, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := now.Clone()
+		next.Versions[0].State = schema.StateDropping
+		return next, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if part := <-ended; part.Version != 1 {
+		t.Errorf("%v has ended", part)
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -61,12 +60,10 @@ func (r *roles) perVersion(ctx context.Context, role versionRole) {
 		Changed: role.changed,
 		Wanted:  role.wanted,
 		Run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part) error {
-			err := role.run(ctx, v, part, r.health.part(name(part)))
-			if ctx.Err() != nil || errors.Is(err, stream.ErrDone) {
-				r.health.drop(name(part))
-			}
-			return err
+			return role.run(ctx, v, part, r.health.part(name(part)))
 		},
+		// Also of a part whose run had failed and was waiting to be started again.
+		Ended: func(part stream.Part) { r.health.drop(name(part)) },
 		Failed: func(part stream.Part, err error) {
 			r.health.set(name(part), partNotReady)
 			r.log.Error().Err(err).Str("role", role.name).Int32("signature_version", part.Version).Msg("signature version not served, starting again")
