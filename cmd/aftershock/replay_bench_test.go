@@ -88,7 +88,7 @@ func (f *replayFleet) crash() *kgo.Record {
 	value, err := schema.Encode(&schema.RawCrash{
 		CrashID: id, ReceivedAt: at, Dumps: []schema.Dump{f.dumps[n%len(f.dumps)]}, Throttle: schema.Throttle{Rule: "accept_everything", Rate: 1},
 		Annotations: map[string]string{
-			"ProductName": "orchard", "Version": fmt.Sprintf("2.%d.0", n%7), "BuildID": fmt.Sprint(20261100000000 + n%97), "ReleaseChannel": []string{"nightly", "beta", "release"}[n%3],
+			"ProductName": "orchard", "Version": fmt.Sprintf("2.%d.0", n%7), "BuildID": fmt.Sprint(int64(20261100000000) + int64(n%97)), "ReleaseChannel": []string{"nightly", "beta", "release"}[n%3],
 			"URL": fmt.Sprintf("https://example.org/%d", n), "UptimeTS": fmt.Sprint(n), "Email": fmt.Sprintf("someone%d@example.org", n), "z": fmt.Sprint(n * 7919),
 		},
 	})
