@@ -628,7 +628,7 @@ func TestStatusNamesWhatIsNewer(t *testing.T) {
 		}
 		return out
 	}
-	if out := status(); strings.Contains(out, startNewer) {
+	if out := status(); strings.Contains(out, startCommand) {
 		t.Errorf("nothing is newer: %s", out)
 	}
 	if _, err := stream.Operate(t.Context(), p.kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
@@ -638,7 +638,7 @@ func TestStatusNamesWhatIsNewer(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out := status(); !strings.Contains(out, startNewer) || !strings.Contains(out, "NOBODY PROCESSES IT") {
+	if out := status(); !strings.Contains(out, startCommand) || !strings.Contains(out, "NOBODY PROCESSES IT") {
 		t.Errorf("the rules of this release are newer: %s", out)
 	}
 }

@@ -103,11 +103,8 @@ func newerThan(s *replay.Status) *newer {
 			return nil
 		}
 	}
-	return &newer{processor.Version, signature.Default().Hash(), startNewer}
+	return &newer{processor.Version, signature.Default().Hash(), startCommand}
 }
-
-// startNewer starts what a release has brought.
-const startNewer = "aftershock replay start --ruleset default"
 
 func printStatus(out io.Writer, s *replay.Status, rates []rateJSON) {
 	for _, r := range s.Seen {

@@ -37,8 +37,10 @@ type roles struct {
 
 func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer, t *tracing) *roles {
 	kafka.Metrics, kafka.Tracing = stream.NewKafkaMetrics(r), t.stream()
+	versions := stream.NewFollowing(kafka)
+	r.MustRegister(promoting(versions.Newest))
 	return &roles{
-		kafka: kafka, versions: stream.NewFollowing(kafka), instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
+		kafka: kafka, versions: versions, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/signature"
@@ -20,6 +22,18 @@ func (r *roles) unserved(ctx context.Context, part string, err error) error {
 		Msg("signature version not served: run the release that began it beside this one, or begin a version that this one serves: " + startCommand)
 	<-ctx.Done()
 	return nil
+}
+
+// promoting is 1 while the activation is about to change: what comes is not seen.
+func promoting(newest func() *schema.VersionEvent) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "aftershock_promotion_under_way", Help: "1 while a promotion holds what is seen: new crashes are accepted and not seen.",
+	}, func() float64 {
+		if state := newest(); state != nil && state.Promotion != nil {
+			return 1
+		}
+		return 0
+	})
 }
 
 // offer says when no version has what this binary ships with. Nothing changes by
