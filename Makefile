@@ -30,7 +30,7 @@ replay-demo: build libchdb ## a rule changes: plan, replay, compare, promote, ro
 # without it. In the end-to-end tests the test binary acts as the program.
 RACE := $(if $(shell command -v cc),-race)
 test: build libchdb ## everything; tests of what is not here skip with a message
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m ./...
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 40m ./...
 
 parity: ## stacks against the reference's answers in the corpora beside the checkout
 	$(GO) test ./stackwalk/report -count 1 -v -run 'TestJSONEqualsTheReference$$|TestBreakpad' | grep -v '^ *--- PASS\|^=== '
