@@ -128,3 +128,19 @@ func TestBlocksAreMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+func TestBlocksHoldTheRowsInOrder(t *testing.T) {
+	for _, n := range []int{1, rowsAtATime, rowsAtATime + 1, 3 * rowsAtATime} {
+		table := newTable("t", column{"c", one(text, func(r *row) string { return r.p.CrashID })})
+		want := new(chproto.ColStr)
+		var rows []row
+		for i := range n {
+			rows = append(rows, row{p: &schema.ProcessedCrash{CrashID: fmt.Sprint(i)}})
+			want.Append(fmt.Sprint(i))
+		}
+		b := table.block()
+		if _, err := b.pack(rows); err != nil || !bytes.Equal(b.native.Buf, encoded(t, want)) {
+			t.Errorf("%d rows: another block, %v", n, err)
+		}
+	}
+}
