@@ -2,12 +2,15 @@ package clickhouse_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"aftershock/schema"
 	"aftershock/sinks"
+	"aftershock/sinks/clickhouse"
 )
 
 // wideRow is a crash with 20 frames, 30 modules and what annotations are usual.
@@ -32,31 +35,56 @@ func wideRow(n int) sinks.Row {
 	return r
 }
 
+const benchmarkRows = 5000
+
+func wideRows() []sinks.Row {
+	rows := make([]sinks.Row, benchmarkRows)
+	for i := range rows {
+		rows[i] = wideRow(i)
+	}
+	return rows
+}
+
+// cpu is what this process has used.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// measure runs step, which handles benchmarkRows rows.
+func measure(b *testing.B, step func() error) {
+	b.Helper()
+	b.ReportAllocs()
+	before, n := cpu(b), 0
+	for b.Loop() {
+		if err := step(); err != nil {
+			b.Fatal(err)
+		}
+		n += benchmarkRows
+	}
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(n), "cpu_µs/row")
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
+}
+
 // BenchmarkWrite stores batches of wide rows in both tables; the server is another
 // process, so that cpu_µs/row is the client's.
 func BenchmarkWrite(b *testing.B) {
 	db, _ := open(b)
-	const batch = 5000
-	rows := make([]sinks.Row, batch)
-	for i := range rows {
-		rows[i] = wideRow(i)
-	}
-	var before, after syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+	rows := wideRows()
+	measure(b, func() error { return db.Write(b.Context(), rows) })
+}
+
+// BenchmarkSteps are what Write does before it sends anything.
+func BenchmarkSteps(b *testing.B) {
+	steps, err := (&clickhouse.DB{Annotations: schema.DefaultRegistry}).Steps(wideRows())
+	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		if err := db.Write(b.Context(), rows); err != nil {
-			b.Fatal(err)
-		}
-		n += batch
+	for _, name := range slices.Sorted(maps.Keys(steps)) {
+		b.Run(name, func(b *testing.B) { measure(b, steps[name]) })
 	}
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
-		b.Fatal(err)
-	}
-	cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
-	b.ReportMetric(float64(cpu.Microseconds())/float64(n), "cpu_µs/row")
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -46,6 +47,7 @@ func Open(url string, annotations *schema.Registry) (*DB, error) {
 		return nil, fmt.Errorf("clickhouse url %q: want http:// or https://", o.Addr)
 	}
 	o.Compression = &ch.Compression{Method: ch.CompressionLZ4}
+	o.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) { return transport{t}, nil }
 	o.DialTimeout, o.ReadTimeout = 10*time.Second, time.Minute
 	o.Settings = ch.Settings{
 		// Blocks as we cut them, and errors told to us: the default collects

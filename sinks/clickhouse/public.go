@@ -3,6 +3,8 @@ package clickhouse
 import (
 	"time"
 
+	chproto "github.com/ClickHouse/ch-go/proto"
+
 	"aftershock/schema"
 )
 
@@ -17,108 +19,77 @@ func crashDay(crashID string) time.Time {
 
 // publicColumns take their values from the public view only.
 func publicColumns() []column {
+	modules := func(r *row) []schema.PublicModule { return r.pub.Modules }
+	notes := func(r *row) []schema.Note { return r.pub.Notes }
 	return []column{
-		{"signature", func(r *row) any { return r.pub.Signature }},
-		{"proto_signature", func(r *row) any { return r.pub.ProtoSignature }},
-		{"signature_notes", func(r *row) any { return r.pub.SignatureNotes }},
-		{"dump_status", func(r *row) any { return r.pub.DumpStatus }},
-		{"product", func(r *row) any { return r.pub.Product }},
-		{"version", func(r *row) any { return r.pub.Version }},
-		{"channel", func(r *row) any { return r.pub.Channel }},
-		{"build_id", func(r *row) any { return r.pub.BuildID }},
-		{"process_type", func(r *row) any { return r.pub.ProcessType }},
-		{"os", func(r *row) any { return r.pub.OS }},
-		{"os_version", func(r *row) any { return r.pub.OSVersion }},
-		{"cpu_arch", func(r *row) any { return r.pub.CPUArch }},
-		{"cpu_info", func(r *row) any { return r.pub.CPUInfo }},
-		{"cpu_count", func(r *row) any { return uint32(r.pub.CPUCount) }},
-		{"reason", func(r *row) any { return r.pub.Reason }},
-		{"uptime_seconds", func(r *row) any { return r.pub.UptimeSeconds }},
-		{"crashing_thread", func(r *row) any { return r.pub.CrashingThread }},
-		{"thread_count", func(r *row) any { return uint32(r.pub.ThreadCount) }},
-		{"stack.frame", func(r *row) any { return r.stack.frame }},
-		{"stack.inlined", func(r *row) any { return r.stack.inlined }},
-		{"stack.trust", func(r *row) any { return r.stack.trust }},
-		{"stack.module", func(r *row) any { return r.stack.module }},
-		{"stack.module_offset", func(r *row) any { return r.stack.moduleOffset }},
-		{"stack.function", func(r *row) any { return r.stack.function }},
-		{"stack.file", func(r *row) any { return r.stack.file }},
-		{"stack.line", func(r *row) any { return r.stack.line }},
-		{"modules.filename", func(r *row) any { return r.modules.filename }},
-		{"modules.version", func(r *row) any { return r.modules.version }},
-		{"modules.code_id", func(r *row) any { return r.modules.codeID }},
-		{"modules.debug_file", func(r *row) any { return r.modules.debugFile }},
-		{"modules.debug_id", func(r *row) any { return r.modules.debugID }},
-		{"modules.symbols", func(r *row) any { return r.modules.symbols }},
-		{"modules.symbols_sha256", func(r *row) any { return r.modules.sha256 }},
-		{"annotations", func(r *row) any {
-			return newAnnotationMap(r.pub.Annotations, func(a schema.PublicAnnotation) (string, string) { return a.Name, a.Value })
-		}},
-		{"memory_map_count", func(r *row) any { return r.pub.MemoryMapCount }},
-		{"throttle_rule", func(r *row) any { return r.pub.ThrottleRule }},
-		{"throttle_rate", func(r *row) any { return r.pub.ThrottleRate }},
-		{"notes.code", func(r *row) any { return each(r.pub.Notes, func(n schema.Note) string { return n.Code }) }},
-		{"notes.stage", func(r *row) any { return each(r.pub.Notes, func(n schema.Note) string { return n.Stage }) }},
-		{"notes.index", func(r *row) any { return each(r.pub.Notes, func(n schema.Note) int32 { return n.Index }) }},
-		{"content_hash", func(r *row) any { return r.pub.ContentHash }},
+		{"signature", one(word, func(r *row) string { return r.pub.Signature })},
+		{"proto_signature", one(text, func(r *row) string { return r.pub.ProtoSignature })},
+		{"signature_notes", each(word, func(r *row) []string { return r.pub.SignatureNotes }, func(note *string) string { return *note })},
+		{"dump_status", one(word, func(r *row) string { return r.pub.DumpStatus })},
+		{"product", one(word, func(r *row) string { return r.pub.Product })},
+		{"version", one(word, func(r *row) string { return r.pub.Version })},
+		{"channel", one(word, func(r *row) string { return r.pub.Channel })},
+		{"build_id", one(word, func(r *row) string { return r.pub.BuildID })},
+		{"process_type", one(word, func(r *row) string { return r.pub.ProcessType })},
+		{"os", one(word, func(r *row) string { return r.pub.OS })},
+		{"os_version", one(word, func(r *row) string { return r.pub.OSVersion })},
+		{"cpu_arch", one(word, func(r *row) string { return r.pub.CPUArch })},
+		{"cpu_info", one(word, func(r *row) string { return r.pub.CPUInfo })},
+		{"cpu_count", one(uint32s, func(r *row) uint32 { return uint32(r.pub.CPUCount) })},
+		{"reason", one(word, func(r *row) string { return r.pub.Reason })},
+		{"uptime_seconds", optional(int64s, func(r *row) *int64 { return r.pub.UptimeSeconds })},
+		{"crashing_thread", optional(int32s, func(r *row) *int32 { return r.pub.CrashingThread })},
+		{"thread_count", one(uint32s, func(r *row) uint32 { return uint32(r.pub.ThreadCount) })},
+		{"stack.frame", stack(uint32s, func(l line) uint32 { return uint32(l.frame) })},
+		{"stack.inlined", stack(uint8s, func(l line) uint8 { return l.inlined })},
+		{"stack.trust", stack(word, func(l line) string { return l.of.Trust })},
+		{"stack.module", stack(word, func(l line) string { return l.of.Module })},
+		{"stack.module_offset", stack(text, func(l line) string { return l.of.ModuleOffset })},
+		{"stack.function", stack(word, func(l line) string { return l.function })},
+		{"stack.file", stack(word, func(l line) string { return l.file })},
+		{"stack.line", stack(uint32s, func(l line) uint32 { return uint32(l.line) })},
+		{"modules.filename", each(word, modules, func(m *schema.PublicModule) string { return m.Filename })},
+		{"modules.version", each(word, modules, func(m *schema.PublicModule) string { return m.Version })},
+		{"modules.code_id", each(word, modules, func(m *schema.PublicModule) string { return m.CodeID })},
+		{"modules.debug_file", each(word, modules, func(m *schema.PublicModule) string { return m.DebugFile })},
+		{"modules.debug_id", each(word, modules, func(m *schema.PublicModule) string { return m.DebugID })},
+		{"modules.symbols", each(word, modules, func(m *schema.PublicModule) string { return m.Symbols })},
+		{"modules.symbols_sha256", each(word, modules, func(m *schema.PublicModule) string { return m.SymbolsSHA256 })},
+		{"annotations", pairs(func(r *row) []schema.PublicAnnotation { return r.pub.Annotations },
+			func(a *schema.PublicAnnotation) (string, string) { return a.Name, a.Value })},
+		{"memory_map_count", optional(int64s, func(r *row) *int64 { return r.pub.MemoryMapCount })},
+		{"throttle_rule", one(word, func(r *row) string { return r.pub.ThrottleRule })},
+		{"throttle_rate", one(float64s, func(r *row) float64 { return r.pub.ThrottleRate })},
+		{"notes.code", each(word, notes, func(n *schema.Note) string { return n.Code })},
+		{"notes.stage", each(word, notes, func(n *schema.Note) string { return n.Stage })},
+		{"notes.index", each(int32s, notes, func(n *schema.Note) int32 { return n.Index })},
+		{"content_hash", one(text, func(r *row) string { return r.pub.ContentHash })},
 	}
 }
 
-// each is a nested column: one value of every element.
-func each[In, Out any](in []In, value func(In) Out) []Out {
-	out := make([]Out, len(in))
-	for i := range in {
-		out[i] = value(in[i])
-	}
-	return out
+// line is a line of the crashing thread: a frame, or a function inlined into it.
+type line struct {
+	frame          int
+	inlined        uint8
+	of             *schema.PublicFrame
+	function, file string
+	line           int64
 }
 
-// stack is the crashing thread by columns, inlined functions before the frame
+// stack is a column of the nested stack: inlined functions stand before the frame
 // that they were inlined into.
-type stack struct {
-	frame, line                                 []uint32
-	inlined                                     []uint8
-	trust, module, moduleOffset, function, file []string
-}
-
-func newStack(frames []schema.PublicFrame) stack {
-	var s stack
-	for i := range frames {
-		f := &frames[i]
-		for _, in := range f.Inlines {
-			s.add(i, 1, f, in.Function, in.File, in.Line)
-		}
-		s.add(i, 0, f, f.Function, f.File, f.Line)
+func stack[T any](of func() chproto.ColumnOf[T], value func(l line) T) func() values {
+	return func() values {
+		c := chproto.NewArray(of())
+		return values{c, func(r *row) {
+			for i := range r.pub.Frames {
+				f := &r.pub.Frames[i]
+				for _, in := range f.Inlines {
+					c.Data.Append(value(line{i, 1, f, in.Function, in.File, in.Line}))
+				}
+				c.Data.Append(value(line{i, 0, f, f.Function, f.File, f.Line}))
+			}
+			c.Offsets.Append(uint64(c.Data.Rows()))
+		}}
 	}
-	return s
-}
-
-func (s *stack) add(frame int, inlined uint8, f *schema.PublicFrame, function, file string, line int64) {
-	s.frame = append(s.frame, uint32(frame))
-	s.inlined = append(s.inlined, inlined)
-	s.trust = append(s.trust, f.Trust)
-	s.module = append(s.module, f.Module)
-	s.moduleOffset = append(s.moduleOffset, f.ModuleOffset)
-	s.function = append(s.function, function)
-	s.file = append(s.file, file)
-	s.line = append(s.line, uint32(line))
-}
-
-// modules are the loaded modules by columns.
-type modules struct {
-	filename, version, codeID, debugFile, debugID, symbols, sha256 []string
-}
-
-func newModules(in []schema.PublicModule) modules {
-	var m modules
-	for i := range in {
-		m.filename = append(m.filename, in[i].Filename)
-		m.version = append(m.version, in[i].Version)
-		m.codeID = append(m.codeID, in[i].CodeID)
-		m.debugFile = append(m.debugFile, in[i].DebugFile)
-		m.debugID = append(m.debugID, in[i].DebugID)
-		m.symbols = append(m.symbols, in[i].Symbols)
-		m.sha256 = append(m.sha256, in[i].SymbolsSHA256)
-	}
-	return m
 }

@@ -1,48 +1,40 @@
 package clickhouse
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"strings"
+	"time"
 
+	chproto "github.com/ClickHouse/ch-go/proto"
 	ch "github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"aftershock/redact"
 	"aftershock/schema"
 	"aftershock/sinks"
 )
 
-// column is a column of a table and where its value comes from.
-type column struct {
-	name  string
-	value func(r *row) any
-}
-
 // row is what both tables' rows are made of.
 type row struct {
 	p   *schema.ProcessedCrash
 	pub *schema.TelemetryCrash
 	at  schema.Position
-	// Nested columns, one slice a column.
-	stack   stack
-	modules modules
+	day time.Time
 }
 
 var _ sinks.Sink = (*DB)(nil)
 
 // Write stores the rows in both databases.
 func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
-	rows := make([]row, len(in))
-	for i := range in {
-		pub, err := redact.Public(in[i].Processed, db.Annotations)
-		if err != nil {
-			return &sinks.RefusedError{Code: "public_view", Err: err}
-		}
-		rows[i] = row{p: in[i].Processed, pub: pub, at: in[i].Position, stack: newStack(pub.Frames), modules: newModules(pub.Modules)}
+	if len(in) == 0 {
+		return nil
+	}
+	rows, err := db.rows(in)
+	if err != nil {
+		return err
 	}
 	for _, t := range tables {
 		if err := db.insert(ctx, t, rows); err != nil {
@@ -50,6 +42,23 @@ func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
 		}
 	}
 	return nil
+}
+
+// rows makes the public view of each crash.
+func (db *DB) rows(in []sinks.Row) ([]row, error) {
+	rows := make([]row, len(in))
+	for i := range in {
+		p := in[i].Processed
+		if p.Revision < 0 { // ver would wrap round and win over every other
+			return nil, &sinks.RefusedError{Code: "negative_revision", Err: fmt.Errorf("revision %d: want 0 or more", p.Revision)}
+		}
+		pub, err := redact.Public(p, db.Annotations)
+		if err != nil {
+			return nil, &sinks.RefusedError{Code: "public_view", Err: err}
+		}
+		rows[i] = row{p: p, pub: pub, at: in[i].Position, day: crashDay(p.CrashID)}
+	}
+	return rows, nil
 }
 
 // refusals are the codes of ClickHouse's exceptions that blame the data: sent
@@ -76,64 +85,59 @@ type table struct {
 	name    string
 	columns []column
 	insert  string
+	kept    chan *block
 }
 
-func newTable(name string, columns ...column) table {
+func newTable(name string, columns ...column) *table {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = "`" + c.name + "`"
 	}
-	return table{name: name, columns: columns, insert: "INSERT INTO " + name + " (" + strings.Join(names, ", ") + ")"}
+	return &table{
+		name: name, columns: columns, insert: "INSERT INTO " + name + " (" + strings.Join(names, ", ") + ")",
+		kept: make(chan *block, maxKeptBlocks),
+	}
 }
 
-var tables = []table{
+var tables = []*table{
 	newTable("aftershock.crash_rows", append(keyColumns(), publicColumns()...)...),
 	newTable("aftershock_protected.crash_rows", append(keyColumns(), protectedColumns()...)...),
 }
 
-func (db *DB) insert(ctx context.Context, t table, rows []row) (err error) {
-	b, err := db.conn.PrepareBatch(ctx, t.insert)
+// insert sends the rows as one block.
+func (db *DB) insert(ctx context.Context, t *table, rows []row) error {
+	b := t.block()
+	body, err := b.pack(rows)
 	if err != nil {
 		return err
 	}
-	defer b.Close() //nolint:errcheck // after Send it does nothing; before, the error is known
-	return appendRows(b, t, rows)
-}
-
-func appendRows(b driver.Batch, t table, rows []row) error {
-	values := make([]any, len(t.columns))
-	for i := range rows {
-		for j := range t.columns {
-			values[j] = t.columns[j].value(&rows[i])
-		}
-		if err := b.Append(values...); err != nil { // nothing has been sent
-			return &sinks.RefusedError{Code: "append", Err: err}
-		}
+	if err := db.conn.InsertFormat(ctx, "Native", t.insert, frames{bytes.NewReader(body)}); err != nil {
+		return err // and the block is left alone: a request that failed may still be sending it
 	}
-	return b.Send()
+	t.keep(b)
+	return nil
 }
 
 // version orders the results of one crash within a signature version: by
 // revision, then the lower raw offset wins, because the first raw record of a
 // crash id is the crash.
-func version(revision, rawOffset int64) *big.Int {
-	v := new(big.Int).Lsh(big.NewInt(revision), 64)
-	return v.Or(v, new(big.Int).SetUint64(math.MaxUint64-uint64(rawOffset)))
+func version(revision, rawOffset int64) chproto.UInt128 {
+	return chproto.UInt128{High: uint64(revision), Low: math.MaxUint64 - uint64(rawOffset)}
 }
 
 func keyColumns() []column {
 	return []column{
-		{"signature_version", func(r *row) any { return uint32(r.p.SignatureVersion) }},
-		{"day", func(r *row) any { return crashDay(r.p.CrashID) }},
-		{"crash_id", func(r *row) any { return r.p.CrashID }},
-		{"received_at", func(r *row) any { return r.p.ReceivedAt }},
-		{"revision", func(r *row) any { return uint64(r.p.Revision) }},
-		{"ver", func(r *row) any { return version(r.p.Revision, r.p.Raw.Offset) }},
-		{"raw_topic", func(r *row) any { return r.p.Raw.Topic }},
-		{"raw_partition", func(r *row) any { return r.p.Raw.Partition }},
-		{"raw_offset", func(r *row) any { return r.p.Raw.Offset }},
-		{"processed_topic", func(r *row) any { return r.at.Topic }},
-		{"processed_partition", func(r *row) any { return r.at.Partition }},
-		{"processed_offset", func(r *row) any { return r.at.Offset }},
+		{"signature_version", one(uint32s, func(r *row) uint32 { return uint32(r.p.SignatureVersion) })},
+		{"day", one(days, func(r *row) time.Time { return r.day })},
+		{"crash_id", one(text, func(r *row) string { return r.p.CrashID })},
+		{"received_at", one(milliseconds, func(r *row) time.Time { return r.p.ReceivedAt })},
+		{"revision", one(uint64s, func(r *row) uint64 { return uint64(r.p.Revision) })},
+		{"ver", one(uint128s, func(r *row) chproto.UInt128 { return version(r.p.Revision, r.p.Raw.Offset) })},
+		{"raw_topic", one(word, func(r *row) string { return r.p.Raw.Topic })},
+		{"raw_partition", one(int32s, func(r *row) int32 { return r.p.Raw.Partition })},
+		{"raw_offset", one(int64s, func(r *row) int64 { return r.p.Raw.Offset })},
+		{"processed_topic", one(word, func(r *row) string { return r.at.Topic })},
+		{"processed_partition", one(int32s, func(r *row) int32 { return r.at.Partition })},
+		{"processed_offset", one(int64s, func(r *row) int64 { return r.at.Offset })},
 	}
 }

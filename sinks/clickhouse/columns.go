@@ -1,0 +1,107 @@
+package clickhouse
+
+import (
+	"time"
+
+	chproto "github.com/ClickHouse/ch-go/proto"
+)
+
+// column is a column of a table: its name, and what it appends for a row.
+type column struct {
+	name   string
+	values func() values
+}
+
+// values are a column of a block that is being made.
+type values struct {
+	data chproto.Column
+	add  func(r *row)
+}
+
+// The types of the tables' columns.
+func text() chproto.ColumnOf[string]              { return new(chproto.ColStr) }
+func word() chproto.ColumnOf[string]              { return newWords() }
+func uint8s() chproto.ColumnOf[uint8]             { return new(chproto.ColUInt8) }
+func uint32s() chproto.ColumnOf[uint32]           { return new(chproto.ColUInt32) }
+func uint64s() chproto.ColumnOf[uint64]           { return new(chproto.ColUInt64) }
+func uint128s() chproto.ColumnOf[chproto.UInt128] { return new(chproto.ColUInt128) }
+func int32s() chproto.ColumnOf[int32]             { return new(chproto.ColInt32) }
+func int64s() chproto.ColumnOf[int64]             { return new(chproto.ColInt64) }
+func float64s() chproto.ColumnOf[float64]         { return new(chproto.ColFloat64) }
+func days() chproto.ColumnOf[time.Time]           { return new(chproto.ColDate) }
+
+func milliseconds() chproto.ColumnOf[time.Time] {
+	return new(chproto.ColDateTime64).WithPrecision(chproto.PrecisionMilli).WithLocation(time.UTC)
+}
+
+// one is a column with one value a row.
+func one[T any](of func() chproto.ColumnOf[T], value func(r *row) T) func() values {
+	return func() values {
+		c := of()
+		return values{c, func(r *row) { c.Append(value(r)) }}
+	}
+}
+
+// optional is a Nullable column: nil is NULL.
+func optional[T any](of func() chproto.ColumnOf[T], value func(r *row) *T) func() values {
+	return func() values {
+		c := chproto.NewColNullable(of())
+		return values{c, func(r *row) {
+			if v := value(r); v != nil {
+				c.Append(chproto.NewNullable(*v))
+			} else {
+				c.Append(chproto.Null[T]())
+			}
+		}}
+	}
+}
+
+// each is an Array column, also one of a Nested: one value of every element.
+func each[E, T any](of func() chproto.ColumnOf[T], elements func(r *row) []E, value func(e *E) T) func() values {
+	return func() values {
+		c := chproto.NewArray(of())
+		return values{c, func(r *row) {
+			in := elements(r)
+			for i := range in {
+				c.Data.Append(value(&in[i]))
+			}
+			c.Offsets.Append(uint64(c.Data.Rows()))
+		}}
+	}
+}
+
+// lists is an Array of Arrays: of every element one value of each of its parts.
+func lists[E, P, T any](of func() chproto.ColumnOf[T], elements func(r *row) []E, parts func(e *E) []P, value func(p *P) T) func() values {
+	return func() values {
+		inner := chproto.NewArray(of())
+		c := chproto.NewArray[[]T](inner)
+		return values{c, func(r *row) {
+			of := elements(r)
+			for i := range of {
+				in := parts(&of[i])
+				for j := range in {
+					inner.Data.Append(value(&in[j]))
+				}
+				inner.Offsets.Append(uint64(inner.Data.Rows()))
+			}
+			c.Offsets.Append(uint64(inner.Rows()))
+		}}
+	}
+}
+
+// pairs is a Map column that keeps the order of the event: a Go map would give the
+// same crash other bytes each time it is stored.
+func pairs[E any](elements func(r *row) []E, pair func(e *E) (name, value string)) func() values {
+	return func() values {
+		c := chproto.NewMap(word(), text())
+		return values{c, func(r *row) {
+			in := elements(r)
+			for i := range in {
+				name, value := pair(&in[i])
+				c.Keys.Append(name)
+				c.Values.Append(value)
+			}
+			c.Offsets.Append(uint64(c.Keys.Rows()))
+		}}
+	}
+}

@@ -1,0 +1,23 @@
+package clickhouse
+
+import "aftershock/sinks"
+
+// Steps are what Write does for the rows before anything is sent, for benchmarks.
+func (db *DB) Steps(in []sinks.Row) (map[string]func() error, error) {
+	rows, err := db.rows(in)
+	if err != nil {
+		return nil, err
+	}
+	steps := map[string]func() error{"public view": func() error {
+		_, err := db.rows(in)
+		return err
+	}}
+	for _, t := range tables {
+		b := newBlock(t.columns)
+		steps[t.name] = func() error {
+			_, err := b.pack(rows)
+			return err
+		}
+	}
+	return steps, nil
+}
