@@ -1,6 +1,7 @@
 package clickhouse_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -114,6 +115,30 @@ func TestExceptionsThatBlameTheDataAreRefusals(t *testing.T) {
 		if strings.Contains(err.Error(), "swordfish") {
 			t.Errorf("%s: the error holds the password: %v", name, err)
 		}
+	}
+}
+
+// A server that does not answer is left when the context ends, and nothing of that
+// insert is in the next one.
+func TestAWriteEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	db := proxied(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if ctx.Err() != nil {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client goes
+		cancel()
+		<-r.Context().Done()
+		return true
+	})
+	if err := db.Write(ctx, []sinks.Row{row(id(1, "261122"), 1, 0, 1, noon, "a")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err := db.Write(t.Context(), []sinks.Row{row(id(2, "261122"), 1, 0, 2, noon, "b")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, db.Conn(), "SELECT signature FROM aftershock.crash_rows"); len(got) != 1 || got[0] != "b" {
+		t.Errorf("%q", got)
 	}
 }
 
