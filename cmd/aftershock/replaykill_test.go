@@ -110,6 +110,9 @@ func (u *upProcess) seen() string {
 		}
 		protected, err := u.query(fmt.Sprintf(all, "", "aftershock_protected"))
 		text = public + protected
+		if rows, _, _ := strings.Cut(public, "\t"); !strings.HasPrefix(protected, rows+"\t") {
+			return fmt.Errorf("%s rows are public, and protected: %s", rows, protected) // they are stored one after the other
+		}
 		return err
 	})
 	return strings.TrimSpace(text)
