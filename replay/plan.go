@@ -125,11 +125,11 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 				if err != nil || !opts.covers(head.ReceivedAt) {
 					continue // a replay makes a dead letter of it
 				}
-				p, err := schema.Decode[schema.ProcessedCrash](value)
+				p, err := schema.DecodeSignable(value) // what rules read, and no more
 				if err != nil {
 					continue // as above
 				}
-				crash := signature.FromProcessed(p)
+				crash := signature.FromProcessed(&p.Crash)
 				mu.Lock()
 				c.Add(crash)
 				bytes += int64(len(value))
