@@ -161,9 +161,9 @@ func (o *Operator) estimate(ctx context.Context, p *Plan, base *schema.Signature
 		return err
 	}
 	defer g.Close()
-	v := StartOptions{
-		Ruleset: opts.Ruleset, ProcessVersion: base.ProcessVersion, RegistryHash: base.RegistryHash, From: opts.From, To: opts.To, Source: schema.SourceProcessed, Base: base.Number,
-	}.version(&schema.VersionEvent{})
+	v := schema.SignatureVersion{ // nothing but the rules would differ
+		ProcessVersion: base.ProcessVersion, RegistryHash: base.RegistryHash, Base: base.Number, From: bound(opts.From), To: bound(opts.To),
+	}
 	first, err := firstOf(ctx, g, &v)
 	if err != nil {
 		return err

@@ -82,19 +82,21 @@ func (o StartOptions) version(now *schema.VersionEvent) schema.SignatureVersion 
 	for _, f := range o.Ruleset.Files() {
 		v.Ruleset = append(v.Ruleset, schema.RulesetFile{Name: f.Name, Text: f.Text})
 	}
-	millis := func(t time.Time) *time.Time {
-		if t.IsZero() {
-			return nil
-		}
-		return new(t.UTC().Truncate(time.Millisecond))
-	}
-	v.From, v.To = millis(o.From), millis(o.To)
+	v.From, v.To = bound(o.From), bound(o.To)
 	if now != nil && o.Source == schema.SourceProcessed {
 		if v.Base = o.Base; v.Base == 0 {
 			v.Base = now.Activation.Seen(time.Now())
 		}
 	}
 	return v
+}
+
+// bound is a bound of received_at, which has milliseconds; nil for none.
+func bound(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC().Truncate(time.Millisecond))
 }
 
 // createTopic makes the processed topic; one that is there is left as it is.

@@ -31,6 +31,15 @@ func (f *operatorFlags) operator(r *run) (*replay.Operator, error) {
 	}, nil
 }
 
+// do calls do with an operator.
+func (f *operatorFlags) do(r *run, do func(*replay.Operator) error) error {
+	o, err := f.operator(r)
+	if err != nil {
+		return err
+	}
+	return do(o)
+}
+
 // storeFlags are those of operations that look at rows.
 type storeFlags struct {
 	operatorFlags
@@ -119,11 +128,7 @@ type replayPauseVerb struct {
 
 // Run lets the replay wait.
 func (v *replayPauseVerb) Run(r *run) error {
-	o, err := v.operator(r)
-	if err != nil {
-		return err
-	}
-	return o.Pause(r.ctx, v.Version)
+	return v.do(r, func(o *replay.Operator) error { return o.Pause(r.ctx, v.Version) })
 }
 
 type replayResumeVerb struct {
@@ -133,11 +138,7 @@ type replayResumeVerb struct {
 
 // Run lets it go on.
 func (v *replayResumeVerb) Run(r *run) error {
-	o, err := v.operator(r)
-	if err != nil {
-		return err
-	}
-	return o.Resume(r.ctx, v.Version)
+	return v.do(r, func(o *replay.Operator) error { return o.Resume(r.ctx, v.Version) })
 }
 
 type replaySetVerb struct {
@@ -151,11 +152,7 @@ func (v *replaySetVerb) Run(r *run) error {
 	if err := checkShare(v.Share); err != nil {
 		return err
 	}
-	o, err := v.operator(r)
-	if err != nil {
-		return err
-	}
-	return o.SetShare(r.ctx, v.Version, v.Share)
+	return v.do(r, func(o *replay.Operator) error { return o.SetShare(r.ctx, v.Version, v.Share) })
 }
 
 // promoteFlags are an operator's decisions about a promotion.
@@ -253,11 +250,7 @@ type replayRetireVerb struct {
 
 // Run stops it.
 func (v *replayRetireVerb) Run(r *run) error {
-	o, err := v.operator(r)
-	if err != nil {
-		return err
-	}
-	return o.Retire(r.ctx, v.Version)
+	return v.do(r, func(o *replay.Operator) error { return o.Retire(r.ctx, v.Version) })
 }
 
 type replayDropVerb struct {

@@ -99,7 +99,7 @@ func newerThan(s *replay.Status) *newer {
 		return nil
 	}
 	for _, v := range s.Versions {
-		if v.ProcessVersion == processor.Version && v.RulesetHash == signature.Default().Hash() && v.RegistryHash == schema.DefaultRegistry.Hash() {
+		if shipped(v.ProcessVersion, v.RulesetHash, v.RegistryHash) {
 			return nil
 		}
 	}

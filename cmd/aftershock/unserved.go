@@ -46,11 +46,16 @@ func (r *roles) offer(state *schema.VersionEvent) {
 		Msg("this release ships with newer rules or processing than any signature version: to see what they would change, " + startCommand)
 }
 
+// shipped tells whether a version's three parts are those of this binary.
+func shipped(processVersion int32, ruleset, registry string) bool {
+	return processVersion == processor.Version && ruleset == signature.Default().Hash() && registry == schema.DefaultRegistry.Hash()
+}
+
 // offers tells whether no version that is kept has the rules, the processing and the
 // annotation registry of this binary.
 func offers(state *schema.VersionEvent) bool {
 	for _, v := range state.Versions {
-		if !v.Gone() && v.RulesetHash == signature.Default().Hash() && servable(v, processor.Version, schema.DefaultRegistry) == nil {
+		if !v.Gone() && shipped(v.ProcessVersion, v.RulesetHash, v.RegistryHash) {
 			return false
 		}
 	}
