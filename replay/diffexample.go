@@ -23,11 +23,11 @@ func (d *Diff) Explain(ctx context.Context, db *clickhouse.DB, k stream.Kafka, a
 	if d.Revisions {
 		return nil // the rules are the same, and the older revision has no row any more
 	}
-	was, err := rulesetOf(a)
+	was, err := RulesetOf(a)
 	if err != nil {
 		return err
 	}
-	is, err := rulesetOf(b)
+	is, err := RulesetOf(b)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	was, err := rulesetOf(base)
+	was, err := RulesetOf(base)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +100,8 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	return p, o.estimate(ctx, p, base, opts)
 }
 
-// rulesetOf is the ruleset that a version's event holds.
-func rulesetOf(v *schema.SignatureVersion) (*signature.Ruleset, error) {
+// RulesetOf is the ruleset that a version's event holds.
+func RulesetOf(v *schema.SignatureVersion) (*signature.Ruleset, error) {
 	files := make(map[string]string, len(v.Ruleset))
 	for _, f := range v.Ruleset {
 		files[f.Name] = f.Text

@@ -13,8 +13,8 @@ import (
 
 	"aftershock/blob"
 	"aftershock/processor"
+	"aftershock/replay"
 	"aftershock/schema"
-	"aftershock/signature"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
 	"aftershock/sinks/telemetry"
@@ -192,9 +192,9 @@ func newProcessor(v schema.SignatureVersion, symbols *symbolcache.Cache) (*proce
 	if err := servable(v, processor.Version, schema.DefaultRegistry); err != nil {
 		return nil, err
 	}
-	ruleset, err := signature.FromFiles(rulesetFiles(v.Ruleset))
+	ruleset, err := replay.RulesetOf(&v)
 	if err != nil {
-		return nil, fmt.Errorf("signature version %d: %w", v.Number, err)
+		return nil, err
 	}
 	if ruleset.Hash() != v.RulesetHash {
 		return nil, fmt.Errorf("signature version %d: its ruleset has hash %.12s, its event says %.12s", v.Number, ruleset.Hash(), v.RulesetHash)
@@ -202,14 +202,6 @@ func newProcessor(v schema.SignatureVersion, symbols *symbolcache.Cache) (*proce
 	return &processor.Processor{
 		SignatureVersion: v.Number, Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: symbols.Get,
 	}, nil
-}
-
-func rulesetFiles(in []schema.RulesetFile) map[string]string {
-	files := make(map[string]string, len(in))
-	for _, f := range in {
-		files[f.Name] = f.Text
-	}
-	return files
 }
 
 // sinkClickHouse stores every version that is not dropped, and projects the activation.
