@@ -34,7 +34,7 @@ import (
 
 // Version is the process version of this code: it counts changes of what
 // Process makes of the same input. A signature version names it.
-const Version = 3
+const Version = 4
 
 // Processor makes processed crashes for one signature version. It is immutable
 // and safe for concurrent use.
