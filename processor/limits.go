@@ -1,12 +1,9 @@
 package processor
 
 import (
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"aftershock/schema"
-	"aftershock/signature"
 )
 
 // What an event keeps. The walk itself is bounded by stackwalk.Options.
@@ -15,7 +12,6 @@ const (
 	// of them from each end: a stack overflow repeats itself long before.
 	maxCrashingFrames      = 1024
 	maxFrames              = 256
-	maxFramesShrunk        = 32 // in an event that is too large
 	maxThreads             = 2048
 	maxModules             = 4096
 	maxInlines             = 128
@@ -24,6 +20,8 @@ const (
 	maxNotes               = 256
 	maxTextBytes           = 4 << 10   // of a name, a path, a version
 	maxLongTextBytes       = 256 << 10 // of an annotation
+	maxDumps               = 64
+	maxCodeBytes           = 64 // of a note's code
 )
 
 // reservedBytes is what notes and signature, which come later, take at most: a
@@ -42,6 +40,26 @@ func (n *notes) add(stage, code string, index int) {
 	case len(n.list) == maxNotes-1:
 		n.list = append(n.list, schema.Note{Code: schema.NoteNotesCapped, Stage: schema.StageEvent, Index: schema.NoIndex})
 	}
+}
+
+// door adds a note of whoever took the report in, if it is a code: notes are
+// public, and not every door is ours.
+func (n *notes) door(code string) {
+	if isCode(code) {
+		n.add(schema.StageDoor, code, schema.NoIndex)
+	} else {
+		n.once(schema.StageDoor, schema.NoteCodeUnknown)
+	}
+}
+
+// isCode tells whether a text has the shape of a note's code.
+func isCode(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxCodeBytes
 }
 
 // once adds a note that is not there yet.
@@ -63,68 +81,7 @@ func (n *notes) long(s string) string { return n.clip(s, maxLongTextBytes) }
 func (n *notes) clip(s string, limit int) string {
 	if len(s) > limit {
 		n.once(schema.StageEvent, schema.NoteTextCapped)
-		for limit > 0 && !utf8.RuneStart(s[limit]) {
-			limit--
-		}
-		s = s[:limit]
+		s = cutText(s, limit)
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-// fit makes the event smaller than schema.MaxProcessedBytes, if it is not, by
-// leaving out, in this order: the frames of threads that did not crash, the
-// annotations in the dump, unloaded modules, protected annotations, modules,
-// and most of the middle of the crashing thread. Each step says so.
-func fit(out *schema.ProcessedCrash, n *notes) {
-	crashing := -1
-	if out.Crash.CrashingThread != nil {
-		crashing = int(*out.Crash.CrashingThread)
-	}
-	steps := []func(){
-		func() {
-			for i := range out.Threads {
-				if i != crashing {
-					out.Threads[i].Frames = nil
-				}
-			}
-		},
-		func() { out.CrashpadAnnotations = nil },
-		func() { out.UnloadedModules = nil },
-		func() {
-			kept := out.Annotations[:0]
-			for _, a := range out.Annotations {
-				if a.Public || signature.Reads(a.Name) {
-					kept = append(kept, a)
-				}
-			}
-			out.Annotations = kept
-		},
-		func() { out.Modules = nil },
-		func() {
-			for i := range out.Threads {
-				all := out.Threads[i].Frames
-				j := -1
-				out.Threads[i].Frames = slices.DeleteFunc(all, func(schema.Frame) bool {
-					j++
-					return leftOut(j, len(all), maxFramesShrunk)
-				})
-			}
-		},
-	}
-	for _, shrink := range steps {
-		if encodedBytes(out) <= schema.MaxProcessedBytes-reservedBytes {
-			return
-		}
-		n.once(schema.StageEvent, schema.NoteEventShrunk)
-		shrink()
-	}
-}
-
-// encodedBytes is the size of the event's encoding so far.
-func encodedBytes(out *schema.ProcessedCrash) int {
-	b, err := schema.Encode(out)
-	if err != nil {
-		return 0 // the caller's own encoding will tell
-	}
-	return len(b)
 }

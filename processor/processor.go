@@ -98,14 +98,18 @@ func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCra
 		CrashID: in.Raw.CrashID, ReceivedAt: in.Raw.ReceivedAt, Raw: in.Position,
 		SignatureVersion: p.SignatureVersion, Revision: in.Revision, ProcessVersion: Version,
 		RulesetHash: p.Ruleset.Hash(), RegistryHash: p.Annotations.Hash(),
-		ThrottleRule: in.Raw.Throttle.Rule, ThrottleRate: in.Raw.Throttle.Rate,
-		DumpStatus: schema.DumpOK,
+		ThrottleRate: in.Raw.Throttle.Rate, DumpStatus: schema.DumpOK,
 	}
 	n := &notes{}
+	out.ThrottleRule = n.text(in.Raw.Throttle.Rule)
 	for _, code := range in.Raw.Notes {
-		n.add(schema.StageDoor, code, schema.NoIndex)
+		n.door(code)
 	}
-	for _, d := range in.Raw.Dumps {
+	for i, d := range in.Raw.Dumps {
+		if i == maxDumps {
+			n.add(schema.StageEvent, schema.NoteDumpsCapped, schema.NoIndex)
+			break
+		}
 		out.Dumps = append(out.Dumps, schema.DumpSummary{Name: n.text(d.Name), Size: d.Size, SHA256: hex.EncodeToString(d.SHA256[:])})
 	}
 	p.stacks(ctx, in.Dump, out, n)

@@ -424,6 +424,46 @@ func TestLargeEventsAreMadeToFit(t *testing.T) {
 				return len(p.Annotations) == 1 && p.Modules == nil && len(p.Threads[0].Frames) == 32
 			},
 		},
+		"names of threads": {
+			func(p *schema.ProcessedCrash) {
+				for range maxThreads - 1 {
+					p.Threads = append(p.Threads, schema.Thread{Name: big})
+				}
+			},
+			func(p *schema.ProcessedCrash) bool {
+				return len(p.Threads) == maxThreads && p.Threads[7].Name == "" && len(p.Threads[0].Frames) == 1 && has(p, schema.NoteEventShrunk)
+			},
+		},
+		"all that an event can hold": {
+			func(p *schema.ProcessedCrash) {
+				text, long := strings.Repeat("ä", maxTextBytes/2), strings.Repeat("ä", maxLongTextBytes/2)
+				frame := schema.Frame{Module: text, Function: text, File: text}
+				for range maxInlines {
+					frame.Inlines = append(frame.Inlines, schema.Inline{Function: text, File: text})
+				}
+				for range maxUnloadedHits {
+					frame.Unloaded = append(frame.Unloaded, schema.UnloadedHit{Module: text})
+				}
+				p.Threads = make([]schema.Thread, maxThreads)
+				for i := range p.Threads {
+					p.Threads[i] = schema.Thread{Name: text, LastError: &text, Frames: make([]schema.Frame, 1)}
+				}
+				for range 2 * maxFramesShrunk {
+					p.Threads[0].Frames = append(p.Threads[0].Frames, frame)
+				}
+				for range shrunkAnnotations + 1 { // of a registry that somebody else wrote
+					p.Annotations = append(p.Annotations, schema.Annotation{Name: text, Value: long, Public: true})
+				}
+				for range maxDumps {
+					p.Dumps = append(p.Dumps, schema.DumpSummary{Name: text})
+				}
+				p.System = schema.System{OS: text, OSVersion: text, CPUArch: text, CPUInfo: text}
+				p.Crash.Reason, p.ThrottleRule = text, text
+			},
+			func(p *schema.ProcessedCrash) bool {
+				return len(p.Threads) == maxThreads && len(p.Threads[0].Frames) == maxFramesShrunk && len(p.Annotations) == shrunkAnnotations
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &schema.ProcessedCrash{
@@ -443,6 +483,32 @@ func TestLargeEventsAreMadeToFit(t *testing.T) {
 				t.Errorf("%d threads, %d annotations, %d modules, notes %+v", len(p.Threads), len(p.Annotations), len(p.Modules), p.Notes)
 			}
 		})
+	}
+}
+
+// A dump of long thread names alone once made an event that no topic takes.
+func TestEveryDumpMakesAnEventThatFits(t *testing.T) {
+	b := minidumptest.New(minidump.CPUAMD64, minidump.Linux)
+	for id := range uint32(3000) {
+		b.ThreadWithoutStack(id, minidumptest.Regs{"rip": 0x1000}).ThreadName(id, strings.Repeat("n", 4000))
+	}
+	in := input(b.Bytes())
+	in.Raw.Notes = []string{"annotation_twice", "Jane wrote this", strings.Repeat("n", maxCodeBytes+1)}
+	for i := range maxDumps + 1 {
+		in.Raw.Dumps = append(in.Raw.Dumps, schema.Dump{Name: fmt.Sprint("d", i)})
+	}
+	out := process(t, newProcessor(t), in)
+	value, err := schema.Encode(out)
+	if err != nil || len(value) > schema.MaxProcessedBytes {
+		t.Fatalf("an event of %d bytes, %v", len(value), err)
+	}
+	for _, code := range []string{schema.NoteEventShrunk, schema.NoteThreadsCapped, schema.NoteDumpsCapped, schema.NoteAnnotationTwice, schema.NoteCodeUnknown} {
+		if !has(out, code) {
+			t.Errorf("no note %s", code)
+		}
+	}
+	if len(out.Dumps) != maxDumps || bytes.Contains(value, []byte("Jane")) {
+		t.Errorf("%d dumps", len(out.Dumps))
 	}
 }
 

@@ -49,6 +49,8 @@ const (
 	NoteAnnotationNotPublic    = "annotation_not_of_its_type"
 	NoteNoCrashingThread       = "no_crashing_thread"
 	NoteCrashpadAnnotationsCut = "crashpad_annotations_capped"
+	NoteDumpsCapped            = "dumps_capped"
+	NoteCodeUnknown            = "door_note_unknown"
 )
 
 // Reasons why the door refuses a report: the answer is
@@ -85,6 +87,7 @@ const (
 	DeadDumpTooLarge   = "dump_too_large"
 	DeadRefused        = "produce_refused"
 	DeadRowRefused     = "row_refused"
+	DeadPoison         = "poison"
 )
 
 // Code is an entry of the catalogue.
@@ -110,6 +113,8 @@ var Catalogue = []Code{
 	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
 	{NoteSymbolsLossy, "lines of the module's symbol file could not be read and were skipped"},
 	{NoteSymbolsMalformed, "the module's symbol file could not be read"},
+	{NoteDumpsCapped, "the report has more dumps than are listed"},
+	{NoteCodeUnknown, "a note of the door that took the report in is no code, and was dropped"},
 	{NoteFramesCapped, "the thread has more frames than are kept: frame_count is the number walked, and those in the middle are left out"},
 	{NoteThreadsCapped, "there are more threads than are kept"},
 	{NoteModulesCapped, "there are more modules than are kept"},
@@ -148,4 +153,5 @@ var Catalogue = []Code{
 	{DeadDumpTooLarge, "the dump needs more memory than the processor may use (--memory)"},
 	{DeadRefused, "the broker refused what was made of the record, again and again"},
 	{DeadRowRefused, "the sink refused the record's row"},
+	{DeadPoison, "work on the record was begun again and again, and each time the process ended with it"},
 }

@@ -87,6 +87,7 @@ func Run(ctx context.Context, o Options) error {
 	defer o.Kafka.Leave(ctx, group, o.Instance) // when the client is closed
 	defer cl.Close()
 	o.ready(nil)
+	o.Guard.SelfTest = o.selfTest
 	watch := stream.Watch{Guard: o.Guard}
 	for {
 		b, err := o.collect(ctx, cl)

@@ -57,6 +57,7 @@ type table struct {
 	seen   map[string]*schema.ProcessedCrash
 	fails  int
 	writes int
+	broken bool // it refuses everything
 }
 
 func (s *table) Write(_ context.Context, rows []sinks.Row) error {
@@ -68,7 +69,7 @@ func (s *table) Write(_ context.Context, rows []sinks.Row) error {
 		return errors.New("the table is away")
 	}
 	for _, r := range rows {
-		if r.Processed.Signature == sinktest.Poison {
+		if s.broken || r.Processed.Signature == sinktest.Poison {
 			return &sinks.RefusedError{Code: "poison", Err: errors.New("not that")}
 		}
 	}
@@ -134,38 +135,56 @@ func TestRefusedRowsAreDeadLettered(t *testing.T) {
 	eventually(t, "offsets committed", func() bool { return lag(t, k) == 0 })
 }
 
-// A sink that refuses everything stops, and the rows wait for the next build.
-func TestGuardStopsASinkThatRefusesTooMuch(t *testing.T) {
-	k := broker(t)
-	for n := range 20 {
-		p := sinktest.Row(n, 0, int64(n), sinktest.Poison).Processed
-		value, err := schema.Encode(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		streamtest.Put(t, k, &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(p.CrashID), Value: value})
-	}
-	tripped := make(chan struct{})
-	var once sync.Once
-	s := &table{rows: map[string]int{}}
-	streamtest.Run(t, func(ctx context.Context) error {
-		return sinks.Run(ctx, sinks.Options{
-			Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Guard: stream.Guard{InARow: 10}, Log: zerolog.Nop(),
-			Ready: func(err error) {
-				if errors.Is(err, stream.ErrGuard) {
-					once.Do(func() { close(tripped) })
+// A sink that refuses everything stops, and the rows wait for the next build. One that
+// refuses what somebody sends goes on.
+func TestGuardStopsASinkThatRefusesEverything(t *testing.T) {
+	for name, broken := range map[string]bool{"everything": true, "what somebody sends": false} {
+		t.Run(name, func(t *testing.T) {
+			k := broker(t)
+			for n := range 20 {
+				p := sinktest.Row(n, 0, int64(n), sinktest.Poison).Processed
+				value, err := schema.Encode(p)
+				if err != nil {
+					t.Fatal(err)
 				}
-			},
+				streamtest.Put(t, k, &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(p.CrashID), Value: value})
+			}
+			put(t, k, time.Now(), 100)
+			tripped := make(chan struct{})
+			var once sync.Once
+			s := &table{rows: map[string]int{}, broken: broken}
+			streamtest.Run(t, func(ctx context.Context) error {
+				return sinks.Run(ctx, sinks.Options{
+					Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Guard: stream.Guard{InARow: 10}, Log: zerolog.Nop(),
+					Ready: func(err error) {
+						if errors.Is(err, stream.ErrGuard) {
+							once.Do(func() { close(tripped) })
+						}
+					},
+				})
+			})
+			if !broken {
+				if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 20); len(dead) != 20 || s.times(crashID(100)) != 1 {
+					t.Errorf("%d dead letters, the good row was written %d times", len(dead), s.times(crashID(100)))
+				}
+				return
+			}
+			select {
+			case <-tripped:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the guard does not trip")
+			}
+			if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 0); len(dead) > 10 {
+				t.Errorf("%d dead letters", len(dead))
+			}
 		})
-	})
-	select {
-	case <-tripped:
-	case <-time.After(20 * time.Second):
-		t.Fatal("the guard does not trip")
 	}
-	if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 0); len(dead) > 10 {
-		t.Errorf("%d dead letters", len(dead))
-	}
+}
+
+func (s *table) times(crash string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows[crash]
 }
 
 func (s *table) count() int {

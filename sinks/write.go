@@ -57,9 +57,9 @@ func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b *batch, watch
 		return 0, err
 	}
 	letters := make([]*kgo.Record, 0, len(b.dead)+len(refused))
-	bad := make(map[*kgo.Record]bool, cap(letters))
+	bad := make(map[*kgo.Record]stream.Verdict, cap(letters))
 	for in, r := range b.dead {
-		bad[in] = true
+		bad[in] = stream.VerdictOf(r)
 		// A record keeps the context of its first try, which is over by the second.
 		letters = append(letters, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers})
 	}
@@ -68,10 +68,10 @@ func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b *batch, watch
 		letter := stream.DeadLetter(no.row.record, schema.DeadRowRefused, stage, o.Version)
 		letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: stream.HeaderError, Value: []byte(no.code)})
 		letters = append(letters, letter)
-		bad[no.row.record] = true
+		bad[no.row.record] = stream.VerdictOf(letter)
 	}
 	for _, in := range b.records {
-		if err := watch.Record(bad[in]); err != nil {
+		if err := watch.Record(ctx, bad[in]); err != nil {
 			return 0, err
 		}
 	}
@@ -85,6 +85,19 @@ func (o *Options) writeOnce(ctx context.Context, cl *kgo.Client, b *batch, watch
 	}
 	return len(letters), nil
 }
+
+// selfTest writes a row that every sink takes which can do its work, of version 0, which
+// nobody shows.
+func (o *Options) selfTest(ctx context.Context) error {
+	refused, err := o.store(ctx, []Row{{Processed: &schema.ProcessedCrash{CrashID: selfTestCrash, ReceivedAt: time.Unix(0, 0).UTC(), DumpStatus: schema.DumpOK}}})
+	if len(refused) > 0 {
+		return fmt.Errorf("a row that every sink takes is refused (%s)", refused[0].code)
+	}
+	return err
+}
+
+// selfTestCrash is a crash id of the first day of 1970.
+const selfTestCrash = "00000000-0000-4000-8000-000000700101"
 
 // errGone: the rows would stay for ever.
 var errGone = errors.New("the version is being dropped")

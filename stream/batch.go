@@ -18,7 +18,7 @@ import (
 // begun is finished.
 func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
 	start, state := time.Now(), l.Versions.Newest()
-	outputs, room, err := inOrder(ctx, records, l.Workers, l.Kafka.Tracing.around(l.Group, l.Work), l.failing)
+	outputs, room, err := inOrder(ctx, records, l.Workers, l.Kafka.Tracing.around(l.Group, l.spared), l.failing(ctx, s))
 	if unwanted(ctx) {
 		return nil // nothing of it may be seen any more
 	}
@@ -33,7 +33,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	l.buryRefused(records, outputs)
 	guard := l.guard
 	for _, out := range outputs {
-		if err := guard.Record(isDead(out)); err != nil {
+		if err := guard.Record(ctx, verdict(out)); err != nil {
 			return err
 		}
 	}
@@ -66,6 +66,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 	}
 	l.pace.took(len(records), took)
 	l.guard = guard
+	l.attempts.ended(records)
 	for _, r := range records {
 		delete(l.refusals, place{r.Partition, r.Offset})
 	}
@@ -99,15 +100,29 @@ func partitionsOf(records []*kgo.Record) []int32 {
 	return partitions
 }
 
-// failing says that a record waits for its surroundings.
-func (l *loop) failing(err *PassingError) {
-	if err.Expected {
-		l.Log.Debug().Err(err).Str("group", l.Group).Msg("waiting")
-		return
+// spared is Work of a record that has not killed processes.
+func (l *loop) spared(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
+	times, poison := l.attempts.poison(in)
+	if !poison {
+		return l.Work(ctx, in)
 	}
-	l.ready(err)
-	l.Metrics.waited(l.Group)
-	l.Log.Warn().Err(err).Str("group", l.Group).Msg("waiting for what a record needs, trying again")
+	l.Log.Error().Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).Int("times", times).
+		Msg("dead-lettered: work on it was begun again and again and ended each time with the process")
+	return []*kgo.Record{attempted(DeadLetter(in, schema.DeadPoison, l.Stage, l.Version), times)}, nil
+}
+
+// failing says that a record waits for its surroundings.
+func (l *loop) failing(ctx context.Context, s *kgo.GroupTransactSession) func(*PassingError) {
+	return func(err *PassingError) {
+		l.attempts.survived(context.WithoutCancel(ctx), s.Client())
+		if err.Expected {
+			l.Log.Debug().Err(err).Str("group", l.Group).Msg("waiting")
+			return
+		}
+		l.ready(err)
+		l.Metrics.waited(l.Group)
+		l.Log.Warn().Err(err).Str("group", l.Group).Msg("waiting for what a record needs, trying again")
+	}
 }
 
 // again makes the session poll the records of a batch once more.
@@ -195,9 +210,9 @@ func (l *loop) refused(records []*kgo.Record, err error) {
 	switch {
 	case !Blames(err):
 	case len(records) > 1:
-		l.pace.refused(len(records))
+		l.pace.oneByOne(len(records))
 	default:
-		l.pace.refused(1) // and again alone
+		l.pace.oneByOne(1) // and again alone
 		l.refusals[place{records[0].Partition, records[0].Offset}]++
 	}
 }

@@ -147,7 +147,7 @@ func TestGuardStopsTheLoopAndKeepsTheRecords(t *testing.T) {
 	work := tr.Work
 	tr.Work = func(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
 		if string(in.Key) >= "0010" {
-			return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcess, "copy", 1)}, nil
+			return []*kgo.Record{stream.DeadLetter(in, schema.DeadBlobMissing, "copy", 1)}, nil
 		}
 		return work(ctx, in)
 	}

@@ -44,6 +44,6 @@ func (p *pace) took(records int, d time.Duration) {
 // broke learns from one that could not be committed: less is more likely to be.
 func (p *pace) broke() { p.n = max(p.n/4, 1) }
 
-// refused learns from one that the broker will not take as it is: alone, each
-// record shows whether it is to blame.
-func (p *pace) refused(records int) { p.alone = max(p.alone, records) }
+// oneByOne is for records of which one is to blame for something: alone, each shows
+// whether it is.
+func (p *pace) oneByOne(records int) { p.alone = max(p.alone, records) }

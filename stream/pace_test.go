@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"testing"
 	"time"
 )
@@ -36,7 +35,7 @@ func TestPaceGrowsWhilePollsAreFullAndQuick(t *testing.T) {
 	if p.next() != firstPoll/4 {
 		t.Errorf("after a failure: %d", p.next())
 	}
-	p.refused(3)
+	p.oneByOne(3)
 	for range 3 {
 		if p.next() != 1 {
 			t.Errorf("a refused record is not alone: %d", p.next())
@@ -45,43 +44,5 @@ func TestPaceGrowsWhilePollsAreFullAndQuick(t *testing.T) {
 	}
 	if p.next() != firstPoll/4 {
 		t.Errorf("after those that were refused: %d", p.next())
-	}
-}
-
-func TestGuardTripsOnePastItsLimits(t *testing.T) {
-	row := Watch{Guard: Guard{InARow: 3}}
-	for i := range 3 {
-		if err := row.Record(true); err != nil {
-			t.Fatalf("%d in a row: %v", i+1, err)
-		}
-	}
-	ended := row
-	if err := row.Record(true); !errors.Is(err, ErrGuard) {
-		t.Errorf("one past the limit: %v", err)
-	}
-	if err := errors.Join(ended.Record(false), ended.Record(true)); err != nil {
-		t.Errorf("after one that is well: %v", err)
-	}
-
-	share := Watch{Guard: Guard{Share: 0.5}}
-	for i := range guardWindow { // every second one
-		if err := share.Record(i%2 == 0); err != nil {
-			t.Fatalf("half: %v", err)
-		}
-	}
-	if err := errors.Join(share.Record(false), share.Record(true)); err != nil { // takes the place of a bad, and of a good one
-		t.Errorf("still half: %v", err)
-	}
-	if err := share.Record(true); err != nil { // in the place of a bad one
-		t.Errorf("still half: %v", err)
-	}
-	if err := share.Record(true); !errors.Is(err, ErrGuard) {
-		t.Errorf("more than half: %v", err)
-	}
-	never := Watch{}
-	for range 3 * guardWindow {
-		if err := never.Record(true); err != nil {
-			t.Fatalf("no limits: %v", err)
-		}
 	}
 }

@@ -154,7 +154,8 @@ type loop struct {
 	guard    Watch
 	refusals map[place]int // of records whose outputs the broker refused
 	// joined is when the session last got partitions.
-	joined atomic.Pointer[time.Time]
+	joined   atomic.Pointer[time.Time]
+	attempts attempts
 }
 
 // place is a record's.
@@ -182,12 +183,20 @@ func (t *Transform) named(err error, operation, topic string) error {
 func (l *loop) session(ctx context.Context) error {
 	done := &recent{tail: max(recentTail, 2*int64(l.maxPoll()))}
 	l.joined.Store(new(time.Now()))
+	l.attempts = attempts{group: l.Group, topic: l.Topic}
+	gone := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+		l.attempts.forget(partitions[l.Topic])
+		l.Kafka.Metrics.revoked(l.Group, partitions[l.Topic])
+	}
 	opts := append(l.Kafka.Options(), l.Kafka.groupOptions(l.Group, l.Topic, l.Instance)...)
 	opts = append(opts,
 		kgo.TransactionalID(l.transactionalID()),
 		kgo.TransactionTimeout(transactionTimeout),
+		kgo.OnPartitionsRevoked(gone),
+		kgo.OnPartitionsLost(gone),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			done.forget(assigned[l.Topic])
+			l.attempts.forget(assigned[l.Topic])
 			l.joined.Store(new(time.Now()))
 			l.ready(nil)
 		}),
@@ -203,6 +212,8 @@ func (l *loop) session(ctx context.Context) error {
 		return fmt.Errorf("group %s: %w", l.Group, err)
 	}
 	defer s.Close()
+	// Whatever ends the session while the process lives is no attempt that killed.
+	defer func() { l.attempts.survived(context.WithoutCancel(ctx), s.Client()) }()
 	for {
 		fetches := s.PollRecords(ctx, l.pace.next())
 		if ctx.Err() != nil {
@@ -216,10 +227,20 @@ func (l *loop) session(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(records) > 0 {
-			if err := l.batch(ctx, s, done, records); err != nil {
-				return err
-			}
+		if len(records) == 0 {
+			continue
+		}
+		suspects, err := l.attempts.begin(ctx, s.Client(), records)
+		switch {
+		case err != nil:
+		case suspects > 0:
+			l.pace.oneByOne(suspects)
+			err = l.again(ctx, s)
+		default:
+			err = l.batch(ctx, s, done, records)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -98,8 +98,10 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		if err != nil {
 			return stream.Processor{}, err
 		}
+		guard := dead.guard()
+		guard.SelfTest = p.SelfTest
 		return stream.Processor{
-			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
+			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Guard: guard,
 			Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
 				return p.Process(ctx, processor.Input(in))
 			},

@@ -1,0 +1,241 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// attempts count, across restarts, how often work on the same records was begun and
+// did not end: a record can kill the whole process (it takes all memory, or finds a
+// fault of the runtime), and would kill each process that comes after it.
+//
+// The count stands where the offset does: in the metadata of the group's commit. A
+// mark is written before the first batch of a partition; a commit of what came of the
+// batch overwrites it. Who finds a mark works on as many records as it names one by
+// one, with a mark before each: so the one that kills stands alone, and is
+// dead-lettered as poison instead of being worked on again. Whatever else ends an
+// attempt, while the process lives, takes the mark away.
+type attempts struct {
+	group, topic, instance string
+
+	mu    sync.Mutex
+	parts map[int32]*attempt
+}
+
+// attempt is what a session knows of a partition.
+type attempt struct {
+	// unfinished is how often work on its first record was begun before.
+	unfinished int
+	// alone is how many records are still worked on one by one.
+	alone int
+	// marked is the mark that stands at the brokers now.
+	marked *mark
+}
+
+// mark says that work on a partition was begun at an offset for the times'th time, with
+// so many records.
+type mark struct {
+	offset    int64
+	times, of int
+}
+
+const (
+	// maxAttempts is how often work on a record may be begun and not end: the first
+	// time among others, then alone.
+	maxAttempts = 4
+	// maxSuspects bounds how many records are worked on one by one after a kill.
+	maxSuspects = 256
+)
+
+// markFormat is what the metadata of a commit holds.
+const markFormat = "aftershock.attempt %d of %d"
+
+func (m mark) text() string {
+	if m.times == 0 {
+		return ""
+	}
+	return fmt.Sprintf(markFormat, m.times, m.of)
+}
+
+// readMark reads the metadata of a commit; a mark without times is none.
+func readMark(at kadm.Offset) (m mark) {
+	m.offset = at.At
+	if !strings.HasPrefix(at.Metadata, "aftershock.attempt ") {
+		return m
+	}
+	if n, err := fmt.Sscanf(at.Metadata, markFormat, &m.times, &m.of); n != 2 || err != nil || m.times < 0 || m.of < 1 {
+		return mark{offset: at.At}
+	}
+	m.times, m.of = min(m.times, maxAttempts), min(m.of, maxSuspects)
+	return m
+}
+
+// forget drops what is known of partitions that come or go.
+func (a *attempts) forget(partitions []int32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range partitions {
+		delete(a.parts, p)
+	}
+}
+
+// begin notes that the records are about to be worked on. It returns how many of them
+// must be polled again, one by one, before anything is worked on; 0 for none.
+func (a *attempts) begin(ctx context.Context, cl *kgo.Client, records []*kgo.Record) (suspects int, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	firsts, sizes := map[int32]int64{}, map[int32]int{}
+	fresh := false
+	for _, r := range records {
+		if sizes[r.Partition]++; sizes[r.Partition] == 1 {
+			firsts[r.Partition] = r.Offset
+			fresh = fresh || a.parts[r.Partition] == nil
+		}
+	}
+	begun := map[int32]bool{}
+	if fresh {
+		if begun, err = a.learn(ctx, cl, firsts); err != nil {
+			return 0, err
+		}
+	}
+	for p := range firsts {
+		suspects += a.parts[p].alone
+	}
+	if suspects > 0 && len(records) > 1 {
+		for p := range begun { // nothing is begun yet
+			delete(a.parts, p)
+		}
+		return suspects, nil
+	}
+	var marks []marking
+	for p, first := range firsts {
+		at := a.parts[p]
+		if at.unfinished < maxAttempts && (begun[p] || at.alone > 0) {
+			marks = append(marks, marking{p, mark{first, at.unfinished + 1, min(sizes[p], maxSuspects)}})
+		}
+	}
+	a.write(ctx, cl, marks)
+	return 0, nil
+}
+
+// learn asks what stands at the brokers about partitions of which nothing is known.
+func (a *attempts) learn(ctx context.Context, cl *kgo.Client, firsts map[int32]int64) (begun map[int32]bool, err error) {
+	found, err := kadm.NewClient(cl).FetchOffsetsForTopics(ctx, a.group, a.topic)
+	if err == nil {
+		err = found.Error()
+	}
+	if err != nil {
+		return nil, Named(err, "READ", a.topic, a.group, "")
+	}
+	begun = map[int32]bool{}
+	if a.parts == nil {
+		a.parts = map[int32]*attempt{}
+	}
+	for p := range firsts {
+		if a.parts[p] != nil {
+			continue
+		}
+		m := mark{}
+		if at, ok := found.Lookup(a.topic, p); ok {
+			m = readMark(at.Offset)
+		}
+		a.parts[p], begun[p] = &attempt{unfinished: m.times, alone: m.of}, true
+	}
+	return begun, nil
+}
+
+// poison tells whether a record has killed too often, and how often.
+func (a *attempts) poison(r *kgo.Record) (times int, is bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := a.parts[r.Partition]
+	if at == nil || at.unfinished < maxAttempts || at.alone == 0 {
+		return 0, false
+	}
+	return at.unfinished, true
+}
+
+// ended notes that what came of the records is committed, which took the marks away.
+func (a *attempts) ended(records []*kgo.Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range records {
+		if at := a.parts[r.Partition]; at != nil {
+			at.unfinished, at.marked = 0, nil
+			at.alone = max(at.alone-1, 0)
+		}
+	}
+}
+
+// survived takes the marks away: whatever hinders the work, it does not kill. A mark
+// that stays because the brokers are away makes the next session careful, no more.
+func (a *attempts) survived(ctx context.Context, cl *kgo.Client) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var marks []marking
+	for p, at := range a.parts {
+		if at.marked != nil {
+			marks = append(marks, marking{p, mark{at.marked.offset, at.unfinished, max(at.alone, 1)}})
+		}
+	}
+	a.write(ctx, cl, marks)
+	for _, m := range marks {
+		a.parts[m.partition].marked = nil
+	}
+}
+
+// marking is a mark of a partition.
+type marking struct {
+	partition int32
+	mark
+}
+
+// markDeadline bounds writing marks.
+const markDeadline = 5 * time.Second
+
+// write commits the offsets at which the group stands once more, with the marks. One that
+// is refused, because the group changes its members or the brokers are away, is not
+// there: the work goes on without.
+func (a *attempts) write(ctx context.Context, cl *kgo.Client, marks []marking) {
+	if len(marks) == 0 {
+		return
+	}
+	offsets := map[int32]kgo.EpochOffset{}
+	for _, m := range marks {
+		offsets[m.partition] = kgo.EpochOffset{Epoch: -1, Offset: m.offset}
+	}
+	ctx, cancel := context.WithTimeout(kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		for _, t := range req.Topics {
+			for i := range t.Partitions {
+				for _, m := range marks {
+					if p := &t.Partitions[i]; p.Partition == m.partition {
+						p.Metadata = new(m.text())
+					}
+				}
+			}
+		}
+		return nil
+	}), markDeadline)
+	defer cancel()
+	cl.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{a.topic: offsets}, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, res *kmsg.OffsetCommitResponse, err error) {
+		if err != nil {
+			return
+		}
+		for _, t := range res.Topics {
+			for _, p := range t.Partitions {
+				for _, m := range marks {
+					if p.Partition == m.partition && p.ErrorCode == 0 {
+						a.parts[p.Partition].marked = &m.mark
+					}
+				}
+			}
+		}
+	})
+}
