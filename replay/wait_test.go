@@ -2,6 +2,8 @@ package replay
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -17,7 +19,14 @@ import (
 // for it.
 func TestOnlySinksThatRunAreWaitedFor(t *testing.T) {
 	topic := schema.ProcessedTopic(1)
-	k, _ := streamtest.Broker(t, 1, topic)
+	k, c := streamtest.Broker(t, 1, topic)
+	var mu sync.Mutex
+	has := map[string]bool{}
+	streamtest.AnswerAsKafka(c, func(group string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return has[group]
+	})
 	streamtest.Put(t, k, &kgo.Record{Topic: topic, Value: []byte("made")})
 	g, err := stream.NewGroups(k)
 	if err != nil {
@@ -36,6 +45,9 @@ func TestOnlySinksThatRunAreWaitedFor(t *testing.T) {
 		if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), group, offsets); err != nil {
 			t.Fatal(err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		has[group] = true
 	}
 	o := &Operator{Kafka: k, Log: zerolog.Nop()}
 	stored := func() error {
@@ -57,5 +69,22 @@ func TestOnlySinksThatRunAreWaitedFor(t *testing.T) {
 	commit(schema.TelemetryGroup(1, 1), 1)
 	if err := stored(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A group that has committed nothing has come to where it began, whatever brokers say of
+// groups that there never were.
+func TestAGroupThatNeverWasHasComeToItsBegin(t *testing.T) {
+	topic := schema.TopicRaw
+	k, c := streamtest.Broker(t, 2, topic)
+	streamtest.AnswerAsKafka(c, func(string) bool { return false })
+	g, err := stream.NewGroups(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	got, err := come(t.Context(), g, "process.v7", topic, []schema.PartitionOffset{{Partition: 1, Offset: 40}})
+	if want := []schema.PartitionOffset{{Partition: 0}, {Partition: 1, Offset: 40}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -55,8 +55,8 @@ func (g *Groups) At(ctx context.Context, topic string, t time.Time) (map[int32]i
 	return after(ctx, g.admin, topic, t)
 }
 
-// Offsets are what a group has committed of a topic, by partition; none for those
-// that it has not come to.
+// Offsets are what a group has committed of a topic, by partition; partitions for which
+// it has committed nothing are not among them.
 func (g *Groups) Offsets(ctx context.Context, group, topic string) (map[int32]int64, error) {
 	offsets, err := groupOffsets(ctx, g.admin, group, topic)
 	if err != nil {

@@ -54,8 +54,9 @@ func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
 	return offsets, err
 }
 
-// groupOffsets are what a group has committed of a topic, by partition; none
-// for those that it has not come to.
+// groupOffsets are what a group has committed of a topic, by partition. A partition
+// for which it has committed nothing is not among them: brokers say -1 of each
+// partition of a group that there never was.
 func groupOffsets(ctx context.Context, admin *kadm.Client, group, topic string) (map[int32]int64, error) {
 	found, err := admin.FetchOffsetsForTopics(ctx, group, topic)
 	if err == nil {
@@ -68,7 +69,11 @@ func groupOffsets(ctx context.Context, admin *kadm.Client, group, topic string) 
 		return nil, fmt.Errorf("how far %s has come: %w", group, err)
 	}
 	offsets := map[int32]int64{}
-	found.Each(func(o kadm.OffsetResponse) { offsets[o.Partition] = max(o.At, 0) })
+	found.Each(func(o kadm.OffsetResponse) {
+		if o.At >= 0 {
+			offsets[o.Partition] = o.At
+		}
+	})
 	return offsets, nil
 }
 

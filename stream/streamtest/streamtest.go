@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"aftershock/schema"
 	"aftershock/stream"
@@ -172,4 +173,32 @@ func Keys(records []*kgo.Record) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// AnswerAsKafka lets the broker answer who asks how far a group has come as Apache Kafka
+// does: of a partition for which the group has committed nothing, -1, also when there
+// never was such a group. kfake leaves those out. committed tells which groups have.
+func AnswerAsKafka(c *kfake.Cluster, committed func(group string) bool) {
+	c.ControlKey(int16(kmsg.OffsetFetch), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := kreq.(*kmsg.OffsetFetchRequest)
+		if len(req.Groups) != 1 || committed(req.Groups[0].Group) {
+			return nil, nil, false
+		}
+		res := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+		group := kmsg.NewOffsetFetchResponseGroup()
+		group.Group = req.Groups[0].Group
+		for _, t := range req.Groups[0].Topics {
+			topic := kmsg.NewOffsetFetchResponseGroupTopic()
+			topic.Topic, topic.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				none := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+				none.Partition, none.Offset = p, -1
+				topic.Partitions = append(topic.Partitions, none)
+			}
+			group.Topics = append(group.Topics, topic)
+		}
+		res.Groups = append(res.Groups, group)
+		return res, nil, true
+	})
 }
