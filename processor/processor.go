@@ -28,8 +28,6 @@ import (
 	"aftershock/minidump"
 	"aftershock/schema"
 	"aftershock/signature"
-	"aftershock/stackwalk"
-	"aftershock/symbolcache"
 )
 
 // Version is the process version of this code: it counts changes of what
@@ -43,42 +41,7 @@ type Processor struct {
 	SignatureVersion int32
 	Ruleset          *signature.Ruleset
 	Annotations      *schema.Registry
-	Symbols          FindSymbols
-}
-
-// FindSymbols finds the symbols of a module. It is called once for each module
-// that a walk asks for; the answer is released after the walk.
-type FindSymbols func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup
-
-// Walk walks the dump with the symbols found, and tells for each of its modules
-// what became of looking for them; Unused for those that the walk had no use for.
-// The files have been released and are not in the answer.
-func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwalk.Options) (*stackwalk.Result, []symbolcache.Lookup) {
-	symbols := make([]symbolcache.Lookup, len(dump.Modules))
-	for i := range symbols {
-		symbols[i].Outcome = symbolcache.Unused
-	}
-	defer func() { // also when the walk panics: a worker recovers
-		for i := range symbols {
-			symbols[i].Release()
-			symbols[i].File = nil
-		}
-	}()
-	o.Interrupted = func() bool { return ctx.Err() != nil }
-	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
-		m := &dump.Modules[module]
-		symbols[module] = find(ctx, SymbolKey(m))
-		if symbols[module].File == nil {
-			return nil // not a nil *symbolcache.File
-		}
-		return symbols[module].File
-	}, o)
-	return walk, symbols
-}
-
-// SymbolKey is what a module's symbols are asked for by.
-func SymbolKey(m *minidump.Module) symbolcache.Key {
-	return symbolcache.Key{DebugFile: m.DebugFile(), DebugID: m.DebugID(), CodeFile: m.CodeFile(), CodeID: m.CodeID()}
+	Symbols          Symbols
 }
 
 // Input is one raw crash with its main dump in memory.

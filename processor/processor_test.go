@@ -40,7 +40,7 @@ func newProcessor(t testing.TB) *Processor {
 			t.Error(err)
 		}
 	})
-	return &Processor{SignatureVersion: 1, Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: cache.Get}
+	return &Processor{SignatureVersion: 1, Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: Symbols{Find: cache.Get}}
 }
 
 func input(dump []byte) Input {
@@ -281,7 +281,7 @@ func TestDamagedDumpsNeverFailAndNotesHoldOnlyCodes(t *testing.T) {
 
 func TestTransientSymbolFailureIsNoted(t *testing.T) {
 	p := newProcessor(t)
-	p.Symbols = func(context.Context, symbolcache.Key) symbolcache.Lookup {
+	p.Symbols.Find = func(context.Context, symbolcache.Key) symbolcache.Lookup {
 		return symbolcache.Lookup{Outcome: symbolcache.Timeout}
 	}
 	out := process(t, p, input(sample(t, "orchard-null.dmp")))
@@ -301,7 +301,7 @@ func TestTransientSymbolFailureIsNoted(t *testing.T) {
 func TestDeadlineFailsInsteadOfGivingAWorseStack(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p := newProcessor(t)
-	p.Symbols = func(context.Context, symbolcache.Key) symbolcache.Lookup {
+	p.Symbols.Find = func(context.Context, symbolcache.Key) symbolcache.Lookup {
 		cancel()
 		return symbolcache.Lookup{Outcome: symbolcache.Timeout}
 	}

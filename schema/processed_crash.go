@@ -126,6 +126,10 @@ type Module struct {
 	SymbolsSHA256 string `avro:"symbols_sha256"`
 }
 
+// TransientSymbols tells whether a module's Symbols say that asking again may give
+// another answer.
+func TransientSymbols(outcome string) bool { return outcome == "timeout" || outcome == "error" }
+
 // UnloadedModule is a module that was unloaded before the crash.
 type UnloadedModule struct {
 	Filename string `avro:"filename"`

@@ -15,6 +15,7 @@ const (
 	TopicVersions   = "crash.versions"
 	TopicTelemetry  = "crash.telemetry"
 	TopicDeadLetter = "crash.deadletter"
+	TopicHeal       = "crash.heal"
 )
 
 const processedPrefix = "crash.processed.v"
@@ -75,6 +76,9 @@ func Topics(partitions int32) []Topic {
 		{TopicTelemetry, partitions, map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
 		}},
+		{TopicHeal, partitions, map[string]string{
+			"cleanup.policy": "delete", "retention.ms": millis(30 * day), "max.message.bytes": large,
+		}},
 		{TopicDeadLetter, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
 		}},
@@ -91,6 +95,9 @@ func Processed(n, partitions int32) Topic {
 }
 
 // Consumer groups.
+
+// GroupHeal consumes the requests of crashes that lacked symbols for a while.
+const GroupHeal = "heal"
 
 // ProcessGroup consumes the raw topic for signature version n.
 func ProcessGroup(n int32) string { return fmt.Sprintf("process.v%d", n) }

@@ -42,7 +42,7 @@ func inOrder(ctx context.Context, inputs []*kgo.Record, workers int, work workFu
 				if i >= len(inputs) {
 					return
 				}
-				out, err := patiently(ctx, working, inputs[i], work, failing)
+				out, err := patiently(ctx, working, inputs[i], i == 0, work, failing)
 				if err != nil {
 					cancel(err)
 					return
@@ -74,14 +74,19 @@ const (
 	expectedPatience = time.Second
 )
 
-// patiently works on a record until no passing fault hinders it, or ctx is done.
-func patiently(ctx, working context.Context, in *kgo.Record, work workFunc, failing func(*PassingError)) ([]*kgo.Record, error) {
+// patiently works on a record until no passing fault hinders it, or ctx is done. What must
+// not make others wait is waited for only by the first of a batch, and else is too much
+// for the batch.
+func patiently(ctx, working context.Context, in *kgo.Record, first bool, work workFunc, failing func(*PassingError)) ([]*kgo.Record, error) {
 	most := mostPatience
 	for pause := firstPatience; ; pause = min(2*pause, most) {
 		out, err := work(working, in)
 		var passing *PassingError
 		if !errors.As(err, &passing) || working.Err() != nil {
 			return out, err
+		}
+		if passing.Later && !first {
+			return nil, errTooMuch
 		}
 		if passing.Expected {
 			most = expectedPatience

@@ -80,7 +80,7 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 	if err := p.now(); err != nil {
 		return nil, err
 	}
-	value, class, err := p.one(ctx, p.lane(in.Timestamp), in, 0)
+	out, class, err := p.one(ctx, p.lane(in.Timestamp), in, 0, 0)
 	switch {
 	case errors.Is(err, errLeftOut):
 		return nil, nil
@@ -91,7 +91,7 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 		return nil, err
 	}
 	// The first raw record of a crash id is the crash: later ones are left out.
-	return []*kgo.Record{processedRecord(p.Version, in.Key, value, 0)}, nil
+	return out, nil
 }
 
 // processedRecord is the record of a processed crash, identified by crash and revision.
@@ -111,28 +111,34 @@ type PassingError struct {
 	Err error
 	// Expected: it is no fault either, but a matter of time.
 	Expected bool
+	// Later: what stands before it in its batch must not wait for it.
+	Later bool
 }
 
 func (e *PassingError) Error() string { return e.Err.Error() }
 
 func (e *PassingError) Unwrap() error { return e.Err }
 
-// one returns the encoded processed crash of a raw record. With an error comes the
-// class of the dead letter, or none when it is a passing one.
-func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64) (value []byte, class string, err error) {
+// one returns the record of a raw record's processed crash, and with it a request to heal
+// it if it lacks symbols for a while: attempt is how often that was asked for. With an
+// error comes the class of the dead letter, or none when it is a passing one.
+func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64, attempt int32) (out []*kgo.Record, class string, err error) {
 	if err := p.Workers.take(ctx, l); err != nil {
 		return nil, "", &PassingError{Err: err, Expected: errors.Is(err, errPaused)}
 	}
 	defer p.Workers.give(l)
 	start := time.Now()
-	value, class, err = p.process(ctx, in, revision)
+	processed, value, class, err := p.process(ctx, in, revision)
 	switch {
 	case errors.Is(err, errLeftOut):
 		p.Metrics.leftOut(schema.ProcessGroup(p.Version))
 	case class != "" || err == nil:
 		p.Metrics.crash(time.Since(start), class)
 	}
-	return value, class, err
+	if class != "" || err != nil {
+		return nil, class, err
+	}
+	return append([]*kgo.Record{processedRecord(p.Version, in.Key, value, revision)}, heal(processed, attempt)...), "", nil
 }
 
 var (
@@ -187,32 +193,32 @@ func (p *Processor) wanted(received time.Time) error {
 	return errLeftOut
 }
 
-func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64) (value []byte, class string, err error) {
+func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64) (processed *schema.ProcessedCrash, value []byte, class string, err error) {
 	raw, err := schema.Decode[schema.RawCrash](in.Value)
 	if err != nil {
-		return nil, schema.DeadRawUndecodable, err
+		return nil, nil, schema.DeadRawUndecodable, err
 	}
 	if _, err := schema.CrashDay(raw.CrashID); err != nil {
-		return nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
+		return nil, nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
 	}
 	if err := p.wanted(raw.ReceivedAt); err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	bytes, class, err := dumpBytes(raw)
 	if err != nil {
-		return nil, class, err
+		return nil, nil, class, err
 	}
 	give, fits, err := p.Memory.take(ctx, bytes)
 	switch {
 	case !fits:
-		return nil, schema.DeadDumpTooLarge, fmt.Errorf("a dump of %d bytes", bytes)
+		return nil, nil, schema.DeadDumpTooLarge, fmt.Errorf("a dump of %d bytes", bytes)
 	case err != nil:
-		return nil, "", &PassingError{Err: err}
+		return nil, nil, "", &PassingError{Err: err}
 	}
 	defer give()
 	input := Input{Raw: raw, Position: schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}, Revision: revision}
 	if class, err := p.fetch(ctx, &input); err != nil {
-		return nil, class, err
+		return nil, nil, class, err
 	}
 	deadline := p.Deadline
 	if deadline <= 0 {
@@ -220,21 +226,21 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64)
 	}
 	working, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	processed, class, err := p.guarded(working, input)
+	processed, class, err = p.guarded(working, input)
 	if err != nil {
 		if ctx.Err() != nil { // the loop gave up, not the crash
-			return nil, "", &PassingError{Err: ctx.Err()}
+			return nil, nil, "", &PassingError{Err: ctx.Err()}
 		}
-		return nil, class, err
+		return nil, nil, class, err
 	}
 	value, err = schema.Encode(processed)
 	if err != nil {
-		return nil, schema.DeadProcess, err
+		return nil, nil, schema.DeadProcess, err
 	}
 	if len(value) > schema.MaxProcessedBytes {
-		return nil, schema.DeadEventTooLarge, fmt.Errorf("processed crash of %d bytes", len(value))
+		return nil, nil, schema.DeadEventTooLarge, fmt.Errorf("processed crash of %d bytes", len(value))
 	}
-	return value, "", nil
+	return processed, value, "", nil
 }
 
 // guarded turns a panic into a dead letter: it is a bug of ours, and costs this

@@ -64,7 +64,9 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	case request.Raw.Topic != schema.TopicRaw || request.Raw.Offset < 0 || request.Raw.Partition < 0:
 		return r.dead(in, schema.DeadRequestBad, request.Attempt, errors.New("the request names no place in the raw topic")), nil
 	}
-	if err := r.passed.wait(ctx, request.Raw); err != nil {
+	if err := r.passed.wait(ctx, request.Raw); errors.Is(err, ErrGone) {
+		return r.dead(in, schema.DeadRawGone, request.Attempt, err), nil
+	} else if err != nil {
 		return nil, err
 	}
 	if err := r.resigning.wait(ctx); err != nil {
@@ -79,8 +81,7 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	case !bytes.Equal(raw.Key, []byte(request.CrashID)) || !bytes.Equal(raw.Key, in.Key):
 		return r.dead(in, schema.DeadRequestBad, request.Attempt, errors.New("another crash lies there")), nil
 	}
-	revision := in.Offset + 1
-	value, class, err := r.one(ctx, LaneReprocess, raw, revision)
+	out, class, err := r.one(ctx, LaneReprocess, raw, in.Offset+1, healed(request))
 	switch {
 	case errors.Is(err, errLeftOut):
 		return nil, nil
@@ -89,7 +90,16 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	case err != nil:
 		return nil, err
 	}
-	return []*kgo.Record{processedRecord(r.Version, in.Key, value, revision)}, nil
+	return out, nil
+}
+
+// healed is how often a crash was asked for again because a symbol source did not answer:
+// somebody else's request begins anew.
+func healed(r *schema.ReprocessRequest) int32 {
+	if r.Reason == healReason {
+		return r.Attempt
+	}
+	return 0
 }
 
 // dead is the dead letter of a request.
@@ -144,6 +154,7 @@ type passed struct {
 
 	mu      sync.Mutex
 	offsets map[int32]int64
+	log     map[int32]span
 	asked   time.Time
 }
 
@@ -151,22 +162,34 @@ type passed struct {
 const passedAge = 500 * time.Millisecond
 
 // wait returns nil when the raw pass has committed past the position, else a
-// PassingError.
+// PassingError. The error wraps ErrGone when the topic does not reach so far: nobody
+// would ever come to it.
 func (p *passed) wait(ctx context.Context, at schema.Position) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.offsets[at.Partition] > at.Offset {
 		return nil
 	}
-	if time.Since(p.asked) > passedAge {
+	beyond := func() bool {
+		there, ok := p.log[at.Partition]
+		return !ok || at.Offset >= there.end
+	}
+	if time.Since(p.asked) > passedAge || beyond() { // else a record could be newer than the answer
 		offsets, err := groupOffsets(ctx, p.admin, p.group, at.Topic)
 		if err != nil {
 			return passing(Named(err, "READ", at.Topic, p.group, ""))
 		}
-		p.asked, p.offsets = time.Now(), offsets
+		log, err := logSpans(ctx, p.admin, at.Topic)
+		if err != nil {
+			return passing(Named(err, "DESCRIBE", at.Topic, "", ""))
+		}
+		p.asked, p.offsets, p.log = time.Now(), offsets, log
 	}
 	if p.offsets[at.Partition] > at.Offset {
 		return nil
+	}
+	if beyond() {
+		return fmt.Errorf("%s partition %d offset %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
 	}
 	return &PassingError{Err: fmt.Errorf("%s has not come to partition %d offset %d", p.group, at.Partition, at.Offset), Expected: true}
 }

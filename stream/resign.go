@@ -143,7 +143,8 @@ func (r *Resigner) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, err
 	case head.Revision > offsetOf(r.Version.BaseRequests, head.Raw.Partition): // that of offset + 1
 		return nil, nil
 	case head.Raw.Offset >= begins:
-		if err := r.passed.wait(ctx, head.Raw); err != nil {
+		// What nobody can process any more is signed: there is nothing better.
+		if err := r.passed.wait(ctx, head.Raw); err != nil && !errors.Is(err, ErrGone) {
 			return nil, err
 		}
 	}

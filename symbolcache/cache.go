@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,7 @@ type Cache struct {
 	scope    string
 	disk     *disk // nil without sources
 	compiles slots
+	breakers []breaker       // one a source
 	ctx      context.Context //nolint:containedctx // the cache's life, which loads share
 	stop     context.CancelFunc
 	loads    sync.WaitGroup
@@ -78,7 +80,7 @@ func New(o Options) (*Cache, error) {
 		o.Now = time.Now
 	}
 	c := &Cache{
-		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles),
+		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]breaker, len(o.Sources)),
 		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{},
 	}
 	if len(o.Sources) > 0 {
@@ -121,6 +123,16 @@ func (c *Cache) Get(ctx context.Context, key Key) Lookup {
 	return c.counted(c.get(ctx, key, false))
 }
 
+// Known is Get when the answer is in memory: nothing waits for a source or the disk.
+// Else it is false.
+func (c *Cache) Known(key Key) (Lookup, bool) {
+	l, _, known := c.known(key, false)
+	if known {
+		l = c.counted(l)
+	}
+	return l, known
+}
+
 // Refresh is Get that asks the sources again for what was not found lately.
 func (c *Cache) Refresh(ctx context.Context, key Key) Lookup {
 	return c.counted(c.get(ctx, key, true))
@@ -136,45 +148,54 @@ type request struct {
 	hash, path string
 	refresh    bool
 	began      time.Time
+	fetched    *atomic.Int64 // counts the bytes that are fetched for it
 }
 
 func (c *Cache) get(ctx context.Context, key Key, refresh bool) Lookup {
-	path, ok := key.path()
-	if !ok || c.disk == nil {
-		return Lookup{Outcome: Missing}
-	}
-	r := request{hash: hashKey(c.scope, path), path: path, refresh: refresh, began: c.o.Now()}
-	c.sweep(r.began)
-	c.mu.Lock()
-	h, m, f := c.handles.get(r.hash), c.misses.get(r.hash), c.flights[r.hash]
-	switch {
-	case f != nil:
-		f.waiters++
-		c.mu.Unlock()
-		return c.wait(ctx, f)
-	case h != nil:
-		h.refs++
-	}
-	c.mu.Unlock()
-	// Sources are asked without the mutex: a directory may be on a slow disk.
-	if h != nil {
-		l := c.leased(h)
-		if !c.changed(path, h.loaded) {
-			c.touch(h)
-			return l
-		}
-		l.Release()
-	}
-	if m != nil && !refresh && m.believed(r.began) && !c.changed(path, m.at) {
-		return Lookup{Outcome: m.outcome}
+	l, r, known := c.known(key, refresh)
+	if known {
+		return l
 	}
 	c.mu.Lock()
-	if f = c.flights[r.hash]; f == nil {
+	f := c.flights[r.hash]
+	if f == nil {
 		f = c.launch(r)
 	}
 	f.waiters++
 	c.mu.Unlock()
 	return c.wait(ctx, f)
+}
+
+// known answers from memory.
+func (c *Cache) known(key Key, refresh bool) (Lookup, request, bool) {
+	path, ok := key.path()
+	if !ok || c.disk == nil {
+		return Lookup{Outcome: Missing}, request{}, true
+	}
+	r := request{hash: hashKey(c.scope, path), path: path, refresh: refresh, began: c.o.Now()}
+	c.sweep(r.began)
+	c.mu.Lock()
+	h, m, f := c.handles.get(r.hash), c.misses.get(r.hash), c.flights[r.hash]
+	if h != nil && f == nil {
+		h.refs++
+	}
+	c.mu.Unlock()
+	if f != nil {
+		return Lookup{}, r, false
+	}
+	// Sources are asked without the mutex: a directory may be on a slow disk.
+	if h != nil {
+		l := c.leased(h)
+		if !c.changed(path, h.loaded) {
+			c.touch(h)
+			return l, r, true
+		}
+		l.Release()
+	}
+	if m != nil && !refresh && m.believed(r.began) && !c.changed(path, m.at) {
+		return Lookup{Outcome: m.outcome}, r, true
+	}
+	return Lookup{}, r, false
 }
 
 // changed tells whether a source has got another file since.

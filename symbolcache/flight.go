@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 )
 
 // flight is a load under way that any number of callers wait for. It has a
@@ -17,6 +18,8 @@ type flight struct {
 	settled bool
 	outcome Outcome
 	handle  *handle // with a reference for each waiter
+
+	fetched atomic.Int64 // bytes
 }
 
 // wait returns the flight's answer, or Timeout when ctx ends first.
@@ -30,11 +33,13 @@ func (c *Cache) wait(ctx context.Context, f *flight) Lookup {
 	switch {
 	case !f.settled:
 		f.waiters--
-		return Lookup{Outcome: Timeout}
+		return Lookup{Outcome: Timeout, Fetched: f.fetched.Load()}
 	case f.handle == nil:
-		return Lookup{Outcome: f.outcome}
+		return Lookup{Outcome: f.outcome, Fetched: f.fetched.Load()}
 	}
-	return c.leased(f.handle)
+	l := c.leased(f.handle)
+	l.Fetched = f.fetched.Load()
+	return l
 }
 
 // leased is the answer that a handle gives; the caller has taken the reference.
@@ -47,6 +52,7 @@ func (c *Cache) leased(h *handle) Lookup {
 // launch starts a load. It is called with the mutex held.
 func (c *Cache) launch(r request) *flight {
 	f := &flight{done: make(chan struct{})}
+	r.fetched = &f.fetched
 	c.flights[r.hash] = f
 	c.loads.Add(1)
 	c.o.Metrics.loading(1)

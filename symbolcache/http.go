@@ -30,10 +30,10 @@ const (
 const userAgent = "aftershock"
 
 // newTransport leaves compressed bodies as they are: unpack counts both sizes.
-func newTransport() *http.Transport {
+func newTransport(t *targets) *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		Proxy:                 t.proxy,
+		DialContext:           t.dial,
 		TLSHandshakeTimeout:   connectTimeout,
 		ResponseHeaderTimeout: headerTimeout,
 		IdleConnTimeout:       idleTimeout,
@@ -44,11 +44,12 @@ func newTransport() *http.Transport {
 }
 
 // NewHTTP is the source of files at <base>/<path>. Redirects are followed, but
-// not from https to http.
-func NewHTTP(base *url.URL) Source {
+// not from https to http, nor to an address that is not public and not among
+// redirects, host:port.
+func NewHTTP(base *url.URL, redirects ...string) Source {
 	return &httpSource{
 		base:   base,
-		client: &http.Client{Transport: newTransport(), CheckRedirect: checkRedirect},
+		client: &http.Client{Transport: newTransport(newTargets(base, redirects)), CheckRedirect: checkRedirect},
 		slots:  make(chan struct{}, maxPerSource),
 	}
 }
@@ -57,18 +58,6 @@ type httpSource struct {
 	base   *url.URL
 	client *http.Client
 	slots  chan struct{}
-}
-
-var errRedirect = errors.New("redirect refused")
-
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	switch {
-	case len(via) > maxRedirects:
-		return fmt.Errorf("%w: more than %d", errRedirect, maxRedirects)
-	case req.URL.Scheme != "https" && via[len(via)-1].URL.Scheme == "https":
-		return fmt.Errorf("%w: from https to %s", errRedirect, req.URL.Scheme)
-	}
-	return nil
 }
 
 // Name leaves out passwords, which change while the files stay.
@@ -135,7 +124,7 @@ func transportError(err error) error {
 	if errors.As(err, &urlErr) {
 		err = urlErr.Err
 	}
-	if errors.Is(err, errRedirect) || errors.Is(err, context.Canceled) || isTimeout(err) {
+	if errors.Is(err, errRedirect) || errors.Is(err, errPrivate) || errors.Is(err, context.Canceled) || isTimeout(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrTemporary, err)

@@ -76,12 +76,12 @@ func (c *Cache) fromDisk(r request) (*handle, *miss) {
 // the worst failure counts only if none has the file.
 func (c *Cache) fromSources(ctx context.Context, r request) (*handle, Outcome) {
 	outcome := Missing
-	for i, s := range c.o.Sources {
-		h, err := c.fromSource(ctx, s, r)
+	for i := range c.o.Sources {
+		h, err := c.ask(ctx, i, r)
 		if err == nil {
 			return h, Found
 		}
-		if c.o.Failed != nil && !errors.Is(err, ErrNotFound) && c.ctx.Err() == nil {
+		if c.o.Failed != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, errResting) && c.ctx.Err() == nil {
 			c.o.Failed(i, r.path, err)
 		}
 		var full *DiskError
@@ -137,6 +137,7 @@ func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error)
 	defer func() {
 		if body.Remote {
 			c.o.Metrics.downloaded(from.read)
+			r.fetched.Add(from.read)
 		}
 	}()
 	text, err := unpack(from, c.o.MaxTextBytes)

@@ -1,6 +1,8 @@
 package symbolcache
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -12,6 +14,7 @@ type Metrics struct {
 	bytes     prometheus.Gauge
 	evictions prometheus.Counter
 	downloads prometheus.Counter
+	rests     *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics.
@@ -33,6 +36,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		downloads: f.NewCounter(prometheus.CounterOpts{
 			Name: "aftershock_symbolcache_download_bytes_total", Help: "Bytes of symbol files fetched over the network, as they came.",
 		}),
+		rests: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "aftershock_symbolcache_source_resting", Help: "1 while a symbol source, by its place among the flags, is left alone because it failed too often.",
+		}, []string{"source"}),
 	}
 }
 
@@ -52,6 +58,17 @@ func (m *Metrics) used(bytes int64) {
 	if m != nil {
 		m.bytes.Set(float64(bytes))
 	}
+}
+
+func (m *Metrics) resting(source int, is bool) {
+	if m == nil {
+		return
+	}
+	value := 0.0
+	if is {
+		value = 1
+	}
+	m.rests.WithLabelValues(strconv.Itoa(source + 1)).Set(value)
 }
 
 func (m *Metrics) evicted() {

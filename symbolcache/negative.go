@@ -97,6 +97,15 @@ func (t *misses) put(m *miss) {
 	}
 }
 
+// dropTransient forgets what sources failed to answer.
+func (t *misses) dropTransient() {
+	for hash, el := range t.byHash {
+		if el.Value.(*miss).outcome.Transient() {
+			t.drop(hash)
+		}
+	}
+}
+
 func (t *misses) drop(hash string) {
 	if el := t.byHash[hash]; el != nil {
 		t.order.Remove(el)

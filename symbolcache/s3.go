@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/minio/minio-go/v7"
 
@@ -13,10 +14,16 @@ import (
 // NewS3 is the source of objects at s3://bucket/prefix/<path>; bucket.Open tells
 // the URL's parameters and where credentials come from.
 func NewS3(name string) (Source, error) {
-	b, err := bucket.Open(name, bucket.Options{Transport: newTransport(), Tries: 1}) // load tries again
+	at := &targets{}
+	b, err := bucket.Open(name, bucket.Options{Transport: newTransport(at), Tries: 1}) // load tries again
 	if err != nil {
 		return nil, fmt.Errorf("symbol source: %w", err)
 	}
+	endpoint, err := url.Parse(b.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("symbol source %s: %w", b, err)
+	}
+	at.name(endpoint)
 	return &s3Source{Bucket: b, slots: make(chan struct{}, maxPerSource)}, nil
 }
 

@@ -49,23 +49,26 @@ type changer interface {
 }
 
 // NewSource returns the source that a flag names: an http or https URL, an S3
-// bucket (see NewS3), or a directory, which must exist.
-func NewSource(name string) (Source, error) {
+// bucket (see NewS3), or a directory, which must exist. redirects are NewHTTP's. Errors
+// never repeat a URL: it may hold a password.
+func NewSource(name string, redirects ...string) (Source, error) {
 	switch scheme, _, ok := strings.Cut(name, "://"); {
 	case ok && (scheme == "http" || scheme == "https"):
 		u, err := url.Parse(name)
-		if err != nil {
-			return nil, fmt.Errorf("symbol source: %w", err)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("symbol source: not a URL: want %s://host/path", scheme)
 		}
-		return NewHTTP(u), nil
+		return NewHTTP(u, redirects...), nil
 	case ok && scheme == "s3":
 		return NewS3(name)
 	}
 	info, err := os.Stat(name)
-	if err != nil {
+	switch {
+	case err != nil && (strings.Contains(name, "://") || strings.Contains(name, "@")): // a URL with a slip
+		return nil, errors.New("symbol source: want a directory, an http or https URL, or s3://bucket/prefix")
+	case err != nil:
 		return nil, fmt.Errorf("symbol source: %w", err)
-	}
-	if !info.IsDir() {
+	case !info.IsDir():
 		return nil, fmt.Errorf("symbol source %s: want a directory, an http URL or an s3 URL", name)
 	}
 	return Dir(name), nil

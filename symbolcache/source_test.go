@@ -147,13 +147,13 @@ func TestCompressionIsSeenInTheContent(t *testing.T) {
 	}
 }
 
-func web(t testing.TB, base string) symbolcache.Source {
+func web(t testing.TB, base string, redirects ...string) symbolcache.Source {
 	t.Helper()
 	u, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return symbolcache.NewHTTP(u)
+	return symbolcache.NewHTTP(u, redirects...)
 }
 
 func TestNewFilesInADirectoryAreSeenAtOnce(t *testing.T) {
@@ -245,7 +245,7 @@ func TestRedirectsAreFollowed(t *testing.T) {
 	}))
 	defer front.Close()
 	byCode := symbolcache.Key{CodeFile: `C:\xul.dll`, CodeID: "62a0f4c96f000"}
-	c := open(t, symbolcache.Options{}, web(t, front.URL+"/try/"))
+	c := open(t, symbolcache.Options{}, web(t, front.URL+"/try/", storage.Listener.Addr().String()))
 	for _, k := range []symbolcache.Key{{DebugFile: "xul.pdb", DebugID: debugID}, byCode} {
 		if got := get(t, c, k); got.Outcome != symbolcache.Found {
 			t.Errorf("%+v: %s", k, got.Outcome)

@@ -49,6 +49,8 @@ type Lookup struct {
 	Outcome Outcome
 	// SHA256 is that of the text, hexadecimal; empty without a File.
 	SHA256 string
+	// Fetched is how many bytes were fetched for this answer; 0 when it was known.
+	Fetched int64
 
 	lease *lease // nil without a File, and when File is somebody else's
 }

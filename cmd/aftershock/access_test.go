@@ -143,6 +143,13 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		if err := working(t, admin, k, processUses, outputs, again.Run); err != nil {
 			return err
 		}
+		streamtest.Put(t, admin,
+			&kgo.Record{Topic: schema.TopicHeal, Key: []byte(id), Value: encode(t, &schema.ReprocessRequest{CrashID: id, Raw: at, Attempt: 1}), Timestamp: time.Now().Add(-time.Hour)},
+			&kgo.Record{Topic: schema.TopicHeal, Value: []byte("for the dead letters")})
+		healer := stream.Healer{Kafka: k, Instance: "0", Well: func(context.Context) bool { return true }, Log: zerolog.Nop()}
+		if err := working(t, admin, k, processUses, []string{schema.TopicReprocess, schema.TopicDeadLetter}, healer.Run); err != nil {
+			return err
+		}
 		return resigning(t, admin, k)
 	},
 	"sink clickhouse": func(t *testing.T, admin, k stream.Kafka) error {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"aftershock/blob"
+	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/spool"
 	"aftershock/stream"
@@ -39,8 +41,16 @@ func (f *deadLetterFlags) Validate() error {
 
 // processFlags bound what a processor does.
 type processFlags struct {
-	Memory    int64   `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
-	LaneShare float64 `help:"Share of the workers that crashes to be processed again may have: they go behind live crashes. A replay has the share of its signature version." default:"0.5"`
+	Memory        int64         `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
+	SymbolModules int           `help:"Modules whose symbols one crash may ask the sources for." default:"256"`
+	SymbolBytes   int64         `help:"Bytes of symbol files that one crash may have fetched before it asks for no more." default:"4294967296"`
+	SymbolTime    time.Duration `help:"How long one crash may wait for symbols. What it could not wait for is said (timeout), and asked for again when the sources are well." default:"10s"`
+	LaneShare     float64       `help:"Share of the workers that crashes to be processed again may have: they go behind live crashes. A replay has the share of its signature version." default:"0.5"`
+}
+
+// budget is what one crash may cost in symbols.
+func (f *processFlags) budget() processor.Budget {
+	return processor.Budget{Modules: f.SymbolModules, Bytes: f.SymbolBytes, Time: f.SymbolTime}
 }
 
 // minMemory lets a dump of 25 MB be processed.
@@ -51,6 +61,8 @@ func (f *processFlags) Validate() error {
 	switch {
 	case f.Memory < minMemory:
 		return fmt.Errorf("--memory: want at least %d", minMemory)
+	case f.SymbolModules < 1 || f.SymbolBytes < 1 || f.SymbolTime <= 0:
+		return errors.New("--symbol-modules, --symbol-bytes, --symbol-time: want more than 0")
 	case f.LaneShare < 0 || f.LaneShare > 1:
 		return errors.New("--lane-share: want 0 to 1")
 	}

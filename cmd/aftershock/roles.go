@@ -92,9 +92,9 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
-	var processors processors
+	processors := processors{symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Budget: f.budget()}}
 	processorOf := func(v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
-		p, err := processors.of(*v, symbols)
+		p, err := processors.of(*v)
 		if err != nil {
 			return stream.Processor{}, err
 		}
@@ -113,7 +113,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	defer others.Wait()
 	others.Go(func() {
 		r.perVersion(ctx, versionRole{name: "resign", changed: shares, wanted: whole(resignWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
-			p, err := processors.of(*v, symbols)
+			p, err := processors.of(*v)
 			if err == nil {
 				err = sameButRules(v, r.versions.Newest().Version(v.Base))
 			}
@@ -136,6 +136,17 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			again := stream.Reprocessor{Processor: p, Of: v}
 			return again.Run(ctx)
 		}})
+	})
+	others.Go(func() {
+		ready := r.health.part("heal")
+		healer := stream.Healer{Kafka: r.kafka, Instance: r.instance, Well: symbols.Well, Ready: ready, Metrics: r.stream, Log: r.log}
+		for ctx.Err() == nil {
+			if err := healer.Run(ctx); err != nil && ctx.Err() == nil {
+				ready(err)
+				r.log.Error().Err(err).Msg("healer stopped, starting again")
+				pause(ctx, time.Second)
+			}
+		}
 	})
 	var offered sync.Once
 	r.perVersion(ctx, versionRole{
@@ -167,17 +178,19 @@ func sameButRules(v, base *schema.SignatureVersion) error {
 // processors are those of signature versions: lanes share one, with what its
 // ruleset remembers.
 type processors struct {
+	symbols processor.Symbols
+
 	mu        sync.Mutex
 	byVersion map[int32]*processor.Processor
 }
 
-func (s *processors) of(v schema.SignatureVersion, symbols *symbolcache.Cache) (*processor.Processor, error) {
+func (s *processors) of(v schema.SignatureVersion) (*processor.Processor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.byVersion[v.Number]; p != nil {
 		return p, nil
 	}
-	p, err := newProcessor(v, symbols)
+	p, err := newProcessor(v, s.symbols)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +203,7 @@ func (s *processors) of(v schema.SignatureVersion, symbols *symbolcache.Cache) (
 
 // newProcessor makes the processor of a signature version, from what its event
 // says and nothing else.
-func newProcessor(v schema.SignatureVersion, symbols *symbolcache.Cache) (*processor.Processor, error) {
+func newProcessor(v schema.SignatureVersion, symbols processor.Symbols) (*processor.Processor, error) {
 	if err := servable(v, processor.Version, schema.DefaultRegistry); err != nil {
 		return nil, err
 	}
@@ -202,7 +215,7 @@ func newProcessor(v schema.SignatureVersion, symbols *symbolcache.Cache) (*proce
 		return nil, fmt.Errorf("signature version %d: its ruleset has hash %.12s, its event says %.12s", v.Number, ruleset.Hash(), v.RulesetHash)
 	}
 	return &processor.Processor{
-		SignatureVersion: v.Number, Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: symbols.Get,
+		SignatureVersion: v.Number, Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: symbols,
 	}, nil
 }
 
@@ -231,11 +244,15 @@ func (r *roles) activate(ctx context.Context, db *clickhouse.DB, a schema.Activa
 			return
 		}
 		r.log.Warn().Err(err).Int64("epoch", a.Epoch).Msg("activation not projected, trying again")
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
+		pause(ctx, time.Second)
+	}
+}
+
+// pause waits, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

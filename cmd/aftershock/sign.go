@@ -153,7 +153,7 @@ func (v *signVerb) files(r *run, out io.Writer, ruleset *signature.Ruleset) erro
 		return err
 	}
 	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
-	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: cache.Get}
+	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: processor.Symbols{Find: cache.Get, Known: cache.Known}}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	for _, path := range v.Files {

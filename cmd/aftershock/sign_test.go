@@ -143,7 +143,7 @@ func TestSignEveryFormOfACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cache.Close()
-	p := processor.Processor{Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: cache.Get}
+	p := processor.Processor{Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: processor.Symbols{Find: cache.Get}}
 	dumps, err := filepath.Glob("../../testdata/crashes/*.dmp")
 	if err != nil || len(dumps) == 0 {
 		t.Fatalf("%d dumps, %v", len(dumps), err)

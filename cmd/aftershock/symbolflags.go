@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -17,6 +18,7 @@ import (
 // symbolFlags name the symbol sources and the cache of what they had.
 type symbolFlags struct {
 	Symbols          []string `help:"Where symbol files are, in the layout <debug file>/<debug id>/<name>.sym, plain, gzip or zstd: a directory, an http(s) URL, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment. Repeat it; they are asked in order." placeholder:"DIR|URL" sep:"none"`
+	SymbolRedirect   []string `help:"Server, host:port, on this machine or its network, to which symbol servers may redirect. Repeat it." placeholder:"HOST:PORT" sep:"none"`
 	SymbolCache      string   `help:"Directory of compiled symbol files, which processes may share. By default in the user's cache directory, or in the data directory if there is one." placeholder:"DIR"`
 	SymbolCacheBytes int64    `help:"Bound of that directory, in bytes; 0 is the default." default:"10737418240"`
 }
@@ -26,14 +28,15 @@ type symbolFlags struct {
 func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads) (*symbolcache.Cache, error) {
 	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, Metrics: metrics}
 	o.Failed = func(source int, path string, err error) {
-		// By its place among the flags: the URL may hold a password.
-		log.Warn().Err(err).Int("source", source+1).Str("file", path).Msg("symbol source failed")
+		// By its place among the flags: the URL may hold a password. By the id alone: a
+		// dump can name a module whatever it likes.
+		log.Warn().Err(err).Int("source", source+1).Str("debug_id", idOf(path)).Msg("symbol source failed")
 	}
 	if f.SymbolCacheBytes < 0 {
 		return nil, &usageError{"--symbol-cache-bytes: want 0 or more"}
 	}
 	for _, name := range f.Symbols {
-		s, err := symbolcache.NewSource(name)
+		s, err := symbolcache.NewSource(name, f.SymbolRedirect...)
 		if err != nil {
 			return nil, err
 		}
@@ -50,6 +53,15 @@ func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *
 		o.Downloading = d.watch
 	}
 	return symbolcache.New(o)
+}
+
+// idOf is the id in the path of a symbol file.
+func idOf(path string) string {
+	parts := strings.Split(path, "/")
+	if len(parts) != 3 {
+		return ""
+	}
+	return parts[1]
 }
 
 // downloads shows how far downloads have come. Nil shows nothing.

@@ -71,7 +71,7 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pro
 		ctx, cancel = context.WithTimeout(r.ctx, v.Timeout)
 	}
 	defer cancel()
-	walk, symbols := processor.Walk(ctx, dump, cache.Get, options)
+	walk, symbols := processor.Walk(ctx, dump, processor.Symbols{Find: cache.Get, Known: cache.Known}, options)
 	progress.clear()
 	status := make([]report.SymbolStatus, len(symbols))
 	for i := range symbols {

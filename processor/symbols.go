@@ -1,0 +1,170 @@
+package processor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"aftershock/minidump"
+	"aftershock/stackwalk"
+	"aftershock/symbolcache"
+)
+
+// Symbols finds the symbol files of one crash's modules.
+type Symbols struct {
+	// Find asks for a module, and may wait. It is called once for each module that a walk
+	// asks for, from several goroutines. The answer is released after the walk.
+	Find func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup
+	// Known is Find where nothing has to be waited for, else false. Nil knows nothing, and
+	// then each module is asked for by itself when the walk comes to it.
+	Known func(key symbolcache.Key) (symbolcache.Lookup, bool)
+	// Budget bounds what is not known.
+	Budget Budget
+}
+
+// Budget is what one crash may cost in symbols. What it has no room for has the outcome
+// Timeout. Zero bounds nothing.
+type Budget struct {
+	// Modules is how many are asked for.
+	Modules int
+	// Bytes is how much may be fetched before no further module is asked for.
+	Bytes int64
+	// Time bounds the waiting, all in all.
+	Time time.Duration
+}
+
+// DefaultBudget lets a crash behind a source that is silent be finished in time, and asks
+// for all that an ordinary crash needs.
+var DefaultBudget = Budget{Modules: 256, Bytes: 4 << 30, Time: 10 * time.Second}
+
+const (
+	// maxRounds is how often a crash is walked to find out which modules it needs; in the
+	// last round they are asked for one by one. Each round asks for all that the walk
+	// came to, so that few are enough.
+	maxRounds = 8
+	// maxAsking is how many modules of a crash are asked for at once.
+	maxAsking = 16
+)
+
+// asking looks for the symbols of one crash.
+type asking struct {
+	Symbols
+	ctx     context.Context //nolint:containedctx // that of one walk
+	waiting context.Context //nolint:containedctx // ctx, and until Budget.Time after the first question
+	cancel  context.CancelFunc
+	dump    *minidump.Dump
+	lookups []symbolcache.Lookup
+	answers []bool // lookups that hold an answer
+	used    []bool // by the last walk
+	wanted  []int  // modules without an answer that the last walk came to
+	asked   int
+	fetched int64
+}
+
+// Walk walks the dump with the symbols found, and tells for each of its modules
+// what became of looking for them; Unused for those that the walk had no use for.
+// The files have been released and are not in the answer.
+//
+// Which modules a walk comes to depends on their symbols. So it walks with what is
+// known, asks for the others that it came to at the same time, and walks again, until
+// nothing is missing: the last walk is the one that counts.
+func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk.Options) (*stackwalk.Result, []symbolcache.Lookup) {
+	n := len(dump.Modules)
+	a := &asking{Symbols: symbols, ctx: ctx, dump: dump, lookups: make([]symbolcache.Lookup, n), answers: make([]bool, n), used: make([]bool, n)}
+	defer a.release() // also when the walk panics: a worker recovers
+	o.Interrupted = func() bool { return ctx.Err() != nil }
+	for round := 1; ; round++ {
+		last := a.Known == nil || round == maxRounds
+		a.wanted = a.wanted[:0]
+		clear(a.used)
+		walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols { return a.module(module, last) }, o)
+		if len(a.wanted) == 0 || ctx.Err() != nil {
+			return walk, a.outcomes()
+		}
+		a.ask()
+	}
+}
+
+// module is what the walk gets.
+func (a *asking) module(i int, now bool) stackwalk.Symbols {
+	a.used[i] = true
+	if !a.answers[i] && a.Known != nil {
+		a.lookups[i], a.answers[i] = a.Known(SymbolKey(&a.dump.Modules[i]))
+	}
+	if !a.answers[i] && now {
+		a.wanted = append(a.wanted, i)
+		a.ask()
+		a.wanted = a.wanted[:0]
+	}
+	switch {
+	case !a.answers[i]:
+		a.wanted = append(a.wanted, i)
+		return nil
+	case a.lookups[i].File == nil:
+		return nil // not a nil *symbolcache.File
+	}
+	return a.lookups[i].File
+}
+
+// ask asks for what is wanted, within the budget.
+func (a *asking) ask() {
+	if a.waiting == nil {
+		a.waiting, a.cancel = a.ctx, func() {}
+		if a.Budget.Time > 0 {
+			a.waiting, a.cancel = context.WithTimeout(a.ctx, a.Budget.Time)
+		}
+	}
+	var all sync.WaitGroup
+	slots := make(chan struct{}, maxAsking)
+	for _, i := range a.wanted {
+		a.answers[i] = true
+		if a.spent() || a.waiting.Err() != nil {
+			a.lookups[i] = symbolcache.Lookup{Outcome: symbolcache.Timeout}
+			continue
+		}
+		a.asked++
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			a.lookups[i] = a.Find(a.waiting, SymbolKey(&a.dump.Modules[i]))
+		})
+	}
+	all.Wait()
+	for _, i := range a.wanted {
+		a.fetched += a.lookups[i].Fetched
+	}
+}
+
+// spent tells whether no further module may be asked for.
+func (a *asking) spent() bool {
+	b := a.Budget
+	return b.Modules > 0 && a.asked >= b.Modules || b.Bytes > 0 && a.fetched >= b.Bytes
+}
+
+// release gives all files back.
+func (a *asking) release() {
+	if a.cancel != nil {
+		a.cancel()
+	}
+	for i := range a.lookups {
+		a.lookups[i].Release()
+		a.lookups[i].File = nil
+	}
+}
+
+// outcomes are the answers that the last walk made use of.
+func (a *asking) outcomes() []symbolcache.Lookup {
+	out := make([]symbolcache.Lookup, len(a.lookups))
+	for i := range out {
+		out[i].Outcome = symbolcache.Unused
+		if a.used[i] && a.answers[i] {
+			out[i].Outcome, out[i].SHA256 = a.lookups[i].Outcome, a.lookups[i].SHA256
+		}
+	}
+	return out
+}
+
+// SymbolKey is what a module's symbols are asked for by.
+func SymbolKey(m *minidump.Module) symbolcache.Key {
+	return symbolcache.Key{DebugFile: m.DebugFile(), DebugID: m.DebugID(), CodeFile: m.CodeFile(), CodeID: m.CodeID()}
+}

@@ -1,0 +1,157 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aftershock/minidump"
+	"aftershock/minidump/minidumptest"
+	"aftershock/schema"
+	"aftershock/stackwalk"
+	"aftershock/symbolcache"
+)
+
+// manyModules is a dump whose stack scan comes to n modules.
+func manyModules(n int) []byte {
+	b := minidumptest.New(minidump.CPUAMD64, minidump.Linux)
+	stack := minidumptest.StackAt(0x7fff0000)
+	for i := range n {
+		base := 0x400000 + uint64(i)*0x10000
+		b.Module(minidumptest.Module{Base: base, Size: 0x10000, CodeFile: fmt.Sprintf("/lib/lib%d.so", i), CodeView: minidumptest.BuildID([]byte(fmt.Sprintf("%020d", i+1)))})
+		stack = stack.Words(base + 0x1234)
+	}
+	b.Thread(1, minidumptest.Regs{"rip": 0x400100, "rsp": 0x7fff0000, "rbp": 0}, stack).Exception(1, 11, 1, 0)
+	return b.Bytes()
+}
+
+// server answers for modules after a while.
+type server struct {
+	mu       sync.Mutex
+	known    map[symbolcache.Key]symbolcache.Lookup
+	answer   func(ctx context.Context) symbolcache.Lookup
+	now, top atomic.Int64
+	asked    atomic.Int64
+}
+
+func (s *server) symbols(b Budget) Symbols {
+	s.known = map[symbolcache.Key]symbolcache.Lookup{}
+	return Symbols{
+		Find: func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup {
+			s.asked.Add(1)
+			for n := s.now.Add(1); n > s.top.Load(); {
+				s.top.Store(n)
+			}
+			defer s.now.Add(-1)
+			l := s.answer(ctx)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.known[key] = l
+			return l
+		},
+		Known: func(key symbolcache.Key) (symbolcache.Lookup, bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			l, ok := s.known[key]
+			return l, ok
+		},
+		Budget: b,
+	}
+}
+
+func outcomes(p *schema.ProcessedCrash) map[string]int {
+	out := map[string]int{}
+	for _, m := range p.Modules {
+		out[m.Symbols]++
+	}
+	return out
+}
+
+// A crash behind a source that never answers is finished, and says so.
+func TestASilentSourceCostsTheBudgetsTime(t *testing.T) {
+	p := newProcessor(t)
+	s := &server{answer: func(ctx context.Context) symbolcache.Lookup {
+		<-ctx.Done()
+		return symbolcache.Lookup{Outcome: symbolcache.Timeout}
+	}}
+	p.Symbols = s.symbols(Budget{Time: 50 * time.Millisecond})
+	out := process(t, p, input(manyModules(40)))
+	if got := outcomes(out); got["timeout"] != 40 {
+		t.Errorf("outcomes %v", got)
+	}
+	if s.top.Load() < 2 || s.top.Load() > maxAsking {
+		t.Errorf("%d modules were asked for at once", s.top.Load())
+	}
+	if !has(out, schema.NoteSymbolsTransient) {
+		t.Error("no note")
+	}
+}
+
+// What the budget has no room for is not asked for, at the limit and one past it.
+func TestABudgetBoundsModulesAndBytes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		budget        Budget
+		missing, left int
+	}{
+		"modules, at the limit": {Budget{Modules: 40}, 40, 0},
+		"modules, one past it":  {Budget{Modules: 39}, 39, 1},
+		"nothing is bounded":    {Budget{}, 40, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProcessor(t)
+			s := &server{answer: func(context.Context) symbolcache.Lookup {
+				return symbolcache.Lookup{Outcome: symbolcache.Missing, Fetched: 10}
+			}}
+			p.Symbols = s.symbols(tc.budget)
+			got := outcomes(process(t, p, input(manyModules(40))))
+			if got["missing"] != tc.missing || got["timeout"] != tc.left {
+				t.Errorf("outcomes %v", got)
+			}
+		})
+	}
+	a := &asking{Symbols: Symbols{Budget: Budget{Bytes: 100}}, fetched: 99}
+	if a.spent() {
+		t.Error("bytes: spent below the limit")
+	}
+	if a.fetched = 100; !a.spent() {
+		t.Error("bytes: not spent at the limit")
+	}
+}
+
+// However modules are asked for, the stack and what became of each module are the same.
+func TestAskingAtOnceGivesWhatAskingInOrderGives(t *testing.T) {
+	for _, name := range samples(t) {
+		dump, err := minidump.Parse(sample(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, at := newProcessor(t), newProcessor(t)
+		find := at.Symbols.Find
+		var mu sync.Mutex
+		asked := map[symbolcache.Key]bool{}
+		at.Symbols.Known = func(key symbolcache.Key) (symbolcache.Lookup, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !asked[key] {
+				asked[key] = true
+				return symbolcache.Lookup{}, false
+			}
+			return find(t.Context(), key), true
+		}
+		want, wantSymbols := Walk(t.Context(), dump, one.Symbols, stackwalk.Options{})
+		got, gotSymbols := Walk(t.Context(), dump, at.Symbols, stackwalk.Options{})
+		for i := range wantSymbols {
+			if wantSymbols[i].Outcome != gotSymbols[i].Outcome || wantSymbols[i].SHA256 != gotSymbols[i].SHA256 {
+				t.Errorf("%s: module %d: %s, want %s", name, i, gotSymbols[i].Outcome, wantSymbols[i].Outcome)
+			}
+		}
+		if d := cmp.Diff(want.Threads, got.Threads); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package symbolcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A source that keeps failing is left alone for a while: else each crash would spend its
+// time on it.
+const (
+	// maxFailures in a row, of any files, are one too many.
+	maxFailures = 4
+	// The rest after that doubles each time in a row.
+	minRest = 5 * time.Second
+	maxRest = 2 * time.Minute
+	// probeTimeout bounds asking whether a source is well again.
+	probeTimeout = 5 * time.Second
+)
+
+// errResting is about a source that is left alone.
+var errResting = fmt.Errorf("%w: it failed too often, and is not asked for a while", context.DeadlineExceeded)
+
+// breaker is what the cache knows of a source's health. It is safe for concurrent use.
+type breaker struct {
+	mu       sync.Mutex
+	failures int // in a row
+	rests    int // in a row
+	until    time.Time
+	probing  bool
+}
+
+// allow tells whether the source may be asked. When a rest is over, one question is
+// allowed, whose answer decides.
+func (b *breaker) allow(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failures < maxFailures {
+		return true
+	}
+	if b.probing || now.Before(b.until) {
+		return false
+	}
+	b.probing = true
+	return true
+}
+
+// told learns from an answer, and tells whether the source has come back from a rest.
+func (b *breaker) told(now time.Time, err error) (back bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if errors.Is(err, context.Canceled) { // of us, which says nothing
+		b.probing = false
+		return false
+	}
+	if !isTimeout(err) && !errors.Is(err, ErrTemporary) {
+		back = b.failures >= maxFailures
+		b.failures, b.rests, b.probing = 0, 0, false
+		return back
+	}
+	b.failures++
+	if b.failures < maxFailures || b.failures > maxFailures && !b.probing {
+		return false // it rests already: this one had begun before
+	}
+	b.probing = false
+	b.until = now.Add(min(minRest<<min(b.rests, 10), maxRest))
+	b.rests++
+	return false
+}
+
+// resting tells whether the source is left alone.
+func (b *breaker) resting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures >= maxFailures
+}
+
+// ask asks a source for a request's file, unless it rests.
+func (c *Cache) ask(ctx context.Context, i int, r request) (*handle, error) {
+	b := &c.breakers[i]
+	if !b.allow(c.o.Now()) {
+		return nil, errResting
+	}
+	h, err := c.fromSource(ctx, c.o.Sources[i], r)
+	c.heard(i, err)
+	return h, err
+}
+
+// heard lets a source's breaker learn from an answer.
+func (c *Cache) heard(i int, err error) {
+	if c.breakers[i].told(c.o.Now(), err) { // what it failed to answer may be asked again at once
+		c.mu.Lock()
+		c.misses.dropTransient()
+		c.mu.Unlock()
+	}
+	c.o.Metrics.resting(i, c.breakers[i].resting())
+}
+
+// probePath names no file of anybody.
+const probePath = "aftershock-probe/000000000000000000000000000000000/aftershock-probe.sym"
+
+// Well tells whether no source is resting. One whose rest is over is asked, for a file
+// that there is not: any answer is a good one.
+func (c *Cache) Well(ctx context.Context) bool {
+	well := true
+	for i := range c.breakers {
+		b := &c.breakers[i]
+		if b.resting() && b.allow(c.o.Now()) {
+			c.heard(i, c.probe(ctx, c.o.Sources[i]))
+		}
+		well = well && !b.resting()
+	}
+	return well
+}
+
+func (c *Cache) probe(ctx context.Context, s Source) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	body, err := s.Open(ctx, probePath)
+	if err == nil {
+		body.Close() //nolint:errcheck,gosec // only that it answers counts
+	}
+	return err
+}

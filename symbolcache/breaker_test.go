@@ -1,0 +1,117 @@
+package symbolcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestABreakerRestsLongerEachTime(t *testing.T) {
+	var b breaker
+	now := time.Unix(1000, 0)
+	fail := fmt.Errorf("%w: status 503", ErrTemporary)
+	for i := range maxFailures {
+		if !b.allow(now) || b.resting() {
+			t.Fatalf("not asked after %d failures", i)
+		}
+		b.told(now, fail)
+	}
+	rest := minRest
+	for range 8 {
+		b.told(now, fail) // one that had begun before
+		if b.allow(now.Add(rest - 1)) {
+			t.Fatalf("asked within a rest of %s", rest)
+		}
+		now = now.Add(rest)
+		if !b.allow(now) || b.allow(now) {
+			t.Fatal("want one question when the rest is over")
+		}
+		b.told(now, context.DeadlineExceeded)
+		rest = min(2*rest, maxRest)
+	}
+	now = now.Add(rest)
+	if !b.allow(now) || !b.told(now, ErrNotFound) || b.resting() || !b.allow(now) {
+		t.Error("any answer is a good one")
+	}
+	for range maxFailures - 1 {
+		b.told(now, fail)
+	}
+	if b.told(now, nil); b.resting() || b.told(now, fail) || b.resting() {
+		t.Error("failures in a row count, and no others")
+	}
+	for range 2 * maxFailures {
+		b.told(now, fmt.Errorf("closing: %w", context.Canceled))
+	}
+	if b.resting() {
+		t.Error("what we ended ourselves says nothing of the source")
+	}
+}
+
+// silent never answers while it is down.
+type silent struct {
+	down  bool
+	asked int
+}
+
+func (s *silent) Name() string { return "silent" }
+
+func (s *silent) Open(context.Context, string) (Body, error) {
+	s.asked++
+	if s.down {
+		return Body{}, context.DeadlineExceeded
+	}
+	return Body{}, ErrNotFound
+}
+
+// A source that fails is left alone, what it failed to answer is transient, and when it is
+// back that is forgotten.
+func TestASourceThatFailsIsLeftAlone(t *testing.T) {
+	now := time.Unix(1_790_000_000, 0)
+	s := &silent{down: true}
+	c, err := New(Options{Dir: t.TempDir(), Sources: []Source{s}, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	of := func(i int) Key {
+		return Key{DebugFile: "a", DebugID: fmt.Sprintf("%032d1", i+1)}
+	}
+	for i := range 20 {
+		if _, known := c.Known(of(i)); known {
+			t.Fatal("known before anybody asked")
+		}
+		if got := c.Get(t.Context(), of(i)); got.Outcome != Timeout {
+			t.Fatalf("module %d: %s", i, got.Outcome)
+		}
+		if got, known := c.Known(of(i)); !known || got.Outcome != Timeout {
+			t.Errorf("module %d: known %v, %s", i, known, got.Outcome)
+		}
+	}
+	if s.asked != maxFailures || c.Well(t.Context()) {
+		t.Errorf("asked %d times", s.asked)
+	}
+	now = now.Add(minRest)
+	if c.Well(t.Context()) || s.asked != maxFailures+1 || c.Well(t.Context()) || s.asked != maxFailures+1 {
+		t.Errorf("asked %d times after a rest", s.asked)
+	}
+	s.down = false
+	now = now.Add(2 * minRest)
+	if !c.Well(t.Context()) {
+		t.Error("it is back")
+	}
+	if _, known := c.Known(of(0)); known {
+		t.Error("what it failed to answer is still believed")
+	}
+	if got := c.Get(t.Context(), of(0)); got.Outcome != Missing {
+		t.Error(got.Outcome)
+	}
+	if !errors.Is(errResting, context.DeadlineExceeded) {
+		t.Error("a rest is no timeout")
+	}
+}
