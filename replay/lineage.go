@@ -3,22 +3,101 @@ package replay
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
+	"aftershock/stream"
 )
 
-// StoreLineage keeps what the promotion makes of signatures (table
-// aftershock.lineage), so that what is kept per signature can follow it. To store
-// it again changes nothing; it counts from the moment that the views show the
-// promotion's epoch.
-func StoreLineage(ctx context.Context, db *clickhouse.DB, p Promotion) error {
-	return storeLineage(ctx, db, p.Epoch, p.changes())
+// maxLineages is how many promotions' lineages are made up for at a time, of those that
+// an operator left without one because it was killed.
+const maxLineages = 5
+
+// keepLineage keeps what the last promotions made of signatures. It comes after them and
+// changes nothing of what is seen: where it fails, that is told, and the next promotion
+// makes up for it. One that changed more pairs of signatures than can be counted has no
+// lineage: whoever sends crashes can make signatures, and must not stop an operator.
+func (o *Operator) keepLineage(ctx context.Context) {
+	todo, err := o.withoutLineage(ctx)
+	for _, p := range todo[max(0, len(todo)-maxLineages):] {
+		if err != nil {
+			break
+		}
+		err = storeLineage(ctx, o.DB, p.epoch, p.moves)
+		if errors.Is(err, ErrTooManyPairs) {
+			o.tell(fmt.Sprintf("what became of signatures at epoch %d is not kept: there are too many pairs", p.epoch))
+			err = storeLineage(ctx, o.DB, p.epoch, nil)
+		}
+	}
+	if err != nil {
+		o.tell(fmt.Sprintf("what became of signatures is not kept yet, the next promotion does it: %v", err))
+	}
 }
 
+// flip is a change of the activation.
+type flip struct {
+	epoch int64
+	moves []change
+}
+
+// withoutLineage are the changes of the activation, in their order, of which no lineage is
+// kept and could be.
+func (o *Operator) withoutLineage(ctx context.Context) ([]flip, error) {
+	kept, err := o.keptLineages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []flip
+	var last *schema.VersionEvent
+	err = stream.EachSince(ctx, o.Kafka, schema.TopicVersions, time.Time{}, func(r *kgo.Record) error {
+		event, err := schema.Decode[schema.VersionEvent](r.Value)
+		if err != nil {
+			return err
+		}
+		if last != nil && event.Activation.Epoch > last.Activation.Epoch {
+			all = append(all, flip{event.Activation.Epoch, changes(last.Activation.Ranges, event.Activation.Ranges)})
+		}
+		last = event
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(f flip) bool {
+		return kept[f.epoch] || slices.ContainsFunc(slices.Concat(winners(f.moves), losers(f.moves)), func(n int32) bool {
+			v := last.Version(n)
+			return v == nil || v.Gone()
+		})
+	}), nil
+}
+
+// keptLineages are the epochs of which a lineage is kept.
+func (o *Operator) keptLineages(ctx context.Context) (map[int64]bool, error) {
+	rows, err := o.DB.Query(ctx, promotionLimits, "SELECT DISTINCT toInt64(epoch) FROM aftershock.signature_lineage WHERE complete = 1")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // read to the end below
+	kept := map[int64]bool{}
+	for rows.Next() {
+		var epoch int64
+		if err := rows.Scan(&epoch); err != nil {
+			return nil, err
+		}
+		kept[epoch] = true
+	}
+	return kept, rows.Err()
+}
+
+// storeLineage keeps what changes of the activation make of signatures (table
+// aftershock.lineage), so that what is kept per signature can follow it. To store it again
+// changes nothing; it counts from the moment that the views show the epoch.
 func storeLineage(ctx context.Context, db *clickhouse.DB, epoch int64, of []change) error {
 	rows := newLineageRows(epoch, time.Now())
 	for _, c := range of {

@@ -87,7 +87,7 @@ func TestLineageFollowsSplitsAndMergers(t *testing.T) {
 	promote := func(epoch int64, before, version int32) {
 		t.Helper()
 		p := Promotion{Epoch: epoch, From: schema.TimeBegin, To: schema.TimeEnd, Before: everything(before), Version: version}
-		if err := StoreLineage(t.Context(), db, p); err != nil {
+		if err := storeLineage(t.Context(), db, p.Epoch, p.changes()); err != nil {
 			t.Fatal(err)
 		}
 	}

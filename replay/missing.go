@@ -55,10 +55,11 @@ var promotionLimits = clickhouse.Limits{MemoryBytes: promotionMemory, Time: prom
 // the promoted one, and names the first of them, at most limit, ordered by day and
 // crash id. It asks the tables that the views show: what is stored counts at once.
 func Missing(ctx context.Context, db *clickhouse.DB, p Promotion, limit int) (count int64, first []MissingCrash, err error) {
-	return missing(ctx, db, p.changes(), limit)
+	return missing(ctx, db, p.changes(), nil, limit)
 }
 
-func missing(ctx context.Context, db *clickhouse.DB, of []change, limit int) (count int64, first []MissingCrash, err error) {
+// missing leaves out rows that were looked at; nil: none were.
+func missing(ctx context.Context, db *clickhouse.DB, of []change, looked *look, limit int) (count int64, first []MissingCrash, err error) {
 	if limit < 0 || limit > MaxMissing {
 		return 0, nil, fmt.Errorf("%d missing crashes: want 0 to %d", limit, MaxMissing)
 	}
@@ -66,7 +67,7 @@ func missing(ctx context.Context, db *clickhouse.DB, of []change, limit int) (co
 		if c.loser == 0 {
 			continue // nothing is seen there
 		}
-		n, some, err := c.missing(ctx, db, limit)
+		n, some, err := c.missing(ctx, db, looked, limit)
 		if err != nil {
 			return 0, nil, fmt.Errorf("crashes of signature version %d that %d lacks: %w", c.loser, c.winner, err)
 		}
@@ -94,22 +95,42 @@ WHERE signature_version = $loser AND $days AND $range
     AND crash_id NOT IN (SELECT crash_id FROM aftershock.crash_rows WHERE signature_version = $winner AND $days)
 ORDER BY day, crash_id LIMIT $limit`
 
-// missing looks at some days at a time. Only where something is lost it asks for the
-// rows that are seen, which costs several times as much.
-func (c *change) missing(ctx context.Context, db *clickhouse.DB, limit int) (count int64, first []MissingCrash, err error) {
+// lostSince is lost of few crashes: the winner's rows are looked up.
+const lostSince = `SELECT count() FROM (SELECT DISTINCT day, crash_id FROM aftershock.crash_rows WHERE signature_version = $loser AND $recent)
+WHERE (day, crash_id) NOT IN (SELECT day, crash_id FROM aftershock.crash_rows WHERE signature_version = $winner AND (day, crash_id) IN
+    (SELECT day, crash_id FROM aftershock.crash_rows WHERE signature_version = $loser AND $recent))`
+
+// seenSince is seen of them.
+const seenSince = `SELECT crash_id, raw_topic, raw_partition, raw_offset, count() OVER () FROM aftershock.crash_rows FINAL
+WHERE signature_version = $loser AND $range
+    AND (day, crash_id) IN (SELECT day, crash_id FROM aftershock.crash_rows WHERE signature_version = $loser AND $recent)
+    AND (day, crash_id) NOT IN (SELECT day, crash_id FROM aftershock.crash_rows WHERE signature_version = $winner AND (day, crash_id) IN
+        (SELECT day, crash_id FROM aftershock.crash_rows WHERE signature_version = $loser AND $recent))
+ORDER BY day, crash_id LIMIT $limit`
+
+// missing looks at some days at a time, or at what was not looked at before. Only where
+// something is lost it asks for the rows that are seen, which costs several times as much.
+func (c *change) missing(ctx context.Context, db *clickhouse.DB, looked *look, limit int) (count int64, first []MissingCrash, err error) {
+	if looked != nil {
+		recent := strings.NewReplacer("$recent", looked.recent(c.loser))
+		if perhaps, err := c.count(ctx, db, recent.Replace(lostSince), chunk{}); err != nil || perhaps == 0 {
+			return 0, nil, err
+		}
+		return c.named(ctx, db, recent.Replace(seenSince), chunk{}, limit)
+	}
 	days, err := daysOf(ctx, db, promotionLimits, "aftershock.crash_rows", c.loser, c.winner)
 	if err != nil {
 		return 0, nil, err
 	}
 	for _, chunk := range chunksOf(days, maxChunkRows) {
-		perhaps, err := c.lost(ctx, db, chunk)
+		perhaps, err := c.count(ctx, db, lost, chunk)
 		if err != nil {
 			return 0, nil, err
 		}
 		if perhaps == 0 {
 			continue
 		}
-		n, some, err := c.seen(ctx, db, chunk, limit-len(first))
+		n, some, err := c.named(ctx, db, seen, chunk, limit-len(first))
 		if err != nil {
 			return 0, nil, err
 		}
@@ -119,14 +140,49 @@ func (c *change) missing(ctx context.Context, db *clickhouse.DB, limit int) (cou
 	return count, first, nil
 }
 
+// until is the time up to which the winner has every crash of the range.
+func (c *change) until(ctx context.Context, db *clickhouse.DB) (time.Time, error) {
+	days, err := daysOf(ctx, db, promotionLimits, "aftershock.crash_rows", c.loser, c.winner)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, chunk := range chunksOf(days, maxChunkRows) {
+		n, err := c.count(ctx, db, lost, chunk)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if n == 0 {
+			continue
+		}
+		rows, err := db.Query(ctx, promotionLimits, c.sql(firstLost, chunk, 0))
+		if err != nil {
+			return time.Time{}, err
+		}
+		defer rows.Close() //nolint:errcheck // read to the end below
+		var first time.Time
+		for rows.Next() {
+			if err := rows.Scan(&first); err != nil {
+				return time.Time{}, err
+			}
+		}
+		return first, rows.Err()
+	}
+	return c.to, nil
+}
+
+// firstLost is when the first of the crashes was received that lost counts.
+const firstLost = `SELECT min(received_at) FROM aftershock.crash_rows WHERE signature_version = $loser AND $days AND $range
+    AND crash_id NOT IN (SELECT crash_id FROM aftershock.crash_rows WHERE signature_version = $winner AND $days)`
+
 func (c *change) sql(query string, of chunk, limit int) string {
 	return strings.NewReplacer(
 		"$loser", fmt.Sprint(c.loser), "$winner", fmt.Sprint(c.winner), "$days", of.days(), "$range", received(&c.from, &c.to), "$limit", fmt.Sprint(limit),
 	).Replace(query)
 }
 
-func (c *change) lost(ctx context.Context, db *clickhouse.DB, of chunk) (crashes uint64, err error) {
-	found, err := db.Query(ctx, promotionLimits, c.sql(lost, of, 0))
+// count is a query's number.
+func (c *change) count(ctx context.Context, db *clickhouse.DB, query string, of chunk) (crashes uint64, err error) {
+	found, err := db.Query(ctx, promotionLimits, c.sql(query, of, 0))
 	if err != nil {
 		return 0, err
 	}
@@ -139,9 +195,9 @@ func (c *change) lost(ctx context.Context, db *clickhouse.DB, of chunk) (crashes
 	return crashes, found.Err()
 }
 
-// seen counts those whose row that is seen is in the range, and names some.
-func (c *change) seen(ctx context.Context, db *clickhouse.DB, of chunk, limit int) (count int64, first []MissingCrash, err error) {
-	rows, err := db.Query(ctx, promotionLimits, c.sql(seen, of, max(limit, 1))) // one at least tells how many
+// named counts those whose row that is seen is in the range, and names some.
+func (c *change) named(ctx context.Context, db *clickhouse.DB, query string, of chunk, limit int) (count int64, first []MissingCrash, err error) {
+	rows, err := db.Query(ctx, promotionLimits, c.sql(query, of, max(limit, 1))) // one at least tells how many
 	if err != nil {
 		return 0, nil, err
 	}

@@ -14,17 +14,29 @@ import (
 
 // PromoteOptions are what an operator decides about a promotion.
 type PromoteOptions struct {
-	// AcceptMissing is how many crashes may vanish from what is seen.
-	AcceptMissing int64
+	// AcceptMissing is how many crashes may vanish from what is seen, and
+	// AcceptTransient how many may be seen that lack symbols for a while and did not
+	// before.
+	AcceptMissing, AcceptTransient int64
 	// CatchUp is how long the version may take to come near the live end before
 	// anything is held; Hold is how long what is seen may stand still.
 	CatchUp, Hold time.Duration
+	// AtOnce is how many raw crashes the versions that a rollback shows again may have to
+	// catch up on before what both have is shown first. 0 means DefaultAtOnce.
+	AtOnce int64
+
+	// past: of what is to be seen everything was received long ago, and is looked for row
+	// by row: nobody need catch up.
+	past bool
+	// why is the event's.
+	why string
 }
 
 // Defaults of PromoteOptions.
 const (
 	DefaultCatchUp = 10 * time.Minute
 	DefaultHold    = 2 * time.Minute
+	DefaultAtOnce  = 10_000
 )
 
 // Flipped is how long a promotion took.
@@ -40,11 +52,14 @@ type Flipped struct {
 //	hold     versions that lose something are not processed any more
 //	wait     until they have no members: where they stopped is E; until the new one
 //	         has passed E; until the sinks have passed what both wrote
-//	check    that no crash that is seen has no row in the new version
+//	check    that no crash that is seen has no row in the new version, nor lacks symbols
+//	         in it for a while that the old one had
 //	promote  the event that changes the activation: every view flips with one insert
 //
-// When it fails in between, everything goes on as before. When it is killed in
-// between, it goes on with the next call.
+// The check looks at everything before anything is held, and while it is at what has
+// come since alone. When Promote fails in between, everything goes on as before. When it
+// is killed in between, the next call begins anew. What became of signatures is kept
+// afterwards (lineage.go): a promotion does not depend on it.
 func (o *Operator) Promote(ctx context.Context, n int32, from, to time.Time, opts PromoteOptions) (Flipped, error) {
 	return o.show(ctx, n, opts, func(now *schema.VersionEvent) ([]schema.ActiveRange, error) {
 		_, v, err := version(now, n)
@@ -76,22 +91,36 @@ func (o *Operator) show(ctx context.Context, subject int32, opts PromoteOptions,
 		return f, err
 	}
 	if state == nil || state.Promotion == nil {
-		if state, err = o.hold(ctx, g, subject, opts, target); err != nil {
-			return f, err
-		}
-	} else if moves := changes(state.Activation.Ranges, state.Promotion.Ranges); !slices.Contains(winners(moves), subject) {
+		return o.anew(ctx, g, subject, opts, target)
+	}
+	if moves := changes(state.Activation.Ranges, state.Promotion.Ranges); !slices.Contains(winners(moves), subject) {
 		return f, fmt.Errorf("of signature version %d: %w", winners(moves), ErrUnderWay)
-	} else {
-		o.tell("going on with a promotion that was begun at " + state.At.Format(time.RFC3339))
+	}
+	o.tell("a promotion was begun at " + state.At.Format(time.RFC3339) + " and not finished: beginning anew")
+	if err := o.Abort(ctx, subject); err != nil {
+		return f, err
+	}
+	return o.anew(ctx, g, subject, opts, target)
+}
+
+// anew is show when no promotion is under way.
+func (o *Operator) anew(ctx context.Context, g *stream.Groups, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) (f Flipped, err error) {
+	state, seen, err := o.hold(ctx, g, subject, opts, target)
+	if err != nil {
+		return f, err
 	}
 	holding, cancel := context.WithTimeoutCause(ctx, opts.Hold, errors.New("what is seen must not stand still any longer (--hold)"))
 	defer cancel()
-	return o.whileHeld(holding, g, subject, state, opts)
+	if f, err = o.whileHeld(holding, g, subject, state, seen, opts); err != nil {
+		return f, err
+	}
+	o.keepLineage(ctx)
+	return f, nil
 }
 
 // hold waits until what is to be seen is nearly complete, and stops what it takes
-// the place of.
-func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) (*schema.VersionEvent, error) {
+// the place of. It returns what it has looked at, too.
+func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) (*schema.VersionEvent, *look, error) {
 	decide := func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
 		ranges, err := target(now)
 		if err != nil {
@@ -105,41 +134,60 @@ func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, op
 	}
 	now, err := stream.NewestVersions(ctx, o.Kafka)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	would, err := decide(now) // refusals come before any waiting
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	moves := changes(now.Activation.Ranges, would.Promotion.Ranges)
 	catching, cancel := context.WithTimeoutCause(ctx, opts.CatchUp, errors.New("it is not complete (--catch-up)"))
 	defer cancel()
-	since := o.Now()
-	for _, n := range winners(moves) {
-		if err := o.awaitCaughtUp(catching, g, would.Version(n)); err != nil {
-			return nil, err
+	if !opts.past {
+		for _, n := range winners(moves) {
+			if err := o.awaitCaughtUp(catching, g, would.Version(n)); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
-	if err := o.nearlyComplete(catching, moves, since, opts); err != nil {
-		return nil, err // nothing was touched
+	seen, err := o.lookAt(catching, g, moves)
+	if err == nil {
+		err = o.nearlyComplete(catching, moves, seen, opts)
 	}
-	return stream.Operate(ctx, o.Kafka, decide)
+	if err != nil {
+		return nil, nil, err // nothing was touched
+	}
+	state, err := stream.Operate(ctx, o.Kafka, decide)
+	return state, seen, err
+}
+
+// lookAt notes what is stored now: what is stored later was not looked at.
+func (o *Operator) lookAt(ctx context.Context, g *stream.Groups, moves []change) (*look, error) {
+	seen := &look{before: o.Now().Add(-fresh), stored: map[int32]map[int32]int64{}}
+	for _, n := range slices.Concat(winners(moves), losers(moves)) {
+		at, err := g.Offsets(ctx, schema.SinkGroup(clickhouse.Name, n), schema.ProcessedTopic(n))
+		if err != nil {
+			return nil, err
+		}
+		seen.stored[n] = at
+	}
+	return seen, nil
 }
 
 // nearlyComplete is complete for crashes received a while ago, so that what would
 // be refused is refused before anything is held.
-func (o *Operator) nearlyComplete(ctx context.Context, moves []change, since time.Time, opts PromoteOptions) error {
+func (o *Operator) nearlyComplete(ctx context.Context, moves []change, seen *look, opts PromoteOptions) error {
 	var past []change
 	for _, c := range moves {
-		if c.to = earlier(c.to, since.Add(-fresh)); c.from.Before(c.to) {
+		if c.to = earlier(c.to, seen.before); c.from.Before(c.to) {
 			past = append(past, c)
 		}
 	}
-	return o.complete(ctx, past, opts)
+	return o.complete(ctx, past, nil, opts)
 }
 
-// fresh is how long ago a crash was received that may still be on its way into
-// crash.raw: it is looked at when everything is held.
+// fresh is how long ago a crash was received that may still be on its way: it is
+// looked at when everything is held.
 const fresh = time.Minute
 
 // awaitCaughtUp waits until a version has come to what is the live end now, and
@@ -167,14 +215,11 @@ func offsetsOf(of []schema.PartitionOffset) map[int32]int64 {
 }
 
 // whileHeld does what is left of a promotion, or ends it.
-func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, opts PromoteOptions) (f Flipped, err error) {
+func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, seen *look, opts PromoteOptions) (f Flipped, err error) {
 	began := state.At
-	stops, err := o.settled(ctx, g, state)
+	stops, err := o.settled(ctx, g, state, opts)
 	if err == nil {
-		err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), opts)
-	}
-	if err == nil {
-		err = o.lineage(ctx, state)
+		err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), seen, opts)
 	}
 	if err != nil {
 		return f, o.giveUp(ctx, subject, err)
@@ -188,7 +233,11 @@ func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int3
 		if err != nil {
 			return nil, err
 		}
-		return o.stamp(next, schema.OpPromote, subject), nil
+		next = o.stamp(next, schema.OpPromote, subject)
+		if opts.why != "" {
+			next.Why = opts.why
+		}
+		return next, nil
 	})
 	if err != nil {
 		return f, err
@@ -229,8 +278,9 @@ func (o *Operator) Abort(ctx context.Context, subject int32) error {
 }
 
 // settled waits until everything of both sides is stored: what the versions that
-// are held have made, and what the winners have made of the same crashes.
-func (o *Operator) settled(ctx context.Context, g *stream.Groups, state *schema.VersionEvent) (map[int32]stop, error) {
+// are held have made, and what the winners have made of the same crashes. Of the past
+// the winners have it already.
+func (o *Operator) settled(ctx context.Context, g *stream.Groups, state *schema.VersionEvent, opts PromoteOptions) (map[int32]stop, error) {
 	moves := changes(state.Activation.Ranges, state.Promotion.Ranges)
 	stops := map[int32]stop{}
 	raw, requests := map[int32]int64{}, map[int32]int64{}
@@ -245,6 +295,9 @@ func (o *Operator) settled(ctx context.Context, g *stream.Groups, state *schema.
 		if err := o.awaitStored(ctx, g, h.Number, telemetryGroups(state.Activation, h.Number)); err != nil {
 			return nil, err
 		}
+	}
+	if opts.past {
+		return stops, nil
 	}
 	for _, n := range winners(moves) {
 		if err := o.awaitPassed(ctx, g, schema.ProcessGroup(n), schema.TopicRaw, raw); err != nil {

@@ -2,11 +2,8 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
+	"slices"
 
 	"aftershock/schema"
 	"aftershock/stream"
@@ -98,90 +95,40 @@ func (o *Operator) Reopen(ctx context.Context, n int32, share float64) error {
 			return stream.Operation{}, err
 		}
 		op := stream.Operation{Event: o.stamp(next, schema.OpReopen, n)}
-		if was := now.Version(n); len(was.Ends) > 0 { // else it was killed before they were known: it goes on from its commits
-			op.Offsets = map[string]map[string][]schema.PartitionOffset{
-				schema.ProcessGroup(n):   {schema.TopicRaw: was.Ends},
-				schema.ReprocessGroup(n): {schema.TopicReprocess: was.RequestEnds},
-			}
+		was := now.Version(n)
+		if len(was.Ends) == 0 { // it was killed before they were known: it goes on from its commits
+			return op, nil
+		}
+		raw, err := o.there(ctx, g, schema.TopicRaw, was.Ends)
+		if err != nil {
+			return stream.Operation{}, err
+		}
+		requests, err := o.there(ctx, g, schema.TopicReprocess, was.RequestEnds)
+		if err != nil {
+			return stream.Operation{}, err
+		}
+		op.Offsets = map[string]map[string][]schema.PartitionOffset{
+			schema.ProcessGroup(n):   {schema.TopicRaw: raw},
+			schema.ReprocessGroup(n): {schema.TopicReprocess: requests},
 		}
 		return op, nil
 	})
 	return err
 }
 
-// Rollback shows again what was seen before the last change of the activation:
-// versions that stopped then go on from there, catch up, and are promoted. It
-// returns what it has changed back. It refuses when the activation's epoch is not
-// the given one, unless that is 0: a second rollback would undo the first.
-func (o *Operator) Rollback(ctx context.Context, epoch int64, opts PromoteOptions) (before schema.Activation, err error) {
-	state, err := stream.NewestVersions(ctx, o.Kafka)
+// there are the offsets, or where a partition begins that has forgotten what lies there.
+// Crashes that are forgotten and seen are found missing before anything is promoted.
+func (o *Operator) there(ctx context.Context, g *stream.Groups, topic string, offsets []schema.PartitionOffset) ([]schema.PartitionOffset, error) {
+	spans, err := g.Spans(ctx, topic)
 	if err != nil {
-		return before, err
+		return nil, err
 	}
-	if state == nil {
-		return before, errors.New("crash.versions is empty")
-	}
-	if epoch != 0 && epoch != state.Activation.Epoch {
-		return before, fmt.Errorf("what is seen has epoch %d, and not %d: somebody has changed it", state.Activation.Epoch, epoch)
-	}
-	if before, err = o.activationBefore(ctx, state.Activation.Epoch); err != nil {
-		return before, err
-	}
-	moves := changes(state.Activation.Ranges, before.Ranges)
-	if state.Promotion == nil {
-		if err := o.reopenAll(ctx, state, moves); err != nil {
-			return before, err
+	out := slices.Clone(offsets)
+	for i := range out {
+		if from := spans[out[i].Partition].From; out[i].Offset < from {
+			o.tell(fmt.Sprintf("%s partition %d has forgotten offsets %d to %d: it goes on behind them", topic, out[i].Partition, out[i].Offset, from-1))
+			out[i].Offset = from
 		}
 	}
-	if len(moves) == 0 {
-		return before, errors.New("nothing would change: that is what is seen already")
-	}
-	_, err = o.show(ctx, moves[0].winner, opts, func(now *schema.VersionEvent) ([]schema.ActiveRange, error) {
-		if now.Activation.Epoch != state.Activation.Epoch {
-			return nil, stream.ErrOtherOperator
-		}
-		ranges := now.Activation.Ranges
-		for _, c := range moves {
-			ranges = Show(ranges, c.winner, c.from, c.to, now.Activation.Epoch+1)
-		}
-		return ranges, nil
-	})
-	return before, err
-}
-
-// reopenAll lets every version go on that is to be seen again.
-func (o *Operator) reopenAll(ctx context.Context, state *schema.VersionEvent, moves []change) error {
-	for _, n := range winners(moves) {
-		v := state.Version(n)
-		switch {
-		case v == nil || v.Gone():
-			return fmt.Errorf("signature version %d is dropped: what it showed is gone", n)
-		case v.State == schema.StateLive:
-			continue
-		}
-		o.tell(fmt.Sprintf("signature version %d goes on from where it stopped", n))
-		if err := o.Reopen(ctx, n, 1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// activationBefore is the activation that the one of the epoch followed.
-func (o *Operator) activationBefore(ctx context.Context, epoch int64) (before schema.Activation, err error) {
-	found := false
-	err = stream.EachSince(ctx, o.Kafka, schema.TopicVersions, time.Time{}, func(r *kgo.Record) error {
-		event, err := schema.Decode[schema.VersionEvent](r.Value)
-		if err != nil {
-			return err
-		}
-		if event.Activation.Epoch < epoch {
-			before, found = event.Activation, true
-		}
-		return nil
-	})
-	if err == nil && !found {
-		err = errors.New("nothing was promoted yet")
-	}
-	return before, err
+	return out, nil
 }

@@ -14,19 +14,57 @@ import (
 	"aftershock/stream"
 )
 
-// ErrMissing is wrapped when crashes would vanish from what is seen.
-var ErrMissing = errors.New("crashes that are seen would vanish")
+// Why a promotion is refused.
+var (
+	// ErrMissing: crashes would vanish from what is seen.
+	ErrMissing = errors.New("crashes that are seen would vanish")
+	// ErrTransient: crashes would be seen without symbols that they had.
+	ErrTransient = errors.New("crashes lack symbols for a while that they did not lack before")
+)
 
 // namedMissing is how many of them a refusal names.
 const namedMissing = 20
 
+// look is what has been looked at: crashes received before a time whose rows are of the
+// processed records before some offsets, by version and partition.
+type look struct {
+	before time.Time
+	stored map[int32]map[int32]int64
+}
+
+// recent is the condition of a version's rows that were not looked at. Nil has looked at
+// nothing.
+func (l *look) recent(version int32) string {
+	if l == nil {
+		return "1"
+	}
+	var offsets []string
+	at := l.stored[version]
+	for p := range int32(len(at)) { // partitions are 0, 1, …; of one that is not there everything is recent
+		offsets = append(offsets, fmt.Sprint(at[p]))
+	}
+	stored := "1"
+	if len(offsets) > 0 {
+		stored = "processed_offset >= [" + strings.Join(offsets, ", ") + "][processed_partition + 1]"
+	}
+	return fmt.Sprintf("(received_at >= fromUnixTimestamp64Milli(%d, 'UTC') OR %s)", l.before.UnixMilli(), stored)
+}
+
 // complete refuses when more crashes than are accepted have no row in the version
-// that is to be seen instead of the one that shows them now.
-func (o *Operator) complete(ctx context.Context, moves []change, opts PromoteOptions) error {
-	n, first, err := missing(ctx, o.DB, moves, namedMissing)
-	if err != nil || n <= opts.AcceptMissing {
+// that is to be seen instead of the one that shows them now, or lack symbols for a while
+// in it alone. Rows that seen has looked at are not looked at again.
+func (o *Operator) complete(ctx context.Context, moves []change, seen *look, opts PromoteOptions) error {
+	n, first, err := missing(ctx, o.DB, moves, seen, namedMissing)
+	if err != nil {
 		return err
 	}
+	if n > opts.AcceptMissing {
+		return o.refuseMissing(ctx, moves, n, first)
+	}
+	return o.refuseTransient(ctx, moves, seen, opts.AcceptTransient)
+}
+
+func (o *Operator) refuseMissing(ctx context.Context, moves []change, n int64, first []MissingCrash) error {
 	why, err := o.whyMissing(ctx, winners(moves), first)
 	if err != nil {
 		return err
@@ -62,9 +100,4 @@ func (o *Operator) whyMissing(ctx context.Context, in []int32, crashes []Missing
 		out[i] = fmt.Sprintf("%s (%s/%d/%d, version %d): %s", c.CrashID, c.Raw.Topic, c.Raw.Partition, c.Raw.Offset, c.Version, dead[c.Raw])
 	}
 	return out, nil
-}
-
-// lineage keeps what becomes of each signature.
-func (o *Operator) lineage(ctx context.Context, state *schema.VersionEvent) error {
-	return storeLineage(ctx, o.DB, state.Activation.Epoch+1, changes(state.Activation.Ranges, state.Promotion.Ranges))
 }

@@ -18,8 +18,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"aftershock/replay"
 	"aftershock/schema"
 	"aftershock/signature"
+	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
 )
 
@@ -558,6 +560,54 @@ func TestPromotePartOfTime(t *testing.T) {
 	if err := u.sees(before); err == nil {
 		t.Error("what came since is not seen")
 	}
+}
+
+// A rollback of which there is much to catch up on shows first what both versions have, and
+// when it is killed then, the next one does the rest.
+func TestRollbackShowsThePastFirst(t *testing.T) {
+	u := startUp(t, "--symbols", sampleSymbols)
+	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
+	r := newRush(t, 8)
+	now := time.Now()
+	came := len(r.put(k, 200, now.AddDate(0, 0, -3), now.AddDate(0, 0, -1)))
+	u.want(came)
+	u.mustReplay("start", "--ruleset", splitRules(t))
+	u.mustReplay("promote", "2")
+	came += len(r.put(k, 100, now.Add(-time.Hour), now.Add(-5*time.Minute))) // version 1 lacks them
+	u.want(came)
+	db, err := clickhouse.Open("http://"+u.clickhouse, schema.DefaultRegistry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, kill := context.WithCancel(t.Context())
+	operator := replay.Operator{Kafka: k, DB: db, Who: "test", Now: time.Now, Log: zerolog.Nop(), Tell: func(text string) {
+		if strings.Contains(text, "what both versions have is seen again") {
+			kill()
+		}
+	}}
+	_, err = operator.Rollback(ctx, 0, replay.PromoteOptions{CatchUp: time.Minute, Hold: time.Minute, AtOnce: -1})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("killed between its halves: %v", err)
+	}
+	u.want(came)
+	seen := func(where string) string {
+		t.Helper()
+		text, err := u.query("SELECT groupUniqArray(signature_version) FROM crashes WHERE received_at " + where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(text)
+	}
+	if old, late := seen("< now() - INTERVAL 12 HOUR"), seen("> now() - INTERVAL 12 HOUR"); old != "[1]" || late != "[2]" {
+		t.Errorf("after the first half: %s of the past and %s of what came since", old, late)
+	}
+	u.mustReplay("rollback")
+	u.want(came)
+	if all := seen("> 0"); all != "[1]" {
+		t.Errorf("after the rollback: %s", all)
+	}
+	u.agree()
 }
 
 // live are the versions that are processed.

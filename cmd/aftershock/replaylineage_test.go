@@ -8,6 +8,7 @@ import (
 	"aftershock/replay"
 	"aftershock/schema"
 	"aftershock/sinks"
+	"aftershock/sinks/clickhouse"
 )
 
 func TestReplayLineageFollowsASignature(t *testing.T) {
@@ -18,8 +19,9 @@ func TestReplayLineageFollowsASignature(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	all := []schema.ActiveRange{{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1}}
-	if err := replay.StoreLineage(t.Context(), db, replay.Promotion{Epoch: 2, From: schema.TimeBegin, To: schema.TimeEnd, Before: all, Version: 2}); err != nil {
+	if err := db.Exec(t.Context(), clickhouse.Limits{}, `INSERT INTO aftershock.signature_lineage
+		(epoch, batch, from_version, to_version, old_signature, new_signature, crashes, majority, first_seen, complete) VALUES
+		(2, 1, 1, 2, 'f', 'f | a', 1, 1, '2026-11-22 12:00:00', 0), (2, 1, 1, 2, 'f', 'f | b', 1, 0, '2026-11-22 12:00:00', 0), (2, 1, 0, 0, '', '', 0, 0, 0, 1)`); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Activate(t.Context(), schema.Activation{Epoch: 2}); err != nil {

@@ -157,16 +157,17 @@ func (v *replaySetVerb) Run(r *run) error {
 
 // promoteFlags are an operator's decisions about a promotion.
 type promoteFlags struct {
-	AcceptMissing int64         `help:"How many crashes may vanish from what is seen." placeholder:"N"`
-	CatchUp       time.Duration `help:"How long the version may take to come near the live end, before anything is touched." default:"10m"`
-	Hold          time.Duration `help:"How long new crashes may stay unseen while it is done; then everything goes on as before." default:"2m"`
+	AcceptMissing   int64         `help:"How many crashes may vanish from what is seen." placeholder:"N"`
+	AcceptTransient int64         `help:"How many crashes may be seen without symbols that a source did not give, and that they have now." placeholder:"N"`
+	CatchUp         time.Duration `help:"How long the version may take to come near the live end, before anything is touched." default:"10m"`
+	Hold            time.Duration `help:"How long new crashes may stay unseen while it is done; then everything goes on as before." default:"2m"`
 }
 
 func (f *promoteFlags) options() (replay.PromoteOptions, error) {
-	if f.AcceptMissing < 0 || f.CatchUp <= 0 || f.Hold <= 0 {
-		return replay.PromoteOptions{}, &usageError{"--accept-missing, --catch-up, --hold: want them above 0"}
+	if f.AcceptMissing < 0 || f.AcceptTransient < 0 || f.CatchUp <= 0 || f.Hold <= 0 {
+		return replay.PromoteOptions{}, &usageError{"--accept-missing, --accept-transient, --catch-up, --hold: want them above 0"}
 	}
-	return replay.PromoteOptions{AcceptMissing: f.AcceptMissing, CatchUp: f.CatchUp, Hold: f.Hold}, nil
+	return replay.PromoteOptions{AcceptMissing: f.AcceptMissing, AcceptTransient: f.AcceptTransient, CatchUp: f.CatchUp, Hold: f.Hold}, nil
 }
 
 type replayPromoteVerb struct {
