@@ -45,7 +45,8 @@ type Table struct {
 	Name string
 	// Rows are those that the version has, whether they are seen or not.
 	Rows func(ctx context.Context, partition int32, from, end int64, each func(StoredRow) error) error
-	// Seen are those that analysts see, of any version.
+	// Seen are those that analysts see, of any version. Nil: nobody looks at the table
+	// itself.
 	Seen func(ctx context.Context, partition int32, from, end int64, each func(rawOffset int64) error) error
 }
 
@@ -94,6 +95,9 @@ type VerifiedSink struct {
 	// Surplus are rows of which nothing was processed, Twice those seen twice.
 	Surplus Offsets `json:"surplus"`
 	Twice   Offsets `json:"twice"`
+	// Unseen are rows that are there, and that analysts do not see although the
+	// activation shows them.
+	Unseen Offsets `json:"unseen"`
 }
 
 // Holes is how many raw offsets lack something.
@@ -108,7 +112,16 @@ func (v *Verified) Whole() bool {
 // not take it away.
 func (v *Verified) Mendable() bool {
 	return v.Twice.Count == 0 && v.Strange == 0 &&
-		!slices.ContainsFunc(v.Tables, func(t VerifiedSink) bool { return t.Surplus.Count > 0 || t.Twice.Count > 0 })
+		!slices.ContainsFunc(v.Tables, func(t VerifiedSink) bool { return t.Surplus.Count > 0 || t.Twice.Count > 0 || t.Unseen.Count > 0 })
+}
+
+// MostLag is the largest of the lags: of the version, and of the sinks.
+func (v *Verified) MostLag() int64 {
+	most := v.Lag
+	for _, t := range v.Tables {
+		most = max(most, t.Lag)
+	}
+	return most
 }
 
 // verifyLimits bound what verifying keeps in memory of a partition.

@@ -24,6 +24,7 @@ type world struct {
 	k    stream.Kafka
 	rows map[int64]stream.StoredRow // by raw offset, in both tables
 	seen []int64                    // raw offsets, besides those of the rows
+	hide map[int64]bool             // rows that are not seen
 }
 
 // newWorld has n raw crashes at the raw offsets 0 to n-1, each processed and stored;
@@ -145,7 +146,13 @@ func (w *world) verifier() *stream.Verifier {
 			return nil
 		},
 		Seen: func(_ context.Context, _ int32, _, _ int64, each func(int64) error) error {
-			for _, offset := range w.seen {
+			seen := slices.Clone(w.seen)
+			for offset := range w.rows {
+				if !w.hide[offset] {
+					seen = append(seen, offset)
+				}
+			}
+			for _, offset := range seen {
 				if err := each(offset); err != nil {
 					return err
 				}
@@ -174,6 +181,9 @@ func told(v *stream.Verified) string {
 	text := fmt.Sprintf("missing %s twice %s", v.Missing, v.Twice)
 	for _, s := range v.Tables {
 		text += fmt.Sprintf(", %s missing %s surplus %s twice %s", s.Name, s.Missing, s.Surplus, s.Twice)
+		if s.Unseen.Count > 0 {
+			text += fmt.Sprintf(" unseen %s", s.Unseen)
+		}
 	}
 	return text
 }
@@ -231,6 +241,10 @@ func TestVerifyFindsWhatIsMissingAndWhatIsTwice(t *testing.T) {
 			"missing none twice 4" + goodTelemetry + goodRows, 0,
 		},
 		"a crash that was processed again": {nil, func(w *world) { w.process(1, 1, 7); w.publish(1, 1, 7) }, good, 0},
+		"rows that analysts do not see": {
+			nil, func(w *world) { w.hide = map[int64]bool{1: true, 4: true} },
+			good + " unseen 1,4", 0,
+		},
 		"a row that is not there": {
 			nil, func(w *world) { delete(w.rows, 0); delete(w.rows, 4) },
 			"missing none twice none" + goodTelemetry + ", rows missing 0,4 surplus none twice none", 0,
@@ -260,7 +274,7 @@ func TestVerifyFindsWhatIsMissingAndWhatIsTwice(t *testing.T) {
 			"missing none twice none" + goodTelemetry + ", rows missing none surplus 6 twice none", 0,
 		},
 		"a crash that is seen twice": {
-			nil, func(w *world) { w.seen = []int64{1, 2, 3, 2} },
+			nil, func(w *world) { w.seen = []int64{2} },
 			"missing none twice none" + goodTelemetry + ", rows missing none surplus none twice 2", 0,
 		},
 		"a row that the sink could not store": {

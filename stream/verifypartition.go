@@ -27,6 +27,8 @@ type census struct {
 	live              *offsetSet // by the raw pass
 	twice             *offsetSet
 	stored            *offsetSet // must be in the tables
+	shown             *offsetSet // and be seen in them
+	received          *offsetSet // raw records received when the version is shown
 	again             map[int64]int64
 	// Below, processed records may have expired.
 	expiredBefore int64
@@ -45,7 +47,7 @@ func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, nu
 	}
 	s := &census{
 		Verifier: v, cut: c, admin: admin, number: number, raw: raw, again: map[int64]int64{},
-		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), unwanted: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw),
+		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), unwanted: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw), shown: newOffsetSet(raw), received: newOffsetSet(raw),
 		found: &Verified{Partition: number, From: raw.from, End: raw.end, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
 	}
 	s.telemetry = published{census: s, waiting: map[crashKey]wanted{}, missing: newOffsetSet(raw)}
@@ -69,6 +71,9 @@ func (s *census) readRaw(ctx context.Context) error {
 	return s.Kafka.read(ctx, schema.TopicRaw, map[int32]span{s.number: lead}, maxSilence, data(func(r *kgo.Record) error {
 		id, ok := crashKeyOf(r.Key)
 		s.there.add(r.Offset)
+		if s.Activation.Seen(r.Timestamp) == s.Version {
+			s.received.add(r.Offset)
+		}
 		if s.Wants != nil && !s.Wants(s.number, r.Offset, r.Timestamp) {
 			s.unwanted.add(r.Offset)
 		}
@@ -134,8 +139,13 @@ func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.Process
 	if s.duplicates.has(offset) || s.twice.has(offset) {
 		return nil // the first raw record of a crash id is the crash, and is seen
 	}
+	shown := s.Activation.Range(head.ReceivedAt)
+	is := shown != nil && shown.SignatureVersion == s.Version
 	if r.Offset < s.cut.stored[s.number] && !s.cut.dead.stored[at] {
 		s.stored.add(offset)
+		if is {
+			s.shown.add(offset)
+		}
 		if head.Revision > 0 {
 			s.again[offset] = max(s.again[offset], head.Revision)
 		}
@@ -143,8 +153,7 @@ func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.Process
 			return fmt.Errorf("more than %d crashes were processed again: %w", s.limits.again, ErrTooMuch)
 		}
 	}
-	shown := s.Activation.Range(head.ReceivedAt)
-	if r.Offset < s.cut.published[s.number] && !s.cut.dead.published[at] && shown != nil && shown.SignatureVersion == s.Version {
+	if r.Offset < s.cut.published[s.number] && !s.cut.dead.published[at] && is {
 		return s.telemetry.want(ctx, r.Key, head, shown.Epoch)
 	}
 	return nil
@@ -170,6 +179,9 @@ func (s *census) account() {
 		case offset < s.expiredBefore:
 			f.Expired++
 			s.stored.add(offset)
+			if s.received.has(offset) {
+				s.shown.add(offset)
+			}
 			return false
 		}
 		s.found.holes.add(offset)
@@ -196,14 +208,7 @@ func (s *census) readTables(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.Name, err)
 		}
-		seen := newOffsetSet(s.raw)
-		err = t.Seen(ctx, s.number, s.raw.from, s.raw.end, func(rawOffset int64) error {
-			if !seen.add(rawOffset) {
-				twice.add(rawOffset)
-			}
-			return nil
-		})
-		if err != nil {
+		if sink.Unseen, err = s.unseen(ctx, t, rows, twice); err != nil {
 			return fmt.Errorf("%s: %w", t.Name, err)
 		}
 		sink.Missing = s.stored.where(func(offset int64) bool {
@@ -217,6 +222,24 @@ func (s *census) readTables(ctx context.Context) error {
 		s.found.Tables = append(s.found.Tables, sink)
 	}
 	return nil
+}
+
+// unseen looks at a table as analysts do: rows that are there and shown, and are not seen.
+func (s *census) unseen(ctx context.Context, t Table, rows, twice *offsetSet) (Offsets, error) {
+	if t.Seen == nil {
+		return Offsets{}, nil
+	}
+	seen := newOffsetSet(s.raw)
+	err := t.Seen(ctx, s.number, s.raw.from, s.raw.end, func(rawOffset int64) error {
+		if !seen.add(rawOffset) {
+			twice.add(rawOffset)
+		}
+		return nil
+	})
+	if err != nil {
+		return Offsets{}, err
+	}
+	return s.shown.where(func(offset int64) bool { return rows.has(offset) && !seen.has(offset) }), nil
 }
 
 // unmade tells whether nothing that a row could be of was processed, among what

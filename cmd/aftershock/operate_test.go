@@ -218,3 +218,26 @@ func (u *upProcess) letter(class string) (at string) {
 	})
 	return at
 }
+
+// What analysts see is looked at, and not only what is stored: a projection that was lost is
+// told, and made again.
+func TestALostProjectionIsNoticed(t *testing.T) {
+	u := startUp(t)
+	u.rows(len(u.submit(samples(t)[:3]...)))
+	u.whole()
+	u.execute("TRUNCATE TABLE aftershock.activation")
+	if out, errs, code := u.verb("verify", "--clickhouse-url", "http://"+u.clickhouse); code != exitFailed || !strings.Contains(errs, "the views show another activation") {
+		t.Errorf("nothing is seen: exit code %d, %s%s", code, out, errs)
+	}
+	eventually(t, 2*projectionLook+10*time.Second, func() error {
+		text, err := u.query("SELECT count() FROM crashes")
+		if err == nil && strings.TrimSpace(text) != "3" {
+			err = fmt.Errorf("%s crashes are seen", text)
+		}
+		return err
+	})
+	u.whole()
+	if out, errs, code := u.verb("verify", "--max-lag", "0"); code != 0 {
+		t.Errorf("nothing is behind: exit code %d, %s%s", code, out, errs)
+	}
+}

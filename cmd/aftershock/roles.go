@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -221,6 +222,9 @@ func newProcessor(v schema.SignatureVersion, symbols processor.Symbols) (*proces
 
 // sinkClickHouse stores every version that is not dropped, and projects the activation.
 func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *clickhouse.DB) {
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { r.keepActivated(ctx, db) })
 	r.perVersion(ctx, versionRole{
 		name:    "sink.clickhouse",
 		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
@@ -245,6 +249,32 @@ func (r *roles) activate(ctx context.Context, db *clickhouse.DB, a schema.Activa
 		}
 		r.log.Warn().Err(err).Int64("epoch", a.Epoch).Msg("activation not projected, trying again")
 		pause(ctx, time.Second)
+	}
+}
+
+// projectionLook is between looks at whether the views still show the activation: a table
+// can be truncated, or restored from a backup.
+const projectionLook = 5 * time.Second
+
+// keepActivated projects the activation again when the views do not show it.
+func (r *roles) keepActivated(ctx context.Context, db *clickhouse.DB) {
+	ready := r.health.part("activation")
+	for ctx.Err() == nil {
+		pause(ctx, projectionLook)
+		state := r.versions.Newest()
+		if state == nil || ctx.Err() != nil {
+			continue
+		}
+		err := db.Shows(ctx, state.Activation)
+		if errors.Is(err, clickhouse.ErrProjection) && state == r.versions.Newest() {
+			r.log.Warn().Err(err).Msg("projecting the activation again")
+			if err = db.Activate(ctx, state.Activation); err == nil {
+				err = db.Shows(ctx, state.Activation)
+			}
+		}
+		if ctx.Err() == nil {
+			ready(err)
+		}
 	}
 }
 

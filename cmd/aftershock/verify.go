@@ -20,6 +20,7 @@ type verifyVerb struct {
 	To            moment `help:"Crashes received before then; without it all that are processed." placeholder:"TIME"`
 	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port. Without it the tables are not looked at." name:"clickhouse-url" placeholder:"URL"`
 	Repair        bool   `help:"Ask for what is missing to be processed again: exit code 0 says that all of it was asked for, and to verify again says whether it has come."`
+	MaxLag        int64  `help:"Fail when the version, or a sink, is more records behind than that; -1 for any lag." default:"-1" placeholder:"N"`
 	JSON          bool   `help:"One JSON object a partition." name:"json"`
 }
 
@@ -55,6 +56,11 @@ func (v *verifyVerb) Run(r *run) error {
 	}
 	if v.Repair && !liveVersions(state)[versions[0].Number] {
 		return &usageError{fmt.Sprintf("--repair: signature version %d is not live: nobody would process what is asked for", versions[0].Number)}
+	}
+	if db != nil {
+		if err := db.Shows(r.ctx, state.Activation); err != nil {
+			return fmt.Errorf("%w: %w (the ClickHouse sink projects it; is it running?)", errNotWhole, err)
+		}
 	}
 	left := stream.MaxRequests
 	for _, version := range versions {
@@ -111,10 +117,12 @@ func wanted(state *schema.VersionEvent, v *schema.SignatureVersion) func(int32, 
 
 // verify looks at one version. left is how many requests may still be made.
 func (v *verifyVerb) verify(r *run, verifier *stream.Verifier, left *int) error {
-	var raw, holes, asked int64
+	var raw, looked, holes, asked, lag int64
 	mendable := true
 	err := verifier.Run(r.ctx, func(found *stream.Verified) error {
 		raw += found.Raw
+		looked += found.End - found.From
+		lag = max(lag, found.MostLag())
 		holes += found.Holes()
 		mendable = mendable && found.Mendable()
 		if err := v.print(r.stdout, verifier.Version, found); err != nil || !v.Repair {
@@ -128,6 +136,12 @@ func (v *verifyVerb) verify(r *run, verifier *stream.Verifier, left *int) error 
 	switch {
 	case err != nil:
 		return err
+	case looked == 0 && lag > 0:
+		return fmt.Errorf("signature version %d: %w: nothing was looked at: group %s is %d records behind, and has come to none of those", verifier.Version, errNotWhole, schema.ProcessGroup(verifier.Version), lag)
+	case looked == 0:
+		return fmt.Errorf("signature version %d: %w: nothing was looked at: %s has no record of that time", verifier.Version, errNotWhole, schema.TopicRaw)
+	case v.MaxLag >= 0 && lag > v.MaxLag:
+		return fmt.Errorf("signature version %d: %w: %d records behind, more than --max-lag %d", verifier.Version, errNotWhole, lag, v.MaxLag)
 	case holes == 0 && mendable:
 		tables := "and the tables"
 		if v.ClickhouseURL == "" {
@@ -136,7 +150,7 @@ func (v *verifyVerb) verify(r *run, verifier *stream.Verifier, left *int) error 
 		v.say(r.stdout, "signature version %d is whole: %d raw records were looked at, %s\n", verifier.Version, raw, tables)
 		return nil
 	case !mendable:
-		return fmt.Errorf("signature version %d: %w: what is there twice, surplus or strange is not taken away by processing again; %d raw records lack something, %d were asked for again",
+		return fmt.Errorf("signature version %d: %w: what is there twice, surplus, strange or unseen is not taken away by processing again; %d raw records lack something, %d were asked for again",
 			verifier.Version, errNotWhole, holes, asked)
 	case !v.Repair:
 		return fmt.Errorf("signature version %d: %w: %d of %d raw records lack something; --repair asks for them to be processed again", verifier.Version, errNotWhole, holes, raw)
@@ -180,7 +194,7 @@ func (v *verifyVerb) print(w io.Writer, version int32, f *stream.Verified) error
 	}
 	for _, t := range f.Tables {
 		if err == nil {
-			_, err = fmt.Fprintf(w, "  %s, %d behind: %d wanted; missing %s; surplus %s; twice %s\n", t.Name, t.Lag, t.Want, t.Missing, t.Surplus, t.Twice)
+			_, err = fmt.Fprintf(w, "  %s, %d behind: %d wanted; missing %s; surplus %s; twice %s; unseen %s\n", t.Name, t.Lag, t.Want, t.Missing, t.Surplus, t.Twice, t.Unseen)
 		}
 	}
 	return err

@@ -33,10 +33,13 @@ func (p *plant) passed(records []*kgo.Record) {
 
 func TestVerifyTellsAndAsksForWhatIsMissing(t *testing.T) {
 	p := newPlant(t)
-	if out, errs, code := p.run("verify"); code != 0 || !strings.Contains(out, "signature version 1 is whole: 0 raw records") || !strings.Contains(out, "the tables were not") {
+	if out, errs, code := p.run("verify"); code != exitFailed || !strings.Contains(errs, "nothing was looked at: crash.raw has no record") {
 		t.Errorf("nothing to verify: exit code %d, %s%s", code, out, errs)
 	}
 	records := p.put(0, 1, 2, 3, 4)
+	if out, errs, code := p.run("verify"); code != exitFailed || !strings.Contains(errs, "nothing was looked at: group process.v1 is") {
+		t.Errorf("a group that never was: exit code %d, %s%s", code, out, errs)
+	}
 	p.passed(records)
 	buried := stream.DeadLetter(records[4], schema.DeadPanic, "process", 1)
 	streamtest.Put(t, p.kafka, buried)
@@ -60,8 +63,8 @@ func TestVerifyTellsAndAsksForWhatIsMissing(t *testing.T) {
 	if missing != 4 || dead != 1 {
 		t.Errorf("%d missing, %d dead: %s", missing, dead, out)
 	}
-	if out, _, code := p.run("verify", "--to", "2026-11-22"); code != 0 || !strings.Contains(out, "0 raw records") {
-		t.Errorf("before they were received: exit code %d, %s", code, out)
+	if _, errs, code := p.run("verify", "--to", "2026-11-22"); code != exitFailed || !strings.Contains(errs, "nothing was looked at") {
+		t.Errorf("before they were received: exit code %d, %s", code, errs)
 	}
 	out, errs, code = p.run("verify", "--repair")
 	if code != 0 || !strings.Contains(out, "asked for 4 raw records to be processed again") || len(p.requests()) != 4 {
@@ -101,8 +104,8 @@ func TestVerifyRefusesWhatItCannotDo(t *testing.T) {
 	if _, errs, code := p.run("verify"); code != exitFailed || !strings.Contains(errs, "--version") {
 		t.Errorf("no live version: exit code %d, %s", code, errs)
 	}
-	if out, errs, code := p.run("verify", "--version", "1"); code != 0 {
-		t.Errorf("an ended version: exit code %d, %s%s", code, out, errs)
+	if _, errs, code := p.run("verify", "--version", "1"); code != exitFailed || !strings.Contains(errs, "nothing was looked at") {
+		t.Errorf("an ended version: exit code %d, %s", code, errs)
 	}
 	if _, errs, code := p.run("verify", "--version", "1", "--repair"); code != exitUsage || !strings.Contains(errs, "is not live") {
 		t.Errorf("repair of an ended version: exit code %d, %s", code, errs)

@@ -72,26 +72,5 @@ func (db *DB) Close() error { return errors.Join(db.conn.Close(), db.patient.Clo
 // Ping asks whether the server answers.
 func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
 
-// Activate makes the views show what the activation says, from one query to the
-// next. Projecting the same activation again, or an older one, changes nothing.
-func (db *DB) Activate(ctx context.Context, a schema.Activation) error {
-	ranges := make([]any, len(a.Ranges))
-	for i, r := range a.Ranges {
-		ranges[i] = []any{r.From.UTC(), r.To.UTC(), uint32(r.SignatureVersion)}
-	}
-	b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.activation (epoch, ranges)")
-	if err != nil {
-		return fmt.Errorf("activation: %w", err)
-	}
-	defer b.Close() //nolint:errcheck // after Send it does nothing; before, the error is known
-	if err := b.Append(uint64(a.Epoch), ranges); err != nil {
-		return fmt.Errorf("activation: %w", err)
-	}
-	if err := b.Send(); err != nil {
-		return fmt.Errorf("activation: %w", err)
-	}
-	return nil
-}
-
 // Conn is the connection pool, for queries.
 func (db *DB) Conn() driver.Conn { return db.conn }

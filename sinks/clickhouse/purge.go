@@ -5,15 +5,6 @@ import (
 	"fmt"
 )
 
-// Epoch is that of the activation which the views show; 0 before the first.
-func (db *DB) Epoch(ctx context.Context) (int64, error) {
-	var epoch uint64
-	if err := db.conn.QueryRow(ctx, "SELECT max(epoch) FROM aftershock.activation").Scan(&epoch); err != nil {
-		return 0, fmt.Errorf("activation: %w", err)
-	}
-	return int64(epoch), nil
-}
-
 // Purge removes all rows of a signature version, of every table that is partitioned
 // by it. Nobody may be writing rows of it.
 func (db *DB) Purge(ctx context.Context, version int32) error {

@@ -3,36 +3,86 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"aftershock/schema"
 	"aftershock/stream"
 )
 
-// Tables are both tables as stream.Verifier looks at a signature version's rows.
+// Tables are the tables as stream.Verifier looks at a signature version's rows.
 // FINAL shows of every crash the row that counts.
 func (db *DB) Tables(version int32) []stream.Table {
 	var out []stream.Table
 	for _, database := range []string{"aftershock", "aftershock_protected"} {
+		table := database + ".crash_rows"
 		out = append(out, stream.Table{
-			Name: database + ".crash_rows",
+			Name: table,
 			Rows: func(ctx context.Context, partition int32, from, end int64, each func(stream.StoredRow) error) error {
-				return db.eachRow(ctx, each, "SELECT raw_offset, toInt64(revision), processed_offset FROM "+database+".crash_rows FINAL"+
-					" WHERE signature_version = ? AND raw_topic = ? AND raw_partition = ? AND raw_offset >= ? AND raw_offset < ?",
-					uint32(version), schema.TopicRaw, partition, from, end)
+				return db.eachRow(ctx, table, rowSpan{version, partition, from, end}, each,
+					"SELECT raw_offset, toInt64(revision), processed_offset FROM "+table+" FINAL WHERE "+versionRows)
 			},
 			Seen: func(ctx context.Context, partition int32, from, end int64, each func(int64) error) error {
-				return db.eachRow(ctx, func(r stream.StoredRow) error { return each(r.RawOffset) },
-					"SELECT raw_offset, toInt64(0), toInt64(0) FROM "+database+".crashes"+
-						" WHERE raw_topic = ? AND raw_partition = ? AND raw_offset >= ? AND raw_offset < ?", schema.TopicRaw, partition, from, end)
+				return db.eachRow(ctx, table, rowSpan{version, partition, from, end}, func(r stream.StoredRow) error { return each(r.RawOffset) },
+					"SELECT raw_offset, toInt64(0), toInt64(0) FROM "+database+".crashes WHERE "+spanRows)
 			},
 		})
 	}
-	return out
+	return append(out, stream.Table{Name: "aftershock.signatures", Rows: func(ctx context.Context, partition int32, from, end int64, each func(stream.StoredRow) error) error {
+		// Rows of the table that have their narrow ones, some at a time: those are looked
+		// up by crash.
+		for ; from < end; from += signatureSpan {
+			span := rowSpan{version, partition, from, min(from+signatureSpan, end)}
+			err := db.eachRow(ctx, "aftershock.crash_rows", span, each, "SELECT raw_offset, toInt64(revision), processed_offset FROM aftershock.crash_rows FINAL WHERE "+versionRows+
+				" AND (toUUID(crash_id), revision, ver) IN (SELECT crash, revision, ver FROM aftershock.signatures WHERE signature_version = $version AND $days"+
+				" AND crash IN (SELECT toUUID(crash_id) FROM aftershock.crash_rows WHERE "+versionRows+"))")
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+}
+
+// signatureSpan is how many raw offsets are compared with narrow rows at a time.
+const signatureSpan = 1 << 20
+
+// rowSpan is the rows that a version has of a span of raw offsets.
+type rowSpan struct {
+	version, partition int32
+	from, end          int64
+}
+
+const (
+	spanRows    = "$days AND raw_topic = '" + schema.TopicRaw + "' AND raw_partition = $partition AND raw_offset >= $from AND raw_offset < $end"
+	versionRows = "signature_version = $version AND " + spanRows
+)
+
+// sql fills a query in. Everything that goes in is a number or a date.
+func (s rowSpan) sql(query, days string) string {
+	return strings.NewReplacer("$days", days, "$version", fmt.Sprint(s.version), "$partition", fmt.Sprint(s.partition),
+		"$from", fmt.Sprint(s.from), "$end", fmt.Sprint(s.end)).Replace(query)
+}
+
+// days is the condition of the days that the span's rows are of: rows lie in the order of
+// days, so that a query with it reads few of the others. It is false of no rows.
+func (db *DB) days(ctx context.Context, table string, s rowSpan) (condition string, none bool, err error) {
+	var first, last time.Time
+	var n uint64
+	query := s.sql("SELECT min(day), max(day), count() FROM "+table+" WHERE "+versionRows, "1")
+	if err := db.patient.QueryRow(ctx, query).Scan(&first, &last, &n); err != nil {
+		return "", false, fmt.Errorf("clickhouse: %w", err)
+	}
+	return "day BETWEEN '" + first.Format(time.DateOnly) + "' AND '" + last.Format(time.DateOnly) + "'", n == 0, nil
 }
 
 // eachRow hands a query's rows on as they come.
-func (db *DB) eachRow(ctx context.Context, each func(stream.StoredRow) error, query string, args ...any) error {
-	rows, err := db.conn.Query(ctx, query, args...)
+func (db *DB) eachRow(ctx context.Context, table string, s rowSpan, each func(stream.StoredRow) error, query string) error {
+	days, none, err := db.days(ctx, table, s)
+	if err != nil || none {
+		return err
+	}
+	rows, err := db.patient.Query(ctx, s.sql(query, days))
 	if err != nil {
 		return fmt.Errorf("clickhouse: %w", err)
 	}
