@@ -23,11 +23,11 @@ func (d *Diff) Explain(ctx context.Context, db *clickhouse.DB, k stream.Kafka, a
 	if d.Revisions {
 		return nil // the rules are the same, and the older revision has no row any more
 	}
-	was, err := RulesetOf(a)
+	was, err := RulesetOf(ctx, k, a)
 	if err != nil {
 		return err
 	}
-	is, err := RulesetOf(b)
+	is, err := RulesetOf(ctx, k, b)
 	if err != nil {
 		return err
 	}

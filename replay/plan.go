@@ -82,7 +82,7 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	was, err := RulesetOf(base)
+	was, err := RulesetOf(ctx, o.Kafka, base)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +100,14 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	return p, o.estimate(ctx, p, base, opts)
 }
 
-// RulesetOf is the ruleset that a version's event holds.
-func RulesetOf(v *schema.SignatureVersion) (*signature.Ruleset, error) {
-	files := make(map[string]string, len(v.Ruleset))
-	for _, f := range v.Ruleset {
+// RulesetOf is a version's ruleset.
+func RulesetOf(ctx context.Context, k stream.Kafka, v *schema.SignatureVersion) (*signature.Ruleset, error) {
+	texts, err := stream.Ruleset(ctx, k, v)
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string]string, len(texts))
+	for _, f := range texts {
 		files[f.Name] = f.Text
 	}
 	r, err := signature.FromFiles(files)

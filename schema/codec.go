@@ -14,7 +14,7 @@ var avscFiles embed.FS
 
 // Event is a Go type that travels in Kafka.
 type Event interface {
-	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest
+	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest | RulesetEvent
 }
 
 // Released is one released schema of an event.
@@ -46,6 +46,7 @@ var released = load(table{
 	{ID: 5, Subject: "crash.processed-value", Version: 2, record: "ProcessedCrash", Avsc: "processed_crash.v2.avsc"},
 	{ID: 6, Subject: "crash.reprocess-value", Version: 1, record: "ReprocessRequest", Avsc: "reprocess_request.v1.avsc"},
 	{ID: 7, Subject: "crash.versions-value", Version: 2, record: "VersionEvent", Avsc: "version_event.v2.avsc"},
+	{ID: 8, Subject: "crash.rulesets-value", Version: 1, record: "RulesetEvent", Avsc: "ruleset.v1.avsc"},
 })
 
 func load(t table) table {
@@ -114,6 +115,8 @@ func recordName(event any) string {
 		return "VersionEvent"
 	case *ReprocessRequest:
 		return "ReprocessRequest"
+	case *RulesetEvent:
+		return "RulesetEvent"
 	}
 	return ""
 }

@@ -16,6 +16,7 @@ const (
 	TopicTelemetry  = "crash.telemetry"
 	TopicDeadLetter = "crash.deadletter"
 	TopicHeal       = "crash.heal"
+	TopicRulesets   = "crash.rulesets"
 )
 
 const processedPrefix = "crash.processed.v"
@@ -73,6 +74,8 @@ func Topics(partitions int32) []Topic {
 		}},
 		// Kept for ever: the only truth about versions. It carries whole rulesets.
 		{TopicVersions, 1, map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "max.message.bytes": large}},
+		// Kept for ever as well: what the versions' rules are, by hash.
+		{TopicRulesets, 1, map[string]string{"cleanup.policy": "compact", "max.message.bytes": large}},
 		{TopicTelemetry, partitions, map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
 		}},

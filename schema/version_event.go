@@ -63,12 +63,14 @@ type VersionEvent struct {
 // SignatureVersion names {ruleset, process version, annotation registry}; its
 // number never changes its meaning.
 type SignatureVersion struct {
-	Number         int32         `avro:"number"`
-	ProcessVersion int32         `avro:"process_version"`
-	RulesetHash    string        `avro:"ruleset_hash"`
-	RegistryHash   string        `avro:"registry_hash"`
-	Ruleset        []RulesetFile `avro:"ruleset"`
-	State          string        `avro:"state"`
+	Number         int32  `avro:"number"`
+	ProcessVersion int32  `avro:"process_version"`
+	RulesetHash    string `avro:"ruleset_hash"`
+	RegistryHash   string `avro:"registry_hash"`
+	// Ruleset is the text in events of older releases, and of a version that begins. Newer
+	// events have it in crash.rulesets.
+	Ruleset []RulesetFile `avro:"ruleset"`
+	State   string        `avro:"state"`
 	// From and To bound the received_at of the crashes that it is made for, half
 	// open; nil is no bound.
 	From *time.Time `avro:"from"`
@@ -91,6 +93,12 @@ type SignatureVersion struct {
 	Base         int32             `avro:"base"`
 	BaseEnds     []PartitionOffset `avro:"base_ends"`
 	BaseRequests []PartitionOffset `avro:"base_requests"`
+}
+
+// RulesetEvent is the text of a ruleset (avsc/ruleset.v1.avsc), keyed by its hash.
+type RulesetEvent struct {
+	Hash  string        `avro:"hash"`
+	Files []RulesetFile `avro:"files"`
 }
 
 // RulesetFile is one file of a ruleset.

@@ -70,7 +70,7 @@ func OperateWith(ctx context.Context, k Kafka, decide func(current *schema.Versi
 	if err != nil || op.Event == nil {
 		return current, err
 	}
-	records, err := op.records()
+	records, err := op.records(ctx, k)
 	if err != nil {
 		return nil, fmt.Errorf("versions log: %w", err)
 	}
@@ -92,12 +92,16 @@ func OperateWith(ctx context.Context, k Kafka, decide func(current *schema.Versi
 	return op.Event, nil
 }
 
-// records are the event's and the requests'.
-func (o *Operation) records() ([]*kgo.Record, error) {
+// records are the event's, its new rulesets' and the requests'.
+func (o *Operation) records(ctx context.Context, k Kafka) ([]*kgo.Record, error) {
 	if len(o.Requests) > MaxOperationRequests {
 		return nil, fmt.Errorf("%d crashes to be processed again, more than %d at a time", len(o.Requests), MaxOperationRequests)
 	}
-	value, err := schema.Encode(o.Event)
+	records, event, err := rulesetRecords(ctx, k, o.Event)
+	if err != nil {
+		return nil, err
+	}
+	value, err := schema.Encode(event)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +109,8 @@ func (o *Operation) records() ([]*kgo.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]*kgo.Record{{Topic: schema.TopicVersions, Value: value, Timestamp: o.Event.At}}, requests...), nil
+	records = append(records, &kgo.Record{Topic: schema.TopicVersions, Value: value, Timestamp: o.Event.At})
+	return append(records, requests...), nil
 }
 
 // produceError is a refusal with the names of the topics that were refused, or else
@@ -135,12 +140,12 @@ func newestOf(records []*kgo.Record) map[string]*kgo.Record {
 	return newest
 }
 
-// versionsPartitioner puts events into partition 0, which is the log, and requests
-// where every client puts their key.
+// versionsPartitioner puts events and rulesets into partition 0, which is the log, and
+// requests where every client puts their key.
 func versionsPartitioner() kgo.Partitioner {
 	keyed := kgo.StickyKeyPartitioner(nil)
 	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
-		if topic == schema.TopicVersions {
+		if topic == schema.TopicVersions || topic == schema.TopicRulesets {
 			return func(*kgo.Record, int) int { return 0 }
 		}
 		return keyed.ForTopic(topic).Partition
@@ -183,16 +188,29 @@ func newestVersions(ctx context.Context, k Kafka) (newest *schema.VersionEvent, 
 	if err != nil {
 		return nil, 0, fmt.Errorf("versions log: %w", err)
 	}
-	err = k.read(ctx, schema.TopicVersions, spans, maxSilence, data(func(r *kgo.Record) error {
-		var err error
-		if newest, err = schema.Decode[schema.VersionEvent](r.Value); err != nil {
-			return fmt.Errorf("offset %d: %w", r.Offset, err)
+	log := spans[0]
+	// From its end, and further back only where nothing but ends of transactions, and what
+	// was rolled back, is there.
+	for n := int64(newestTail); newest == nil; n *= 8 {
+		from := max(log.from, log.end-n)
+		err = k.read(ctx, schema.TopicVersions, map[int32]span{0: {from, log.end}}, maxSilence, data(func(r *kgo.Record) error {
+			var err error
+			if newest, err = schema.Decode[schema.VersionEvent](r.Value); err != nil {
+				return fmt.Errorf("offset %d: %w", r.Offset, err)
+			}
+			offset = r.Offset
+			return nil
+		}))
+		if err != nil {
+			return nil, 0, fmt.Errorf("versions log: %w", err)
 		}
-		offset = r.Offset
-		return nil
-	}))
-	if err != nil {
-		return nil, 0, fmt.Errorf("versions log: %w", err)
+		if from == log.from {
+			break
+		}
 	}
 	return newest, offset, nil
 }
+
+// newestTail is how much of the log's end holds its newest event as a rule: it, and the end
+// of its transaction.
+const newestTail = 8

@@ -264,3 +264,48 @@ func TestAPartThatFailedEndsToo(t *testing.T) {
 		t.Errorf("%v has ended", part)
 	}
 }
+
+// A ruleset's text is in the log once, whatever many versions and events name it, and
+// events of older releases hold their own.
+func TestRulesetsAreInTheLogOnce(t *testing.T) {
+	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRulesets)
+	text := func(s string) []schema.RulesetFile { return []schema.RulesetFile{{Name: "prefix_signature_re.txt", Text: s}} }
+	operate := func(v schema.SignatureVersion) {
+		t.Helper()
+		if _, err := stream.Operate(t.Context(), k, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+			next := &schema.VersionEvent{}
+			if now != nil {
+				next = now.Clone()
+			}
+			next.Versions = append(next.Versions, v)
+			return next, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range int32(3) {
+		operate(schema.SignatureVersion{Number: 2*n + 1, RulesetHash: "a", Ruleset: text("^a")})
+		operate(schema.SignatureVersion{Number: 2*n + 2, RulesetHash: "b", Ruleset: text("^b")})
+	}
+	if got := streamtest.Keys(streamtest.Committed(t, k, schema.TopicRulesets, 2)); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("rulesets %q", got)
+	}
+	state, err := stream.NewestVersions(t.Context(), k)
+	if err != nil || len(state.Versions) != 6 {
+		t.Fatal(state, err)
+	}
+	for _, v := range state.Versions {
+		files, err := stream.Ruleset(t.Context(), k, &v)
+		if len(v.Ruleset) > 0 || err != nil || !slices.Equal(files, text("^"+v.RulesetHash)) {
+			t.Errorf("version %d: %v, %v; %d files in its event", v.Number, files, err, len(v.Ruleset))
+		}
+	}
+	own := &schema.SignatureVersion{RulesetHash: "none", Ruleset: text("^own")}
+	if files, err := stream.Ruleset(t.Context(), k, own); err != nil || !slices.Equal(files, own.Ruleset) {
+		t.Errorf("%v, %v", files, err)
+	}
+	own.Ruleset = nil
+	if _, err := stream.Ruleset(t.Context(), k, own); err == nil {
+		t.Error("a ruleset that nobody has")
+	}
+}

@@ -402,7 +402,15 @@ func replaying(t *testing.T, admin, k stream.Kafka) error {
 	if _, err := o.Plan(t.Context(), replay.PlanOptions{Ruleset: signature.Default(), Sample: 10}); err != nil {
 		return err
 	}
-	opts := replay.StartOptions{Ruleset: signature.Default(), ProcessVersion: processor.Version, RegistryHash: schema.DefaultRegistry.Hash(), Source: schema.SourceRaw, Share: 1}
+	files := map[string]string{}
+	for _, f := range signature.Default().Files() {
+		files[f.Name] = f.Text + "\n" // other bytes: a text that the log does not hold yet
+	}
+	other, err := signature.FromFiles(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := replay.StartOptions{Ruleset: other, ProcessVersion: processor.Version, RegistryHash: schema.DefaultRegistry.Hash(), Source: schema.SourceRaw, Share: 1}
 	if _, err := o.Start(t.Context(), opts); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"aftershock/internal/embedded"
 	"aftershock/replay"
 	"aftershock/schema"
+	"aftershock/signature"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
@@ -60,11 +61,15 @@ func newStore(t *testing.T) (string, *clickhouse.DB) {
 // second announces signature version 2, with other rules, and 3, which is dropped.
 func (p *plant) second() {
 	p.t.Helper()
+	var text []schema.RulesetFile // of the shipped rules, under another hash
+	for _, f := range signature.Default().Files() {
+		text = append(text, schema.RulesetFile{Name: f.Name, Text: f.Text})
+	}
 	if _, err := stream.Operate(p.t.Context(), p.kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
 		next := now.Clone()
 		for n, state := range map[int32]string{2: schema.StateLive, 3: schema.StateDropped} {
 			v := next.Versions[0]
-			v.Number, v.State, v.RulesetHash = n, state, "other"
+			v.Number, v.State, v.RulesetHash, v.Ruleset = n, state, "other", text
 			next.Versions = append(next.Versions, v)
 		}
 		return next, nil

@@ -93,9 +93,9 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
-	processors := processors{symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Budget: f.budget()}}
-	processorOf := func(v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
-		p, err := processors.of(*v)
+	processors := processors{kafka: r.kafka, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Budget: f.budget()}}
+	processorOf := func(ctx context.Context, v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
+		p, err := processors.of(ctx, *v)
 		if err != nil {
 			return stream.Processor{}, err
 		}
@@ -114,7 +114,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	defer others.Wait()
 	others.Go(func() {
 		r.perVersion(ctx, versionRole{name: "resign", changed: shares, wanted: whole(resignWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
-			p, err := processors.of(*v)
+			p, err := processors.of(ctx, *v)
 			if err == nil {
 				err = sameButRules(v, r.versions.Newest().Version(v.Base))
 			}
@@ -130,7 +130,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	})
 	others.Go(func() {
 		r.perVersion(ctx, versionRole{name: "reprocess", changed: shares, wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
-			p, err := processorOf(v, ready)
+			p, err := processorOf(ctx, v, ready)
 			if err != nil {
 				return r.unserved(ctx, "reprocess."+part.String(), err)
 			}
@@ -158,7 +158,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		},
 		wanted: whole(processWants),
 		run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
-			p, err := processorOf(v, ready)
+			p, err := processorOf(ctx, v, ready)
 			if err != nil {
 				return r.unserved(ctx, "process."+part.String(), err)
 			}
@@ -179,19 +179,20 @@ func sameButRules(v, base *schema.SignatureVersion) error {
 // processors are those of signature versions: lanes share one, with what its
 // ruleset remembers.
 type processors struct {
+	kafka   stream.Kafka
 	symbols processor.Symbols
 
 	mu        sync.Mutex
 	byVersion map[int32]*processor.Processor
 }
 
-func (s *processors) of(v schema.SignatureVersion) (*processor.Processor, error) {
+func (s *processors) of(ctx context.Context, v schema.SignatureVersion) (*processor.Processor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.byVersion[v.Number]; p != nil {
 		return p, nil
 	}
-	p, err := newProcessor(v, s.symbols)
+	p, err := newProcessor(ctx, s.kafka, v, s.symbols)
 	if err != nil {
 		return nil, err
 	}
@@ -204,11 +205,11 @@ func (s *processors) of(v schema.SignatureVersion) (*processor.Processor, error)
 
 // newProcessor makes the processor of a signature version, from what its event
 // says and nothing else.
-func newProcessor(v schema.SignatureVersion, symbols processor.Symbols) (*processor.Processor, error) {
+func newProcessor(ctx context.Context, k stream.Kafka, v schema.SignatureVersion, symbols processor.Symbols) (*processor.Processor, error) {
 	if err := servable(v, processor.Version, schema.DefaultRegistry); err != nil {
 		return nil, err
 	}
-	ruleset, err := replay.RulesetOf(&v)
+	ruleset, err := replay.RulesetOf(ctx, k, &v)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ var (
 	doorUses = stream.Uses{Topics: []stream.Use{{Topic: schema.TopicRaw, Write: true}}}
 
 	processUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.TopicHeal, Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.TopicHeal, Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true, Write: true}, // read back, to know what is done: stream/recent.go
 		Wanted:    processWants,
 	}

@@ -98,7 +98,7 @@ func TestNewerRulesAreOfferedOnce(t *testing.T) {
 // not process it some other way.
 func TestProcessorLeavesAVersionAloneThatItCannotLoad(t *testing.T) {
 	good := firstVersion(time.Now()).Versions[0]
-	if _, err := newProcessor(good, processor.Symbols{}); err == nil {
+	if _, err := newProcessor(t.Context(), stream.Kafka{}, good, processor.Symbols{}); err == nil {
 		t.Log("the shipped version loads") // what follows must fail for its own reason
 	} else {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestProcessorLeavesAVersionAloneThatItCannotLoad(t *testing.T) {
 	} {
 		v := good
 		change(&v)
-		if _, err := newProcessor(v, processor.Symbols{}); err == nil {
+		if _, err := newProcessor(t.Context(), stream.Kafka{}, v, processor.Symbols{}); err == nil {
 			t.Errorf("%s: loaded", name)
 		}
 	}
