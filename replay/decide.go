@@ -15,8 +15,8 @@ import (
 // ErrUnderWay is wrapped by what is refused while the activation changes.
 var ErrUnderWay = errors.New("a promotion is under way: finish it with replay promote, or end it with replay promote --abort")
 
-// maxVersions bounds the versions that are not dropped: each event carries all of
-// their rulesets.
+// maxVersions bounds the versions that something is made of: each costs every processor a
+// loop. Those that have ended or are archived cost nothing, and do not count.
 const maxVersions = 20
 
 // version returns a copy of the state and the version in it.
@@ -52,12 +52,12 @@ func started(now *schema.VersionEvent, v schema.SignatureVersion) (*schema.Versi
 	next := now.Clone()
 	kept := 0
 	for _, have := range next.Versions {
-		if have.State != schema.StateDropped {
+		if have.Kept() {
 			kept++
 		}
 	}
 	if kept >= maxVersions {
-		return nil, fmt.Errorf("there are %d signature versions: drop one first", kept)
+		return nil, fmt.Errorf("%d signature versions are being made: retire, archive or drop one first", kept)
 	}
 	v.Number, v.State = nextNumber(now), schema.StateLive
 	next.Versions = append(next.Versions, v)
@@ -159,6 +159,11 @@ func promoted(now *schema.VersionEvent, stops map[int32]stop) (*schema.VersionEv
 	for _, h := range now.Promotion.Held {
 		settle(next, next.Version(h.Number), stops[h.Number])
 	}
+	for i := range next.Versions {
+		if v := &next.Versions[i]; v.State == schema.StateArchived && !next.Activation.Names(v.Number) {
+			v.State = schema.StateEnded // nothing of it is seen any more
+		}
+	}
 	return next, nil
 }
 
@@ -171,6 +176,35 @@ func settle(next *schema.VersionEvent, v *schema.SignatureVersion, s stop) {
 	if len(v.Ends) == 0 { // else it was narrowed before: it has done all before those alone
 		v.Ends, v.RequestEnds = s.raw, s.requests
 	}
+}
+
+// archiving takes a narrowed version's loops away: crashes that come late are asked for from
+// then on.
+func archiving(now *schema.VersionEvent, n int32) (*schema.VersionEvent, error) {
+	next, v, err := quiet(now, n)
+	switch {
+	case err != nil:
+		return nil, err
+	case v.State == schema.StateArchiving:
+		return nil, nil //nolint:nilnil // begun already
+	case v.State != schema.StateNarrowed:
+		return nil, fmt.Errorf("signature version %d is %s: only one that is narrowed can be archived", n, v.State)
+	}
+	v.State = schema.StateArchiving
+	return next, nil
+}
+
+// archived ends it.
+func archived(now *schema.VersionEvent, n int32) (*schema.VersionEvent, error) {
+	next, v, err := quiet(now, n)
+	switch {
+	case err != nil:
+		return nil, err
+	case v.State != schema.StateArchiving:
+		return nil, fmt.Errorf("signature version %d is %s", n, v.State)
+	}
+	v.State = schema.StateArchived
+	return next, nil
 }
 
 // aborted ends a promotion with everything as it was.
@@ -221,7 +255,7 @@ func reopened(now *schema.VersionEvent, n int32, share float64) (*schema.Version
 	switch {
 	case err != nil:
 		return nil, err
-	case v.State != schema.StateEnded && v.State != schema.StateHeld:
+	case v.State != schema.StateEnded && v.State != schema.StateHeld && v.State != schema.StateArchived:
 		return nil, fmt.Errorf("signature version %d is %s", n, v.State)
 	}
 	v.State, v.Ends, v.RequestEnds, v.Paused, v.Share = schema.StateLive, nil, nil, false, share

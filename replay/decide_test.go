@@ -168,8 +168,8 @@ func TestRefusals(t *testing.T) {
 		return Show(state().Activation.Ranges, n, at(begin), at(end), 2)
 	}
 	full := state()
-	for len(full.Versions) < maxVersions {
-		full.Versions = append(full.Versions, schema.SignatureVersion{Number: int32(len(full.Versions) + 1), State: schema.StateEnded})
+	for len(full.Versions) < maxVersions+1 { // one of them has ended
+		full.Versions = append(full.Versions, schema.SignatureVersion{Number: int32(len(full.Versions) + 1), State: schema.StateLive})
 	}
 	almost := full.Clone()
 	almost.Versions[5].State = schema.StateDropped
@@ -183,7 +183,7 @@ func TestRefusals(t *testing.T) {
 		want   string // part of the error; empty: it is allowed
 	}{
 		{"start in an empty log", func() (*schema.VersionEvent, error) { return started(nil, schema.SignatureVersion{}) }, "empty"},
-		{"start one too many", func() (*schema.VersionEvent, error) { return started(full, schema.SignatureVersion{}) }, "drop one first"},
+		{"start one too many", func() (*schema.VersionEvent, error) { return started(full, schema.SignatureVersion{}) }, "retire, archive or drop one first"},
 		{"start the last one", func() (*schema.VersionEvent, error) { return started(almost, schema.SignatureVersion{}) }, ""},
 		{"start during a promotion", func() (*schema.VersionEvent, error) { return started(underWay(t), schema.SignatureVersion{}) }, "under way"},
 		{"pause an ended one", func() (*schema.VersionEvent, error) { return paused(state(), 3, true) }, "ended"},
@@ -216,5 +216,38 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%v is not ErrUnderWay", err)
 			}
 		})
+	}
+}
+
+// Versions that are seen of the past alone cost nothing and count for no limit, however many
+// promotions left one.
+func TestArchivedVersionsCountForNoLimit(t *testing.T) {
+	now := state()
+	now.Versions = now.Versions[:1]
+	for n := int32(2); n < 200; n++ {
+		since := at(int(n % 28))
+		next := must(t, now, func() (*schema.VersionEvent, error) {
+			return started(now, schema.SignatureVersion{Share: 1, From: &since})
+		})
+		ranges := Show(next.Activation.Ranges, n, since, at(end), next.Activation.Epoch+1)
+		holding := must(t, next, func() (*schema.VersionEvent, error) { return held(next, ranges) })
+		now = must(t, holding, func() (*schema.VersionEvent, error) {
+			return promoted(holding, map[int32]stop{n - 1: {offsets(int64(n)), offsets(int64(n))}})
+		})
+		if now.Version(n-1).State == schema.StateNarrowed {
+			taken := must(t, now, func() (*schema.VersionEvent, error) { return archiving(now, n-1) })
+			now = must(t, taken, func() (*schema.VersionEvent, error) { return archived(taken, n-1) })
+		}
+	}
+	for _, v := range now.Versions[:198] {
+		if shown := now.Activation.Names(v.Number); shown != (v.State == schema.StateArchived) || !shown && v.State != schema.StateEnded {
+			t.Errorf("version %d is %s, shown %v", v.Number, v.State, shown)
+		}
+	}
+	if _, err := archived(now, 1); err == nil {
+		t.Error("archived twice")
+	}
+	if _, err := archiving(now, 199); err == nil {
+		t.Error("what is live was archived")
 	}
 }

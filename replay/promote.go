@@ -115,6 +115,7 @@ func (o *Operator) anew(ctx context.Context, g *stream.Groups, subject int32, op
 		return f, err
 	}
 	o.keepLineage(ctx)
+	o.archiveNarrowed(ctx)
 	return f, nil
 }
 
@@ -349,6 +350,19 @@ func (o *Operator) awaitStored(ctx context.Context, g *stream.Groups, n int32, p
 		}
 	}
 	return nil
+}
+
+// awaitKept waits until what a version has made by now is stored, if anybody stores it.
+func (o *Operator) awaitKept(ctx context.Context, g *stream.Groups, n int32) error {
+	topic, group := schema.ProcessedTopic(n), schema.SinkGroup(clickhouse.Name, n)
+	made, err := ends(ctx, g, topic)
+	if err != nil {
+		return err
+	}
+	if begun, err := begun(ctx, g, group, topic); err != nil || !begun {
+		return err
+	}
+	return o.awaitPassed(ctx, g, group, topic, made)
 }
 
 // begun tells whether a group has members, or has committed anything.

@@ -61,6 +61,9 @@ func (o *Operator) Retire(ctx context.Context, n int32) error {
 	if err != nil {
 		return err
 	}
+	if err := o.awaitKept(ctx, g, n); err != nil {
+		return err
+	}
 	return o.steer(ctx, n, schema.OpRetire, func(now *schema.VersionEvent, n int32) (*schema.VersionEvent, error) { return retired(now, n, s) })
 }
 

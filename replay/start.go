@@ -197,7 +197,7 @@ func resignable(base, v *schema.SignatureVersion) error {
 		return fmt.Errorf("signature version %d was made with another annotation registry: more than the ruleset changes", base.Number)
 	case base.From != nil && (v.From == nil || v.From.Before(*base.From)), base.To != nil && (v.To == nil || base.To.Before(*v.To)):
 		return fmt.Errorf("signature version %d is not made for all crashes of the range", base.Number)
-	case base.State != schema.StateLive && base.State != schema.StateEnded:
+	case base.State != schema.StateLive && base.State != schema.StateEnded && base.State != schema.StateArchived:
 		return fmt.Errorf("signature version %d is %s", base.Number, base.State)
 	}
 	return nil

@@ -118,8 +118,8 @@ func lookAt(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) (
 		Number: v.Number, State: v.State, ProcessVersion: v.ProcessVersion, RulesetHash: v.RulesetHash, RegistryHash: v.RegistryHash,
 		Source: v.Source, Base: v.Base, From: v.From, To: v.To, Share: v.Share, Paused: v.Paused,
 	}
-	if v.Gone() {
-		return s, nil
+	if !v.Kept() {
+		return s, nil // nobody is in its groups
 	}
 	group := schema.ProcessGroup(v.Number)
 	members, err := g.Members(ctx, group)

@@ -88,6 +88,7 @@ const (
 	DeadRefused        = "produce_refused"
 	DeadRowRefused     = "row_refused"
 	DeadPoison         = "poison"
+	DeadUnserved       = "version_unserved"
 )
 
 // Code is an entry of the catalogue.
@@ -153,5 +154,6 @@ var Catalogue = []Code{
 	{DeadDumpTooLarge, "the dump needs more memory than the processor may use (--memory)"},
 	{DeadRefused, "the broker refused what was made of the record, again and again"},
 	{DeadRowRefused, "the sink refused the record's row"},
+	{DeadUnserved, "the crash is seen in an archived signature version that this release cannot make"},
 	{DeadPoison, "work on the record was begun again and again, and each time the process ended with it"},
 }

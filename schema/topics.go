@@ -21,8 +21,14 @@ const (
 
 const processedPrefix = "crash.processed.v"
 
-// ProcessedTopic is the topic that signature version n's results go to.
-func ProcessedTopic(n int32) string { return processedPrefix + strconv.Itoa(int(n)) }
+// ProcessedTopic is the topic that signature version n's results go to; of Archived, those
+// of all archived versions.
+func ProcessedTopic(n int32) string {
+	if n == Archived {
+		return "crash.processed.archived"
+	}
+	return processedPrefix + strconv.Itoa(int(n))
+}
 
 // IsProcessedTopic tells whether a topic is some version's.
 func IsProcessedTopic(topic string) bool { return strings.HasPrefix(topic, processedPrefix) }
@@ -57,7 +63,7 @@ var keyedTopics = []string{TopicRaw, TopicReprocess, TopicTelemetry}
 
 // Keyed tells whether the topic must have as many partitions as crash.raw.
 func Keyed(topic string) bool {
-	return slices.Contains(keyedTopics, topic) || IsProcessedTopic(topic)
+	return slices.Contains(keyedTopics, topic) || IsProcessedTopic(topic) || topic == ProcessedTopic(Archived)
 }
 
 // Topics lists every topic but the processed ones, each with its settings;
@@ -82,6 +88,7 @@ func Topics(partitions int32) []Topic {
 		{TopicHeal, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(30 * day), "max.message.bytes": large,
 		}},
+		Processed(Archived, partitions),
 		{TopicDeadLetter, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
 		}},
@@ -102,21 +109,33 @@ func Processed(n, partitions int32) Topic {
 // GroupHeal consumes the requests of crashes that lacked symbols for a while.
 const GroupHeal = "heal"
 
+// named is the end of a group's name that is signature version n's, or of all archived
+// versions.
+func named(n int32) string {
+	if n == Archived {
+		return "archived"
+	}
+	return fmt.Sprintf("v%d", n)
+}
+
 // ProcessGroup consumes the raw topic for signature version n.
-func ProcessGroup(n int32) string { return fmt.Sprintf("process.v%d", n) }
+func ProcessGroup(n int32) string { return "process." + named(n) }
 
 // ReprocessGroup consumes the reprocess requests for signature version n.
-func ReprocessGroup(n int32) string { return fmt.Sprintf("reprocess.v%d", n) }
+func ReprocessGroup(n int32) string { return "reprocess." + named(n) }
 
 // ResignGroup consumes the base version's processed topic, to sign its crashes again
 // for signature version n.
-func ResignGroup(n int32) string { return fmt.Sprintf("resign.v%d", n) }
+func ResignGroup(n int32) string { return "resign." + named(n) }
 
 // TelemetryGroup publishes what activations show in version n since that epoch:
 // what is shown anew is published from its topic's start.
 func TelemetryGroup(n int32, epoch int64) string {
+	if n == Archived {
+		return "sink.telemetry.archived"
+	}
 	return fmt.Sprintf("sink.telemetry.v%d.e%d", n, epoch)
 }
 
 // SinkGroup consumes version n's processed topic for the named sink.
-func SinkGroup(sink string, n int32) string { return fmt.Sprintf("sink.%s.v%d", sink, n) }
+func SinkGroup(sink string, n int32) string { return fmt.Sprintf("sink.%s.%s", sink, named(n)) }

@@ -20,6 +20,8 @@ const (
 	OpHalt     = "halt"    // a version stops, to be retired or reopened
 	OpDrop     = "drop"    // everything of it is being removed
 	OpDropped  = "dropped" // and is gone
+	OpArchive  = "archive" // a version that is seen has no loops of its own any more
+	OpArchived = "archived"
 )
 
 // States of a signature version.
@@ -31,6 +33,11 @@ const (
 	// StateNarrowed versions are processed for crashes that the activation shows in
 	// them alone: such a crash can come late.
 	StateNarrowed = "narrowed"
+	// StateArchived versions are seen for a past range and made no more: they cost
+	// nothing. Crashes that come late into their range are made on request, by one loop
+	// for all of them; StateArchiving ones are about to be.
+	StateArchived  = "archived"
+	StateArchiving = "archiving"
 	// StateEnded versions are not processed; their rows stay.
 	StateEnded = "ended"
 	// StateDropping versions are written by nobody, and are being removed.
@@ -184,7 +191,7 @@ func (e *VersionEvent) Processes(number int32, received time.Time) bool {
 		return false
 	case v.State == StateLive:
 		return v.Covers(received)
-	case v.State == StateNarrowed:
+	case v.State == StateNarrowed, v.State == StateArchiving, v.State == StateArchived:
 		return e.Activation.Seen(received) == number
 	}
 	return false
@@ -195,7 +202,16 @@ func (v *SignatureVersion) Covers(received time.Time) bool {
 	return (v.From == nil || !received.Before(*v.From)) && (v.To == nil || received.Before(*v.To))
 }
 
-// Processed tells whether crashes are processed in the version.
+// Archived stands for all archived versions, where a topic, a group or a loop is theirs.
+const Archived int32 = 0
+
+// Kept tells whether anything may still be made of the version, or is on its way: its
+// results are stored and published.
+func (v *SignatureVersion) Kept() bool {
+	return v.Processed() || v.State == StateHeld || v.State == StateArchiving
+}
+
+// Processed tells whether crashes are processed in the version, by loops of its own.
 func (v *SignatureVersion) Processed() bool {
 	return v.State == StateLive || v.State == StateNarrowed
 }
@@ -212,12 +228,16 @@ func (a Activation) Names(number int32) bool {
 
 // Range returns the range that holds a received_at, or nil. It points into a.
 func (a Activation) Range(at time.Time) *ActiveRange {
-	for i := range a.Ranges {
-		if r := &a.Ranges[i]; !at.Before(r.From) && at.Before(r.To) {
-			return r
+	i, _ := slices.BinarySearchFunc(a.Ranges, at, func(r ActiveRange, at time.Time) int {
+		if at.Before(r.To) {
+			return 1
 		}
+		return -1
+	})
+	if i == len(a.Ranges) || at.Before(a.Ranges[i].From) {
+		return nil
 	}
-	return nil
+	return &a.Ranges[i]
 }
 
 // Seen is the version that the activation shows for a received_at, 0 for none.

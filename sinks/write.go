@@ -110,6 +110,9 @@ func (o *Options) current(ctx context.Context) error {
 	if err != nil || state == nil {
 		return err
 	}
+	if o.Version == schema.Archived {
+		return nil
+	}
 	if v := state.Version(o.Version); v == nil || v.Gone() {
 		return errGone
 	}

@@ -29,6 +29,8 @@ type Following struct {
 }
 
 const (
+	// CurrentAge is how long after an event no member commits under the state before it.
+	CurrentAge = 2 * currentAge
 	// currentAge is how old the answer may be that the log holds nothing newer. It is
 	// well below the session's timeout: a member that was halted for longer than the
 	// one, between its look at the log and its commit, is soon beyond the other, and

@@ -141,6 +141,21 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 
 // Delete deletes groups and then a topic; what is not there is no error.
 func (g *Groups) Delete(ctx context.Context, topic string, groups ...string) error {
+	if err := g.DeleteGroups(ctx, groups...); err != nil {
+		return err
+	}
+	topics, err := g.admin.DeleteTopics(ctx, topic)
+	if err == nil {
+		err = topics[topic].Err
+	}
+	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("delete topic %s: %w", topic, Named(err, "DELETE", topic, "", ""))
+	}
+	return nil
+}
+
+// DeleteGroups deletes groups without members; what is not there is no error.
+func (g *Groups) DeleteGroups(ctx context.Context, groups ...string) error {
 	deleted, err := g.admin.DeleteGroups(ctx, groups...)
 	if errors.Is(err, kerr.GroupAuthorizationFailed) {
 		return &AccessError{"DELETE", "group", strings.Join(groups, ", "), err}
@@ -156,13 +171,6 @@ func (g *Groups) Delete(ctx context.Context, topic string, groups ...string) err
 		default:
 			return fmt.Errorf("delete group %s: %w", d.Group, d.Err)
 		}
-	}
-	topics, err := g.admin.DeleteTopics(ctx, topic)
-	if err == nil {
-		err = topics[topic].Err
-	}
-	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return fmt.Errorf("delete topic %s: %w", topic, Named(err, "DELETE", topic, "", ""))
 	}
 	return nil
 }

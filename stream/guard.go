@@ -74,7 +74,7 @@ func VerdictOf(letter *kgo.Record) Verdict {
 	switch l.Class {
 	case schema.DeadPanic, schema.DeadDeadline, schema.DeadProcess, schema.DeadRowRefused:
 		return Suspicious
-	case schema.DeadCrashID, schema.DeadEventTooLarge, schema.DeadDumpTooLarge, schema.DeadPoison, schema.DeadRequestBad, schema.DeadRawGone:
+	case schema.DeadCrashID, schema.DeadEventTooLarge, schema.DeadDumpTooLarge, schema.DeadPoison, schema.DeadRequestBad, schema.DeadRawGone, schema.DeadUnserved:
 		return Well
 	case schema.DeadBlobMissing, schema.DeadBlobCorrupt:
 		if l.Stage == stageReprocess { // blobs of crashes long ago have expired

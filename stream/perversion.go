@@ -20,6 +20,9 @@ type Part struct {
 
 // String is v2, or v2.e5.
 func (p Part) String() string {
+	if p.Version == schema.Archived {
+		return "archived"
+	}
 	if p.Epoch == 0 {
 		return fmt.Sprintf("v%d", p.Version)
 	}

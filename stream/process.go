@@ -83,7 +83,7 @@ func (p *Processor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 	out, class, err := p.one(ctx, p.lane(in.Timestamp), in, 0, 0)
 	switch {
 	case errors.Is(err, errLeftOut):
-		return nil, nil
+		return out, nil
 	case class != "":
 		p.bury(in, class, stageProcess, err)
 		return []*kgo.Record{DeadLetter(in, class, stageProcess, p.Version)}, nil
@@ -119,26 +119,21 @@ func (e *PassingError) Error() string { return e.Err.Error() }
 
 func (e *PassingError) Unwrap() error { return e.Err }
 
-// one returns the record of a raw record's processed crash, and with it a request to heal
-// it if it lacks symbols for a while: attempt is how often that was asked for. With an
-// error comes the class of the dead letter, or none when it is a passing one.
+// one works on a raw record with one of the process's hands; see process.
 func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64, attempt int32) (out []*kgo.Record, class string, err error) {
 	if err := p.Workers.take(ctx, l); err != nil {
 		return nil, "", &PassingError{Err: err, Expected: errors.Is(err, errPaused)}
 	}
 	defer p.Workers.give(l)
 	start := time.Now()
-	processed, value, class, err := p.process(ctx, in, revision)
+	out, class, err = p.process(ctx, in, revision, attempt)
 	switch {
 	case errors.Is(err, errLeftOut):
 		p.Metrics.leftOut(schema.ProcessGroup(p.Version))
 	case class != "" || err == nil:
 		p.Metrics.crash(time.Since(start), class)
 	}
-	if class != "" || err != nil {
-		return nil, class, err
-	}
-	return append([]*kgo.Record{processedRecord(p.Version, in.Key, value, revision)}, heal(processed, attempt)...), "", nil
+	return out, class, err
 }
 
 var (
@@ -193,40 +188,59 @@ func (p *Processor) wanted(received time.Time) error {
 	return errLeftOut
 }
 
-func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64) (processed *schema.ProcessedCrash, value []byte, class string, err error) {
+// process returns the record of a raw record's processed crash, and with it a request to
+// heal it if it lacks symbols for a while: attempt is how often that was asked for. The raw
+// pass also asks for what came late for an archived version, with errLeftOut alone. With
+// another error comes the class of the dead letter, or none when it is a passing one.
+func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64, attempt int32) (out []*kgo.Record, class string, err error) {
 	raw, err := schema.Decode[schema.RawCrash](in.Value)
 	if err != nil {
-		return nil, nil, schema.DeadRawUndecodable, err
+		return nil, schema.DeadRawUndecodable, err
 	}
 	if _, err := schema.CrashDay(raw.CrashID); err != nil {
-		return nil, nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
+		return nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
+	}
+	at := schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}
+	var late []*kgo.Record
+	if revision == 0 {
+		late = p.late(raw, at)
 	}
 	if err := p.wanted(raw.ReceivedAt); err != nil {
-		return nil, nil, "", err
+		return late, "", err
 	}
 	bytes, class, err := dumpBytes(raw)
 	if err != nil {
-		return nil, nil, class, err
+		return nil, class, err
 	}
 	give, fits, err := p.Memory.take(ctx, bytes)
 	switch {
 	case !fits:
-		return nil, nil, schema.DeadDumpTooLarge, fmt.Errorf("a dump of %d bytes", bytes)
+		return nil, schema.DeadDumpTooLarge, fmt.Errorf("a dump of %d bytes", bytes)
 	case err != nil:
-		return nil, nil, "", &PassingError{Err: err}
+		return nil, "", &PassingError{Err: err}
 	}
 	defer give()
-	input := Input{Raw: raw, Position: schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}, Revision: revision}
+	input := Input{Raw: raw, Position: at, Revision: revision}
 	if class, err := p.fetch(ctx, &input); err != nil {
-		return nil, nil, class, err
+		return nil, class, err
 	}
+	processed, value, class, err := p.encoded(ctx, input)
+	if err != nil {
+		return nil, class, err
+	}
+	out = append([]*kgo.Record{processedRecord(p.Version, in.Key, value, revision)}, heal(processed, attempt)...)
+	return append(out, late...), "", nil
+}
+
+// encoded is the processed crash and its encoding, made within the deadline.
+func (p *Processor) encoded(ctx context.Context, in Input) (processed *schema.ProcessedCrash, value []byte, class string, err error) {
 	deadline := p.Deadline
 	if deadline <= 0 {
 		deadline = DefaultDeadline
 	}
 	working, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	processed, class, err = p.guarded(working, input)
+	processed, class, err = p.guarded(working, in)
 	if err != nil {
 		if ctx.Err() != nil { // the loop gave up, not the crash
 			return nil, nil, "", &PassingError{Err: ctx.Err()}

@@ -93,6 +93,21 @@ func EachSince(ctx context.Context, k Kafka, topic string, since time.Time, each
 	return nil
 }
 
+// EachFrom is EachCommitted of the records from some offsets on, by partition.
+func EachFrom(ctx context.Context, k Kafka, topic string, from map[int32]int64, each func(*kgo.Record) error) error {
+	spans, err := k.committedSpans(ctx, topic)
+	if err == nil {
+		for p, s := range spans {
+			spans[p] = span{max(s.from, from[p]), s.end}
+		}
+		err = k.read(ctx, topic, spans, maxSilence, data(each))
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	return nil
+}
+
 // cut leaves out of the spans what is older than a time.
 func (k Kafka) cut(ctx context.Context, topic string, spans map[int32]span, since time.Time) error {
 	cl, err := kgo.NewClient(k.Options()...)

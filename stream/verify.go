@@ -28,6 +28,8 @@ type Verifier struct {
 	Version int32
 	// From and To bound received_at; zero does not.
 	From, To time.Time
+	// Ended says where a version stopped that has no groups any more; none of one that has.
+	Ended []schema.PartitionOffset
 	// Activation is the one of now.
 	Activation schema.Activation
 	// Wants tells whether the version is made for a raw record; nil: for all.
@@ -191,7 +193,7 @@ func (v *Verifier) cut(ctx context.Context, admin *kadm.Client) (*cut, error) {
 			*to, err = groupOffsets(ctx, admin, group, topic)
 		}
 	}
-	if v.Sink != "" {
+	if v.Sink != "" && len(v.Ended) == 0 {
 		ask(&c.stored, schema.SinkGroup(v.Sink, v.Version), topic)
 	}
 	nobody := false
@@ -214,6 +216,9 @@ func (v *Verifier) cut(ctx context.Context, admin *kadm.Client) (*cut, error) {
 		return nil, fmt.Errorf("%s, %s and %s have %d, %d and %d partitions, and must have as many: crashes keep their partition",
 			schema.TopicRaw, topic, schema.TopicTelemetry, len(c.raw), len(c.processed), len(c.telemetry))
 	}
+	if len(v.Ended) > 0 {
+		v.ended(&c)
+	}
 	c.rawStarts, c.processedStarts, c.ends = map[int32]int64{}, map[int32]int64{}, map[int32]int64{}
 	for p, s := range c.raw {
 		c.rawStarts[p], c.ends[p] = s.from, s.end
@@ -231,6 +236,21 @@ func (v *Verifier) cut(ctx context.Context, admin *kadm.Client) (*cut, error) {
 	}
 	c.dead, err = v.deadLetters(ctx, admin)
 	return &c, err
+}
+
+// ended takes a version that has no groups any more for done: up to where it stopped
+// everything must be there.
+func (v *Verifier) ended(c *cut) {
+	c.passed, c.stored, c.published = map[int32]int64{}, map[int32]int64{}, map[int32]int64{}
+	for _, o := range v.Ended {
+		c.passed[o.Partition] = o.Offset
+	}
+	for p, s := range c.processed {
+		c.stored[p], c.published[p] = s.end, s.end
+	}
+	for p, s := range c.raw {
+		c.raw[p] = span{s.from, min(s.end, c.passed[p])}
+	}
 }
 
 // bound cuts the raw spans to From and To, and leaves out what was processed and

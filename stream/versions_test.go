@@ -269,7 +269,9 @@ func TestAPartThatFailedEndsToo(t *testing.T) {
 // events of older releases hold their own.
 func TestRulesetsAreInTheLogOnce(t *testing.T) {
 	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRulesets)
-	text := func(s string) []schema.RulesetFile { return []schema.RulesetFile{{Name: "prefix_signature_re.txt", Text: s}} }
+	text := func(s string) []schema.RulesetFile {
+		return []schema.RulesetFile{{Name: "prefix_signature_re.txt", Text: s}}
+	}
 	operate := func(v schema.SignatureVersion) {
 		t.Helper()
 		if _, err := stream.Operate(t.Context(), k, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {

@@ -150,6 +150,9 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		if err := working(t, admin, k, processUses, []string{schema.TopicReprocess, schema.TopicDeadLetter}, healer.Run); err != nil {
 			return err
 		}
+		if err := archiving(t, admin, k, at, id); err != nil {
+			return err
+		}
 		return resigning(t, admin, k)
 	},
 	"sink clickhouse": func(t *testing.T, admin, k stream.Kafka) error {
@@ -190,6 +193,33 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		}
 		return err
 	},
+}
+
+// archiving makes a late crash of an archived version.
+func archiving(t *testing.T, admin, k stream.Kafka, at schema.Position, id string) error {
+	t.Helper()
+	if _, err := stream.Operate(t.Context(), admin, func(state *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next := state.Clone()
+		old := next.Versions[0]
+		old.Number, old.State, next.Activation.Ranges[0].SignatureVersion = 7, schema.StateArchived, 7
+		next.Versions = append(next.Versions, old)
+		next.Activation.Epoch++
+		return next, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	streamtest.Put(t, admin,
+		&kgo.Record{Topic: schema.TopicReprocess, Key: []byte(id), Value: encode(t, &schema.ReprocessRequest{CrashID: id, Raw: at, Versions: []int32{7}})},
+		&kgo.Record{Topic: schema.TopicReprocess, Key: []byte(id), Value: encode(t, &schema.ReprocessRequest{CrashID: id, Raw: schema.Position{Topic: schema.TopicRaw, Offset: 1 << 40}, Versions: []int32{7}})})
+	a := stream.Archivist{
+		Processor: stream.Processor{Kafka: k, Versions: streamtest.Following(t, k), Instance: "0", Workers: stream.NewWorkers(1, 1), Log: zerolog.Nop()},
+		Of: func(context.Context, *schema.SignatureVersion) (func(context.Context, stream.Input) (*schema.ProcessedCrash, error), error) {
+			return func(_ context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
+				return &schema.ProcessedCrash{CrashID: in.Raw.CrashID}, nil
+			}, nil
+		},
+	}
+	return working(t, admin, k, processUses, []string{schema.ProcessedTopic(schema.Archived), schema.TopicDeadLetter}, a.Run)
 }
 
 // resigning makes version 2 of version 1.

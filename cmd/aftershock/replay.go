@@ -12,6 +12,7 @@ type replayVerbs struct {
 	Lineage  replayLineageVerb  `cmd:"" help:"Follow a signature through all promotions: what it came from, what it became, and when it was first seen."`
 	Promote  replayPromoteVerb  `cmd:"" help:"Show a signature version instead of what is seen now. Killed in between, the same command goes on."`
 	Rollback replayRollbackVerb `cmd:"" help:"Show again what was seen before the last promotion."`
+	Archive  replayArchiveVerb  `cmd:"" help:"Take the loops of a version away that is seen of the past alone; its rows stay, and what comes late is still made. Promotions do it by themselves."`
 	Retire   replayRetireVerb   `cmd:"" help:"Stop a signature version that is not seen of crashes that come now; its rows stay."`
 	Drop     replayDropVerb     `cmd:"" help:"Remove everything of a signature version that is not seen."`
 }

@@ -546,8 +546,24 @@ func TestPromotePartOfTime(t *testing.T) {
 		})
 	}
 	verify()
-	if state, err := u.state(); err != nil || state.Version(1).State != schema.StateNarrowed {
+	if state, err := u.state(); err != nil || state.Version(1).State != schema.StateArchived {
 		t.Errorf("version 1: %+v, %v", state.Version(1).State, err)
+	}
+	groups, err := stream.NewGroups(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer groups.Close()
+	for _, prefix := range []string{"process.v1", "reprocess.v1", "sink.clickhouse.v1", "sink.telemetry.v1."} {
+		if left, err := groups.Named(t.Context(), prefix); err != nil || len(left) > 0 {
+			t.Errorf("an archived version has groups: %q, %v", left, err)
+		}
+	}
+	if text, err := u.query("SELECT count() FROM crashes WHERE signature_version = 1 AND processed_topic = 'crash.processed.archived'"); err != nil || strings.TrimSpace(text) == "0" {
+		t.Errorf("%s crashes came late into the archived range, %v", text, err)
+	}
+	if out, errs, code := u.verb("verify", "--version", "1", "--clickhouse-url", "http://"+u.clickhouse); code != 0 {
+		t.Errorf("an archived version: exit code %d, %s%s", code, out, errs)
 	}
 	u.mustReplay("rollback")
 	u.want(came)

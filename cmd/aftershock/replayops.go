@@ -254,6 +254,16 @@ func (v *replayRetireVerb) Run(r *run) error {
 	return v.do(r, func(o *replay.Operator) error { return o.Retire(r.ctx, v.Version) })
 }
 
+type replayArchiveVerb struct {
+	operatorFlags
+	versionArg
+}
+
+// Run archives it.
+func (v *replayArchiveVerb) Run(r *run) error {
+	return v.do(r, func(o *replay.Operator) error { return o.Archive(r.ctx, v.Version) })
+}
+
 type replayDropVerb struct {
 	storeFlags
 	versionArg

@@ -139,15 +139,30 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		}})
 	})
 	others.Go(func() {
-		ready := r.health.part("heal")
-		healer := stream.Healer{Kafka: r.kafka, Instance: r.instance, Well: symbols.Well, Ready: ready, Metrics: r.stream, Log: r.log}
-		for ctx.Err() == nil {
-			if err := healer.Run(ctx); err != nil && ctx.Err() == nil {
-				ready(err)
-				r.log.Error().Err(err).Msg("healer stopped, starting again")
-				pause(ctx, time.Second)
+		r.always(ctx, "heal", func(ctx context.Context, ready func(error)) error {
+			healer := stream.Healer{Kafka: r.kafka, Instance: r.instance, Well: symbols.Well, Ready: ready, Metrics: r.stream, Log: r.log}
+			return healer.Run(ctx)
+		})
+	})
+	others.Go(func() {
+		r.always(ctx, "reprocess.archived", func(ctx context.Context, ready func(error)) error {
+			archivist := stream.Archivist{
+				Processor: stream.Processor{
+					Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
+					Ready: ready, Metrics: r.stream, Log: r.log,
+				},
+				Of: func(ctx context.Context, v *schema.SignatureVersion) (func(context.Context, stream.Input) (*schema.ProcessedCrash, error), error) {
+					p, err := processors.of(ctx, *v)
+					if err != nil {
+						return nil, err
+					}
+					return func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
+						return p.Process(ctx, processor.Input(in))
+					}, nil
+				},
 			}
-		}
+			return archivist.Run(ctx)
+		})
 	})
 	var offered sync.Once
 	r.perVersion(ctx, versionRole{
@@ -165,6 +180,22 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			return p.Run(ctx)
 		},
 	})
+}
+
+// always keeps a loop running that belongs to no single version.
+func (r *roles) always(ctx context.Context, part string, run func(ctx context.Context, ready func(error)) error) {
+	ready := r.health.part(part)
+	for ctx.Err() == nil {
+		if r.versions.Newest() == nil { // nobody has told what there is
+			pause(ctx, 100*time.Millisecond)
+			continue
+		}
+		if err := run(ctx, ready); err != nil && ctx.Err() == nil {
+			ready(err)
+			r.log.Error().Err(err).Str("part", part).Msg("stopped, starting again")
+			pause(ctx, 5*time.Second)
+		}
+	}
 }
 
 // sameButRules tells whether signing the base's crashes again gives what processing
@@ -226,15 +257,21 @@ func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *cl
 	var others sync.WaitGroup
 	defer others.Wait()
 	others.Go(func() { r.keepActivated(ctx, db) })
+	store := func(ctx context.Context, version int32, ready func(error)) error {
+		return sinks.Run(ctx, sinks.Options{
+			Kafka: r.kafka, Versions: r.versions, Name: clickhouse.Name, Version: version, Instance: r.instance, Sink: db, Guard: dead.guard(),
+			Ready: ready, Metrics: r.sinks, Log: r.log,
+		})
+	}
+	others.Go(func() {
+		r.always(ctx, "sink.clickhouse.archived", func(ctx context.Context, ready func(error)) error { return store(ctx, schema.Archived, ready) })
+	})
 	r.perVersion(ctx, versionRole{
 		name:    "sink.clickhouse",
 		changed: func(ctx context.Context, state *schema.VersionEvent) { r.activate(ctx, db, state.Activation) },
 		wanted:  whole(clickHouseWants),
 		run: func(ctx context.Context, v *schema.SignatureVersion, _ stream.Part, ready func(error)) error {
-			return sinks.Run(ctx, sinks.Options{
-				Kafka: r.kafka, Versions: r.versions, Name: clickhouse.Name, Version: v.Number, Instance: r.instance, Sink: db, Guard: dead.guard(),
-				Ready: ready, Metrics: r.sinks, Log: r.log,
-			})
+			return store(ctx, v.Number, ready)
 		},
 	})
 }
@@ -290,14 +327,24 @@ func pause(ctx context.Context, d time.Duration) {
 // sinkTelemetry publishes what the activation shows, a loop for each version and epoch
 // of its ranges.
 func (r *roles) sinkTelemetry(ctx context.Context, dead deadLetterFlags) {
+	publish := func(ctx context.Context, part stream.Part, ready func(error)) error {
+		return telemetry.Run(ctx, telemetry.Options{
+			Kafka: r.kafka, Versions: r.versions, Version: part.Version, Epoch: part.Epoch, Instance: r.instance,
+			Annotations: schema.DefaultRegistry, Guard: dead.guard(), Ready: ready, Metrics: r.stream, Log: r.log,
+		})
+	}
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() {
+		r.always(ctx, "sink.telemetry.archived", func(ctx context.Context, ready func(error)) error {
+			return publish(ctx, stream.Part{Version: schema.Archived}, ready)
+		})
+	})
 	r.perVersion(ctx, versionRole{
 		name:   "sink.telemetry",
 		wanted: telemetryParts,
 		run: func(ctx context.Context, _ *schema.SignatureVersion, part stream.Part, ready func(error)) error {
-			return telemetry.Run(ctx, telemetry.Options{
-				Kafka: r.kafka, Versions: r.versions, Version: part.Version, Epoch: part.Epoch, Instance: r.instance,
-				Annotations: schema.DefaultRegistry, Guard: dead.guard(), Ready: ready, Metrics: r.stream, Log: r.log,
-			})
+			return publish(ctx, part, ready)
 		},
 	})
 }

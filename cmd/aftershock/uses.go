@@ -13,17 +13,17 @@ var (
 	doorUses = stream.Uses{Topics: []stream.Use{{Topic: schema.TopicRaw, Write: true}}}
 
 	processUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.TopicHeal, Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.TopicHeal, Read: true, Write: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true, Write: true}, // read back, to know what is done: stream/recent.go
 		Wanted:    processWants,
 	}
 	clickHouseUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true},
 		Wanted:    clickHouseWants,
 	}
 	telemetryUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicTelemetry, Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicTelemetry, Read: true, Write: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true},
 		Wanted:    telemetryWants,
 	}
@@ -51,14 +51,15 @@ func resignWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
 	return v.State == schema.StateLive && v.Source == schema.SourceProcessed && v.Base > 0
 }
 
-// clickHouseWants: the rows of all versions are kept until they are dropped.
+// clickHouseWants: what a version makes is stored; nothing is left to store of one that
+// has ended or is archived.
 func clickHouseWants(_ *schema.VersionEvent, v schema.SignatureVersion) bool {
-	return !v.Gone()
+	return v.Kept()
 }
 
 // telemetryWants: only what is seen is published.
 func telemetryWants(state *schema.VersionEvent, v schema.SignatureVersion) bool {
-	return !v.Gone() && state.Activation.Names(v.Number)
+	return v.Kept() && state.Activation.Names(v.Number)
 }
 
 // telemetryParts are the versions that are seen, and since when.

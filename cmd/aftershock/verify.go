@@ -67,6 +67,9 @@ func (v *verifyVerb) Run(r *run) error {
 		verifier := &stream.Verifier{
 			Kafka: kafka, Version: version.Number, From: v.From.Time, To: v.To.Time, Activation: state.Activation, Wants: wanted(state, &version),
 		}
+		if !version.Kept() {
+			verifier.Ended = version.Ends
+		}
 		if version.From != nil && verifier.From.Before(*version.From) {
 			verifier.From = *version.From
 		}

@@ -61,7 +61,11 @@ func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 		o.Log.Error().Err(err).Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).Msg("processed crash dead-lettered")
 		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
 	}
-	if shown := o.Versions.Newest().Activation.Range(p.ReceivedAt); shown == nil || shown.SignatureVersion != o.Version || shown.Epoch != o.Epoch {
+	shown := o.Versions.Newest().Activation.Range(p.ReceivedAt)
+	switch {
+	case shown == nil || shown.SignatureVersion != p.SignatureVersion:
+		return nil
+	case o.Version != schema.Archived && (shown.SignatureVersion != o.Version || shown.Epoch != o.Epoch):
 		return nil
 	}
 	public, err := redact.Public(p, o.Annotations)
@@ -74,5 +78,5 @@ func (o *Options) publish(in *kgo.Record) []*kgo.Record {
 	}
 	out := &kgo.Record{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}
 	// Shown again after another version, it is published again.
-	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d/%d", p.CrashID, p.SignatureVersion, p.Revision, o.Epoch))}
+	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d/%d", p.CrashID, p.SignatureVersion, p.Revision, shown.Epoch))}
 }
