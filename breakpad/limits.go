@@ -8,6 +8,9 @@ const (
 	// and counted. C++ names of 82 KB have been seen; minidump-stackwalk's
 	// limit is 160 KiB.
 	maxLineBytes = 160 << 10
+	// maxLinesBeforeModule bounds what is read of a text that may be no symbol
+	// file. dump_syms says a line or two before MODULE.
+	maxLinesBeforeModule = 64
 	// maxNameBytes bounds all names of a file together: offsets are 32 bits.
 	maxNameBytes = 1<<32 - 1
 	// maxInlineDepth is the deepest nest of inlined calls that is followed.

@@ -150,6 +150,7 @@ func (p *parser) origin(f *fields) bool {
 	if f.bad {
 		return false
 	}
+	p.besides++
 	p.sink.Origin(id, p.name(f))
 	return true
 }
@@ -172,6 +173,7 @@ func (p *parser) fileName(f *fields) bool {
 	if f.bad {
 		return false
 	}
+	p.besides++
 	p.sink.File(id, p.name(f))
 	return true
 }

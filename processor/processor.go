@@ -68,12 +68,47 @@ func Walk(ctx context.Context, dump *minidump.Dump, find FindSymbols, o stackwal
 	walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols {
 		m := &dump.Modules[module]
 		symbols[module] = find(ctx, SymbolKey(m))
+		if o.Version == 1 && symbols[module].File != nil && !symbols[module].File.Strict() {
+			symbols[module].Release()
+			symbols[module] = symbolcache.Lookup{Outcome: symbolcache.Malformed} // parity
+		}
 		if symbols[module].File == nil {
 			return nil // not a nil *symbolcache.File
 		}
 		return symbols[module].File
 	}, o)
+	tellOtherMappings(dump, symbols)
 	return walk, symbols
+}
+
+// maxMappingChecks bounds the pairs of modules that are compared in a walk: more
+// than 500 modules of which 100 were asked for.
+const maxMappingChecks = 1 << 16
+
+// tellOtherMappings gives the modules that nobody asked for the answer for
+// another mapping of the same file.
+func tellOtherMappings(dump *minidump.Dump, symbols []symbolcache.Lookup) {
+	var asked []int
+	for i := range symbols {
+		if symbols[i].Outcome != symbolcache.Unused {
+			asked = append(asked, i)
+		}
+	}
+	left := maxMappingChecks
+	for i := range symbols {
+		if left -= len(asked); left < 0 {
+			return
+		}
+		if symbols[i].Outcome != symbolcache.Unused {
+			continue
+		}
+		for _, j := range asked {
+			if dump.Modules[i].SameFile(&dump.Modules[j]) {
+				symbols[i] = symbolcache.Lookup{Outcome: symbols[j].Outcome, SHA256: symbols[j].SHA256, URL: symbols[j].URL}
+				break
+			}
+		}
+	}
 }
 
 // SymbolKey is what a module's symbols are asked for by.

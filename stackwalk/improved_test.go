@@ -72,6 +72,11 @@ func TestVersion2(t *testing.T) {
 			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(app+0x30, app+0x40), code(app+0x30, 0x40, 0xe8, 0, 0, 0, 0),
 			"context 400020, scan 400030, scan 400040, no_caller", "context 400020, scan 400040, no_caller",
 		},
+		"symbols that know no function say nothing of code": {
+			minidump.CPUAMD64, minidump.Linux, "STACK CFI INIT 0 100 .cfa: $rsp 8 + .ra: .cfa 65536 + ^\n",
+			amd64(app+0x20, nil), at(1, app+0x40), nil,
+			"context 400020, no_caller", "context 400020, scan 400040, no_caller",
+		},
 		"a thread ends where it started": {
 			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 200 40 0 __clone3\n",
 			amd64(app+0x20, nil), at(app+0x210, app+0x20), nil,

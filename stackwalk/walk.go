@@ -28,7 +28,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		callee:          &activation{},
 		caller:          &activation{},
 	}
-	r := &Result{Threads: make([]Thread, len(d.Threads)), CrashingThread: d.CrashingThread()}
+	r := &Result{Version: cmp.Or(min(o.Version, NewestVersion), NewestVersion), Threads: make([]Thread, len(d.Threads)), CrashingThread: d.CrashingThread()}
 	if d.System != nil {
 		w.os = d.System.OS
 		w.cpu = cpuFor(d.System.CPU)
@@ -438,7 +438,10 @@ func (w *walker) returnAddress(word uint64) bool {
 		return false
 	}
 	symbols := w.symbolsOf(module)
-	return symbols == nil || symbols.HasFunction(call-w.dump.Modules[module].Base)
+	if symbols == nil || w.improved && !symbols.HasFunctions() {
+		return true
+	}
+	return symbols.HasFunction(call - w.dump.Modules[module].Base)
 }
 
 // generated tells whether addr lies in code that no module brought.

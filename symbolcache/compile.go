@@ -127,9 +127,14 @@ func (c *compiler) Public(r breakpad.PublicRecord) {
 
 func (c *compiler) meta(file *breakpad.File) {
 	var b []byte
-	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.URL} {
+	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.URL, string(file.Encoding)} {
 		b = appendText(b, []byte(s))
 	}
+	flags := byte(0)
+	if file.Strict() {
+		flags |= metaStrict
+	}
+	b = append(b, flags)
 	c.out.section(sectionMeta, b)
 }
 

@@ -173,7 +173,7 @@ func outcomeOf(err error) Outcome {
 		return Missing
 	case errors.Is(err, ErrDenied):
 		return Denied
-	case errors.Is(err, breakpad.ErrNoModule), errors.Is(err, breakpad.ErrNameLimit), errors.Is(err, ErrTooLarge),
+	case errors.Is(err, breakpad.ErrNoModule), errors.Is(err, breakpad.ErrDamaged), errors.Is(err, breakpad.ErrNameLimit), errors.Is(err, ErrTooLarge),
 		errors.Is(err, errTooLarge), errors.Is(err, errPacked):
 		return Malformed
 	}
