@@ -41,6 +41,7 @@ func decoded(in *bufio.Reader) (*bufio.Reader, Encoding) {
 		in = bufio.NewReaderSize(&utf16Reader{in: in, order: binary.LittleEndian}, maxLineBytes)
 	case UTF16BE:
 		in = bufio.NewReaderSize(&utf16Reader{in: in, order: binary.BigEndian}, maxLineBytes)
+	default:
 	}
 	if endsInCR(in) {
 		return bufio.NewReaderSize(crReader{in}, maxLineBytes), CRLines

@@ -101,7 +101,9 @@ func TestMoreBadLinesThanRecordsOfCode(t *testing.T) {
 }
 
 func TestLinesBeforeModule(t *testing.T) {
-	text := func(n int) string { return strings.Repeat("warning\n", n) + module + strings.Repeat("PUBLIC 1000 0 p\n", 100) }
+	text := func(n int) string {
+		return strings.Repeat("warning\n", n) + module + strings.Repeat("PUBLIC 1000 0 p\n", 100)
+	}
 	f := parse(t, text(64))
 	if f.BadLines() != 64 || !f.HasFunction(0x1000) {
 		t.Error(f.BadLines(), "bad lines")

@@ -76,6 +76,7 @@ type Dump struct {
 	reading         cursor.Cursor // the stream that read is in: a local one would escape
 	moduleOfRecord  []int         // index in Modules of each record of the stream, or -1
 	moduleSpans     []span
+	moduleRests     []span // of modules that moduleSpans lacks
 	stringBytes     uint64 // of strings decoded so far
 	stringsCut      bool   // the limit on them was met
 	strictLinuxMaps bool

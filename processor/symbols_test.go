@@ -42,7 +42,7 @@ func TestSymbolsOfAFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer cache.Close() //nolint:errcheck // a test's
+			defer cache.Close()
 			app := minidumptest.Module{Base: 0x400000, Size: 0x4000, CodeFile: "app", CodeView: minidumptest.BuildID([]byte(strings.Repeat("1", 20)))}
 			again, other := app, app
 			again.Base, other.Base, other.CodeFile = 0x500000, 0x600000, "other"

@@ -52,7 +52,7 @@ func armFramePointer(w *walker, callee *activation, caller *breakpad.Registers) 
 
 func armScan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	sp, ok := callee.registers.Get(armSP)
-	return ok && w.scanFor(caller, sp, scanWords(callee))
+	return ok && w.scanFor(callee, caller, sp, scanWords(callee))
 }
 
 func armAddressOK(addr uint64) bool { return addr != 0 }

@@ -3,7 +3,7 @@ package stackwalk
 // symbolicate fills the frame's module, function, line and inlined calls. It
 // answers false when the inlined calls exceed the limit.
 func (w *walker) symbolicate(f *Frame) bool {
-	module, ok := w.dump.ModuleAt(f.Instruction)
+	module, ok := w.moduleAt(f.Instruction)
 	if !ok {
 		f.Module = -1
 		f.Unloaded = w.unloadedAt(f.Instruction)

@@ -124,7 +124,7 @@ func load(m *minidump.Module, symbols []string) (*breakpad.File, error) {
 // TestJSONEqualsTheReference compares the whole document of every dump with
 // minidump-stackwalk's.
 func TestJSONEqualsTheReference(t *testing.T) {
-	allowed, used := allowedDifferences(t), map[string]bool{}
+	allowed, used := allowedDifferences(t, "differences.txt"), map[string]bool{}
 	var frames, fields, dumps tally
 	defer func() { t.Logf("frames %v, fields %v, dumps %v", frames, fields, dumps) }()
 	for _, s := range sets(t) {
@@ -181,10 +181,10 @@ func TestJSONEqualsTheReference(t *testing.T) {
 	}
 }
 
-// allowedDifferences reads testdata/differences.txt: the reason by "dump<TAB>field".
-func allowedDifferences(t *testing.T) map[string]string {
+// allowedDifferences reads a file of testdata: the reason by "dump<TAB>field".
+func allowedDifferences(t *testing.T, file string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "differences.txt"))
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func allowedDifferences(t *testing.T) map[string]string {
 		}
 		fields := strings.SplitN(strings.TrimSpace(line), "\t", 3)
 		if len(fields) != 3 {
-			t.Fatalf("testdata/differences.txt: %q: want dump, field and reason", line)
+			t.Fatalf("testdata/%s: %q: want dump, field and reason", file, line)
 		}
 		out[fields[0]+"\t"+fields[1]] = fields[2]
 	}
