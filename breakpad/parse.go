@@ -2,6 +2,7 @@ package breakpad
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,7 @@ type parser struct {
 	besides     int // records that tell nothing of code
 	section     section
 	nameBytes   uint64        // of all names
+	symbols     int           // FUNC and PUBLIC records
 	ranges      []InlineRange // of the last INLINE record; its memory is used again
 	oldInlines  bool
 	programs    programTable
@@ -130,7 +132,7 @@ func (p *parser) line(text []byte) error {
 	p.lineNumber++
 	if p.strict.section == sectionFunc && p.inFunction(text) {
 		p.file.records++
-		return nil
+		return p.sink.Err()
 	}
 	p.strict.line(text)
 	if len(text) == 0 {
@@ -158,7 +160,7 @@ func (p *parser) line(text []byte) error {
 	} else {
 		p.file.badLines++
 	}
-	return p.err
+	return cmp.Or(p.err, p.sink.Err())
 }
 
 // inFunction reads a line or INLINE record, which most lines are. That of these

@@ -25,6 +25,9 @@ type Options struct {
 	MaxMapped int64
 	// MaxCompiles bounds the compiles at a time, because each takes memory.
 	MaxCompiles int
+	// MaxCompileBytes bounds the memory that compilers hold together; they wait for
+	// it. A text that alone takes more is Malformed.
+	MaxCompileBytes int64
 	// LoadTimeout bounds a load: waiting for others, fetching, compiling.
 	LoadTimeout time.Duration
 	// Now is the clock of the negative cache.
@@ -46,6 +49,8 @@ const (
 	DefaultMaxTextBytes  = 4 << 30
 	DefaultMaxCompiles   = 2
 	DefaultLoadTimeout   = 5 * time.Minute
+
+	DefaultMaxCompileBytes = 1 << 30
 )
 
 // Cache is safe for concurrent use.
@@ -54,6 +59,7 @@ type Cache struct {
 	scope    string
 	disk     *disk // nil without sources
 	compiles slots
+	budget   *budget         // of what they hold
 	ctx      context.Context //nolint:containedctx // the cache's life, which loads share
 	stop     context.CancelFunc
 	loads    sync.WaitGroup
@@ -73,12 +79,13 @@ func New(o Options) (*Cache, error) {
 	setDefault(&o.MaxOpen, DefaultMaxOpen)
 	setDefault(&o.MaxMapped, DefaultMaxMapped)
 	setDefault(&o.MaxCompiles, DefaultMaxCompiles)
+	setDefault(&o.MaxCompileBytes, DefaultMaxCompileBytes)
 	setDefault(&o.LoadTimeout, DefaultLoadTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	c := &Cache{
-		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles),
+		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
 		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{},
 	}
 	if len(o.Sources) > 0 {

@@ -39,9 +39,13 @@ func (f *deadLetterFlags) Validate() error {
 
 // processFlags bound what a processor does.
 type processFlags struct {
-	Memory    int64   `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
+	Memory    int64   `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other, and so do large symbol files that are compiled. A dump that alone needs more is dead-lettered, a symbol file is malformed." default:"536870912"`
 	LaneShare float64 `help:"Share of the workers that crashes to be processed again may have: they go behind live crashes. A replay has the share of its signature version." default:"0.5"`
 }
+
+// compileBytes is what compilers of symbol files may hold: large ones are rare,
+// and come one at a time.
+func (f *processFlags) compileBytes() int64 { return f.Memory / 4 * 3 }
 
 // minMemory lets a dump of 25 MB be processed.
 const minMemory = 128 << 20

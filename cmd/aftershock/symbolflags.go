@@ -23,8 +23,9 @@ type symbolFlags struct {
 
 // cache opens the cache. Nothing is made on disk when no source is named. Whoever
 // opens it closes it. Metrics and downloads may be nil.
-func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads) (*symbolcache.Cache, error) {
-	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, Metrics: metrics}
+// Compilers may hold so many bytes; 0 is the default.
+func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads, compileBytes int64) (*symbolcache.Cache, error) {
+	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, MaxCompileBytes: compileBytes, Metrics: metrics}
 	o.Failed = func(source int, path string, err error) {
 		// By its place among the flags: the URL may hold a password.
 		log.Warn().Err(err).Int("source", source+1).Str("file", path).Msg("symbol source failed")

@@ -35,7 +35,7 @@ func (v *walkVerb) Run(r *run) error {
 	}
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
-	cache, err := v.cache(r.log, nil, progress)
+	cache, err := v.cache(r.log, nil, progress, 0)
 	if err != nil {
 		return err
 	}
