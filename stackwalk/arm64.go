@@ -17,7 +17,7 @@ const (
 )
 
 var arm64 = cpu{
-	arch: breakpad.ARM64, pc: arm64PC, sp: arm64SP, inContext: allRegisters,
+	arch: breakpad.ARM64, pc: arm64PC, sp: arm64SP, link: arm64LR, inContext: allRegisters,
 	// Procedure call standard: x19 to x28 and the frame pointer.
 	calleeSaved: (1<<11 - 1) << arm64X19,
 	// Parity: the reference knows the register by another name there.

@@ -24,6 +24,9 @@
 //     function refuse nothing. It reaches as far as with the words it refuses.
 //   - On arm64 scans know signed addresses, and signatures stand where the
 //     system's addresses end: iOS' and most of Android's have 39 bits.
+//   - There the caller of a function that has no frame, or none yet, is found by
+//     the link register, if that is surely no address of the function itself; its
+//     trust is that of a frame pointer.
 //   - Of modules that overlap the second keeps what the first does not cover.
 //   - A stack ends in the function that a thread or program starts in, in the
 //     caller of __libc_start_main, at a return to null, and, where the ABI keeps

@@ -182,6 +182,36 @@ func TestVersion2(t *testing.T) {
 			at(0, lib+0x10, lib+0x20), nil,
 			"context 400000, frame_pointer 500010, scan 500020, no_caller", "context 400000, frame_pointer 500010, stack_bottom",
 		},
+		"a leaf's caller is in the link register": {
+			minidump.CPUARM64, minidump.Linux, symbol + "FUNC 200 40 0 g\n",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": signed | app + 0x210}, at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 400210, frame_pointer 500020, stack_bottom",
+		},
+		"not when the function may have called another": {
+			minidump.CPUARM64, minidump.Linux, symbol + "FUNC 200 40 0 f.cold\n",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": app + 0x210}, at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 500020, stack_bottom",
+		},
+		"nor without symbols that tell": {
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": app + 0x210}, at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 500020, stack_bottom",
+		},
+		"but when it lies in another module": {
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": lib + 0x10}, at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 500010, frame_pointer 500020, stack_bottom",
+		},
+		"and when the call went nowhere": {
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": 0x10, "sp": stack, "fp": stack, "lr": app + 0x10}, at(0, lib+0x20), nil,
+			"context 10, frame_pointer 500020, no_caller", "context 10, frame_pointer 400010, frame_pointer 500020, stack_bottom",
+		},
+		"also of Thumb code": {
+			minidump.CPUARM, minidump.Linux, symbol + "FUNC 200 40 0 g\n",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "lr": app + 0x211}, at(1, lib+0x20), nil,
+			"context 400020, scan 500020, no_caller", "context 400020, frame_pointer 400210, scan 500020, no_caller",
+		},
 		"scans on arm64 know signed return addresses": {
 			minidump.CPUARM64, minidump.MacOS, "",
 			minidumptest.Regs{"pc": app, "sp": stack, "fp": 8},

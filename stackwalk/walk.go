@@ -278,6 +278,9 @@ func (w *walker) find(trust Trust, callee *activation, caller *breakpad.Register
 	case TrustCFI:
 		return w.cfi(callee, caller)
 	case TrustFramePointer:
+		if w.byLinkRegister(callee, caller) {
+			return true
+		}
 		*caller = breakpad.Registers{}
 		return w.cpu.framePointer(w, callee, caller)
 	default:
