@@ -95,8 +95,12 @@ func Analyze(d *minidump.Dump, version int) *Analysis {
 	}
 	out := &Analysis{}
 	var in *instruction
-	if d.System.CPU == minidump.CPUAMD64 && d.Exception.Context != nil {
+	switch ctx := d.Exception.Context; {
+	case ctx == nil || ctx.CPU != d.System.CPU:
+	case ctx.CPU == minidump.CPUAMD64:
 		in = c.instruction(out)
+	case ctx.CPU == minidump.CPUARM64 && version != 1: // parity: the reference decodes amd64's only
+		c.arm64Instruction(out)
 	}
 	out.Inconsistencies = c.inconsistencies(in, out)
 	c.bitFlips(out)
