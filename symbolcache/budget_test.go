@@ -97,7 +97,7 @@ func TestTextThatTakesAllMemoryIsMalformed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // a test's
+	defer c.Close()
 	for key, want := range map[Key]Outcome{write("small", 1000): Found, write("large", 40_000): Found, write("huge", 200_000): Malformed} {
 		l := c.Get(t.Context(), key)
 		l.Release()
