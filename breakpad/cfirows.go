@@ -42,6 +42,16 @@ type cfiDelta struct {
 	record uint32
 }
 
+// What is kept of STACK records, with what is made of them at the end and the
+// room that tables have to grow.
+const (
+	cfiInitBytes   = 2*24 + 16 + 12
+	cfiDeltaBytes  = 2*8 + 12
+	cfiRecordBytes = 192 // and three times its text: the record, its rules and programs
+	winRecordBytes = 2 * 72
+	winProgramSize = 96 // and twice its text
+)
+
 // cfi reads "STACK CFI INIT address size rules" and the "STACK CFI address
 // rules" that follow it.
 func (p *parser) cfi(f *fields) bool {
@@ -52,6 +62,7 @@ func (p *parser) cfi(f *fields) bool {
 			return false
 		}
 		p.section = sectionCFI
+		p.sink.Unwind(cfiInitBytes)
 		n := uint32(len(p.cfiDeltas))
 		p.cfiInits = append(p.cfiInits, cfiInit{
 			first: uint32(rva), last: uint32(min(rva+max(size, 1)-1, maxRVA)),
@@ -73,6 +84,7 @@ func (p *parser) cfi(f *fields) bool {
 		// append would grow by a quarter, and leave five times the size as garbage.
 		p.cfiDeltas = slices.Grow(p.cfiDeltas, max(len(p.cfiDeltas), 64))
 	}
+	p.sink.Unwind(cfiDeltaBytes)
 	p.cfiDeltas = append(p.cfiDeltas, cfiDelta{uint32(rva), p.cfiRecord(f.name())})
 	p.cfiInits[len(p.cfiInits)-1].deltas.end++
 	return true
@@ -84,6 +96,7 @@ func (p *parser) cfiRecord(rules []byte) uint32 {
 	if at, ok := p.cfiRecordAt[string(rules)]; ok {
 		return at
 	}
+	p.sink.Unwind(cfiRecordBytes + 3*len(rules))
 	at := uint32(len(p.cfiRecords))
 	r := cfiRecord{text: string(rules)}
 	r.rules, r.ok = p.compileRules(rules)

@@ -5,6 +5,7 @@ package breakpad
 type fields struct {
 	rest []byte
 	bad  bool
+	long bool // a decimal number has more than ten digits
 }
 
 func blank(b byte) bool { return b == ' ' || b == '\t' }
@@ -108,6 +109,7 @@ func (f *fields) decimal() uint32 {
 		f.bad = true
 		return 0
 	}
+	f.long = f.long || at-start > 10
 	f.rest = b[at:]
 	return uint32(v)
 }

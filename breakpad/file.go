@@ -6,10 +6,13 @@ type File struct {
 	OS, DebugID, Name string
 	// CodeID is the INFO CODE_ID record's id, URL the last INFO URL's.
 	CodeID, URL string
+	// Encoding is empty for a text that was written as it should be.
+	Encoding Encoding
 
 	arch     Arch
 	badLines int
 	records  int
+	strict   bool
 	// oldInlines: there are INLINE records without call_file.
 	oldInlines bool
 
@@ -86,6 +89,14 @@ func (f *File) Arch() Arch { return f.arch }
 // sense. A file with any is lossy: what it says is right, but not all it was
 // meant to say.
 func (f *File) BadLines() int { return f.badLines }
+
+// Strict tells whether minidump-stackwalk takes the text as it is: every line is
+// a record, and the last one ends.
+func (f *File) Strict() bool { return f.strict }
+
+// HasFunctions tells whether any FUNC or PUBLIC record can be found. A file
+// without says nothing about which addresses are code.
+func (f *File) HasFunctions() bool { return len(f.functions)+len(f.publics) > 0 }
 
 // Records is the number of lines that were understood.
 func (f *File) Records() int { return f.records }

@@ -12,6 +12,7 @@ func (p *parser) finish() {
 		return uint32(w.RVA), uint32(min(w.RVA+w.Size-1, maxRVA))
 	}
 	p.file.oldInlines = p.oldInlines
+	p.file.strict = !p.strict.refused
 	p.file.framedata = Disjoint(p.file.framedata, winRange)
 	p.file.fpo = Disjoint(p.file.fpo, winRange)
 	p.finishCFI()

@@ -28,15 +28,19 @@ func (t *tables) Origin(id uint32, name []byte) {
 	t.file.origins = append(t.file.origins, origin{name: t.keep(name), file: unknown})
 }
 
-func (t *tables) Function(r FuncRecord) error {
+func (t *tables) Function(r FuncRecord) {
 	f := t.file
 	f.functions = append(f.functions, function{
 		first: r.First, last: r.Last, parameterSize: r.ParameterSize, name: t.keep(r.Name),
 		lines:   slice{uint32(len(f.lines)), uint32(len(f.lines))},
 		inlines: slice{uint32(len(f.inlines)), uint32(len(f.inlines))},
 	})
-	return nil
 }
+
+// Unwind and Err: nothing bounds what a File holds but the limits.
+func (t *tables) Unwind(int) {}
+
+func (t *tables) Err() error { return nil }
 
 func (t *tables) current() *function { return &t.file.functions[len(t.file.functions)-1] }
 

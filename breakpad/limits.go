@@ -8,8 +8,13 @@ const (
 	// and counted. C++ names of 82 KB have been seen; minidump-stackwalk's
 	// limit is 160 KiB.
 	maxLineBytes = 160 << 10
-	// maxNameBytes bounds all names of a file together: offsets are 32 bits.
-	maxNameBytes = 1<<32 - 1
+	// maxLinesBeforeModule bounds what is read of a text that may be no symbol
+	// file. dump_syms says a line or two before MODULE.
+	maxLinesBeforeModule = 64
+	// maxNameBytes bounds all names of a file together. libxul's have some 150 MB.
+	maxNameBytes = 1 << 30
+	// maxSymbols bounds FUNC and PUBLIC records. Chrome has two million.
+	maxSymbols = 1 << 23
 	// maxInlineDepth is the deepest nest of inlined calls that is followed.
 	maxInlineDepth = 512
 	// maxProgramTokens bounds one STACK CFI rule or STACK WIN program. The
@@ -22,5 +27,8 @@ const (
 	maxProgramVariables = 64
 )
 
-// ErrNameLimit tells that the names of a file together exceed what can be kept.
-var ErrNameLimit = errors.New("names exceed 4 GiB")
+// A file is refused as a whole when it exceeds one of these limits.
+var (
+	ErrNameLimit   = errors.New("names exceed 1 GiB")
+	ErrSymbolLimit = errors.New("more than 8388608 FUNC and PUBLIC records")
+)

@@ -10,12 +10,17 @@ type Location struct {
 	// FunctionRVA is where the function (for an inlined call: the range of the
 	// call that covers the address) starts, relative to the module.
 	FunctionRVA uint64
-	// File is empty when the address has no line record or the record names an
-	// unknown file; Line is 0 then, or when the symbol file says 0.
-	File []byte
-	Line uint32
+	// File is meaningful only when HasFile: the place is known, and a record
+	// defines its file, by a name that may be empty.
+	File    []byte
+	HasFile bool
+	// Line is meaningful only when HasLine, and may be 0. Of an inlined call the
+	// line is known without its file; of a function only with it. Parity: 0 in
+	// the line record of the innermost inlined call is no line.
+	Line    uint32
+	HasLine bool
 	// LineRVA is where the line record (or, for the call site of an inlined
-	// call, the range of that call) starts. Meaningful only when File is set.
+	// call, the range of that call) starts. Meaningful only when HasFile.
 	LineRVA uint64
 	// ParameterSize is the size of the function's stack parameters in bytes.
 	// STACK WIN of 32-bit x86 needs that of the callee's callee.
@@ -39,6 +44,19 @@ func (l *Locations) Reset() { l.List, l.names = l.List[:0], l.names[:0] }
 
 // namesChunk is how much room for names is made at a time.
 const namesChunk = 4 << 10
+
+// SetPlace sets where in the source the location is, given the line and whether
+// a record defines its file, whose name the caller sets. call tells that it is
+// where a call stands, and not what a line record says.
+func (l *Location) SetPlace(line uint32, hasFile, call bool) {
+	if !l.Inline && !hasFile {
+		return
+	}
+	l.HasFile, l.HasLine = hasFile, call || !l.Inline || line != 0
+	if l.HasLine {
+		l.Line = line
+	}
+}
 
 // Room hands out n bytes for a name, zeroed or not, whose capacity is n as well.
 func (l *Locations) Room(n int) []byte {

@@ -55,10 +55,10 @@ func (l *Location) setCall(f *File, fn *function, in, caller *inlineRange) {
 	if in.old {
 		file = f.oldCallFile(fn, caller)
 	}
-	if file == unknown {
+	if in.old && file == unknown {
 		return
 	}
-	l.File, l.Line, l.LineRVA = f.fileText(file), in.callLine, uint64(in.first)
+	l.setPlace(f, file, in.callLine, in.first, true)
 }
 
 // oldCallFile finds the file of a call site for the older form of INLINE, which
@@ -78,10 +78,16 @@ func (f *File) oldCallFile(fn *function, caller *inlineRange) uint32 {
 func (f *File) setLine(l *Location, fn *function, addr uint32) {
 	lines := f.lines[fn.lines.start:fn.lines.end]
 	i := searchLast(lines, func(l *line) uint32 { return l.last }, addr)
-	if i == len(lines) || lines[i].first > addr || lines[i].file == unknown {
-		return
+	if i < len(lines) && lines[i].first <= addr {
+		l.setPlace(f, lines[i].file, lines[i].number, lines[i].first, false)
 	}
-	l.File, l.Line, l.LineRVA = f.fileText(lines[i].file), lines[i].number, uint64(lines[i].first)
+}
+
+// setPlace sets a place that starts at an address; the file may be unknown.
+func (l *Location) setPlace(f *File, file, line, first uint32, call bool) {
+	if l.SetPlace(line, file != unknown, call); l.HasFile {
+		l.File, l.LineRVA = f.fileText(file), uint64(first)
+	}
 }
 
 // HasFunction tells whether rva lies in a function with a name. Scans ask it

@@ -2,14 +2,21 @@ package breakpad
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// ErrNoModule tells that a text does not start with a MODULE record, so it is
-// no symbol file (but an error page, UTF-16, an empty file).
-var ErrNoModule = errors.New("no MODULE record")
+// Why a text is refused as a whole.
+var (
+	// ErrNoModule: a text does not start with a MODULE record, so it is no symbol
+	// file (but an error page, a compressed one, an empty one).
+	ErrNoModule = errors.New("no MODULE record")
+	// ErrDamaged: there are more bad lines than such that tell something of code,
+	// so that nothing the text seems to say is to be believed.
+	ErrDamaged = errors.New("more lines make no sense than do")
+)
 
 // ParseOptions change how Parse reads. The zero value is right for files found
 // by debug id.
@@ -20,8 +27,10 @@ type ParseOptions struct {
 
 // Parse reads a symbol file to its end. Bad lines are skipped and counted
 // ([File.BadLines]); a line may end in CR LF and the last one without either.
+// Some may stand before the MODULE record, as what a program says that wrote the
+// file. Texts as PowerShell writes them are read as well ([File.Encoding]).
 //
-// The error is ErrNoModule, ErrNameLimit or the reader's.
+// The error is ErrNoModule, ErrDamaged, a limit's or the reader's.
 func Parse(r io.Reader, o ParseOptions) (*File, error) {
 	t := &tables{file: &File{}, fileIDs: map[uint32]uint32{}, originIDs: map[uint32]uint32{}}
 	if err := scan(r, o, t.file, t); err != nil {
@@ -47,11 +56,14 @@ func Scan(r io.Reader, o ParseOptions, sink Sink) (*File, error) {
 
 func scan(r io.Reader, o ParseOptions, file *File, sink Sink) error {
 	p := &parser{file: file, sink: sink, options: o, winPrograms: map[string]WinProgram{}, cfiRecordAt: map[string]uint32{}}
-	in := bufio.NewReaderSize(r, maxLineBytes)
+	in, encoding := decoded(bufio.NewReaderSize(r, maxLineBytes))
+	file.Encoding = encoding
+	p.strict.refused = encoding != ""
 	for {
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			p.file.badLines++
+			p.strict.tooLong()
 			for errors.Is(err, bufio.ErrBufferFull) {
 				_, err = in.ReadSlice('\n')
 			}
@@ -60,7 +72,10 @@ func scan(r io.Reader, o ParseOptions, file *File, sink Sink) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("symbol file: line %d: %w", p.lineNumber+1, err)
 		}
-		if line != nil {
+		if len(line) > 0 {
+			if err != nil { // the last one has no end
+				p.strict.refused = true
+			}
 			if perr := p.line(withoutEnd(line)); perr != nil {
 				return fmt.Errorf("symbol file: line %d: %w", p.lineNumber, perr)
 			}
@@ -69,8 +84,11 @@ func scan(r io.Reader, o ParseOptions, file *File, sink Sink) error {
 			break
 		}
 	}
-	if !p.sawModule {
+	switch {
+	case !p.sawModule:
 		return fmt.Errorf("symbol file: %w", ErrNoModule)
+	case p.file.badLines > p.file.records-p.besides:
+		return fmt.Errorf("symbol file: %d bad lines: %w", p.file.badLines, ErrDamaged)
 	}
 	p.finish()
 	return nil
@@ -92,10 +110,13 @@ type parser struct {
 	sink        Sink
 	err         error // of the sink
 	options     ParseOptions
+	strict      strictReader
 	lineNumber  int
 	sawModule   bool
+	besides     int // records that tell nothing of code
 	section     section
 	nameBytes   uint64        // of all names
+	symbols     int           // FUNC and PUBLIC records
 	ranges      []InlineRange // of the last INLINE record; its memory is used again
 	oldInlines  bool
 	programs    programTable
@@ -109,16 +130,26 @@ type parser struct {
 // line reads one record. It fails only when going on is of no use.
 func (p *parser) line(text []byte) error {
 	p.lineNumber++
+	if p.strict.section == sectionFunc && p.inFunction(text) {
+		p.file.records++
+		return p.sink.Err()
+	}
+	p.strict.line(text)
 	if len(text) == 0 {
 		return nil
 	}
 	f := fields{rest: text}
 	if !p.sawModule {
-		if !f.keyword("MODULE") || !p.module(&f) {
+		switch {
+		case f.keyword("MODULE") && p.module(&f):
+			p.sawModule = true
+			p.file.records++
+			p.besides++
+		case p.file.badLines == maxLinesBeforeModule:
 			return ErrNoModule
+		default:
+			p.file.badLines++
 		}
-		p.sawModule = true
-		p.file.records++
 		return nil
 	}
 	if p.nameBytes+uint64(len(text)) > maxNameBytes {
@@ -129,7 +160,22 @@ func (p *parser) line(text []byte) error {
 	} else {
 		p.file.badLines++
 	}
-	return p.err
+	return cmp.Or(p.err, p.sink.Err())
+}
+
+// inFunction reads a line or INLINE record, which most lines are. That of these
+// one more thing is strict needs no second look.
+func (p *parser) inFunction(text []byte) (ok bool) {
+	f := fields{rest: text}
+	if f.keyword("INLINE") {
+		ok = p.inline(&f)
+	} else {
+		ok = p.sourceLine(&f)
+	}
+	if ok && (f.long || p.oldInlines || blank(text[0]) || blank(text[len(text)-1])) {
+		p.strict.refused = true
+	}
+	return ok
 }
 
 // record dispatches on the first word and answers whether the line made sense.
@@ -188,6 +234,7 @@ func (p *parser) module(f *fields) bool {
 
 // info reads "INFO key value"; unknown keys are fine.
 func (p *parser) info(f *fields) bool {
+	p.besides++
 	switch key := f.token(); string(key) {
 	case "CODE_ID":
 		p.file.CodeID = string(f.token())

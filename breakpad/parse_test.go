@@ -122,7 +122,7 @@ func TestBadLinesAreSkippedAndCounted(t *testing.T) {
 }
 
 func TestLineRecordsNeedAFunction(t *testing.T) {
-	if f := parse(t, module+"1000 8 5 0\n"); f.BadLines() != 1 {
+	if f := parse(t, module+"1000 8 5 0\nPUBLIC 2000 0 p\n"); f.BadLines() != 1 {
 		t.Error("before any")
 	}
 	if f := parse(t, module+"FUNC 1000 10 0 f\nPUBLIC 2000 0 p\n1000 8 5 0\n"); f.BadLines() != 1 {

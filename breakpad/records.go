@@ -10,11 +10,15 @@ type Sink interface {
 	File(id uint32, name []byte)
 	Origin(id uint32, name []byte)
 	// Function starts a function; lines and inlined calls up to the next one
-	// are its own. An error ends the scan.
-	Function(FuncRecord) error
+	// are its own.
+	Function(FuncRecord)
 	Line(LineRecord)
 	Inline(InlineRecord)
 	Public(PublicRecord)
+	// Unwind tells how many bytes the reader itself keeps more for STACK records.
+	Unwind(bytes int)
+	// Err is asked after every record: an error ends the scan.
+	Err() error
 }
 
 // FuncRecord is a FUNC record with at least one byte of code. Ranges are
@@ -75,9 +79,8 @@ func (p *parser) function(f *fields) bool {
 		return true
 	}
 	p.section = sectionFunc
-	p.err = p.sink.Function(FuncRecord{
-		First: uint32(rva), Last: uint32(min(rva+size-1, maxRVA)), ParameterSize: params, Name: p.name(f),
-	})
+	p.countSymbol()
+	p.sink.Function(FuncRecord{First: uint32(rva), Last: uint32(min(rva+size-1, maxRVA)), ParameterSize: params, Name: p.name(f)})
 	return true
 }
 
@@ -150,6 +153,7 @@ func (p *parser) origin(f *fields) bool {
 	if f.bad {
 		return false
 	}
+	p.besides++
 	p.sink.Origin(id, p.name(f))
 	return true
 }
@@ -172,6 +176,7 @@ func (p *parser) fileName(f *fields) bool {
 	if f.bad {
 		return false
 	}
+	p.besides++
 	p.sink.File(id, p.name(f))
 	return true
 }
@@ -183,8 +188,15 @@ func (p *parser) public(f *fields) bool {
 	if f.bad {
 		return false
 	}
+	p.countSymbol()
 	p.sink.Public(PublicRecord{RVA: uint32(rva), ParameterSize: params, Name: p.name(f)})
 	return true
+}
+
+func (p *parser) countSymbol() {
+	if p.symbols++; p.symbols > maxSymbols {
+		p.err = ErrSymbolLimit
+	}
 }
 
 // name is the rest of the line. A NUL, which some compilers leave in names,

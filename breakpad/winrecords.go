@@ -21,6 +21,7 @@ func (p *parser) win(f *fields) bool {
 		return false
 	}
 	rest := f.name()
+	p.sink.Unwind(winRecordBytes)
 	switch {
 	case kind[0] == '4' && hasProgram:
 		w.Kind = WinFrameData
@@ -60,6 +61,7 @@ func (p *parser) winProgram(text []byte) WinProgram {
 	if program, ok := p.winPrograms[string(text)]; ok {
 		return program
 	}
+	p.sink.Unwind(winProgramSize + 2*len(text))
 	program := compileWin(text)
 	p.winPrograms[string(text)] = program
 	return program

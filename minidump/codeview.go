@@ -95,6 +95,9 @@ func (m *Module) DebugID() string {
 func (m *Module) CodeID() string {
 	switch v := &m.codeView; v.signature {
 	case codeViewELF:
+		if allZero(v.id) { // what Breakpad writes for a file that it cannot open
+			return ""
+		}
 		return hex.EncodeToString(v.id)
 	case codeViewPDB70:
 		if m.dump.on(MacOS, IOS) {
@@ -108,6 +111,13 @@ func (m *Module) CodeID() string {
 		return peCodeID(m.TimeStamp, m.Size)
 	}
 	return ""
+}
+
+// SameFile tells whether two modules are mappings of one file.
+func (m *Module) SameFile(other *Module) bool {
+	v, w := &m.codeView, &other.codeView
+	return bytes.Equal(m.name, other.name) && v.signature == w.signature && v.age == w.age && bytes.Equal(v.id, w.id) && bytes.Equal(v.file, w.file) &&
+		(v.signature != 0 || m.TimeStamp == other.TimeStamp && m.Size == other.Size)
 }
 
 // peCodeID is the name that Microsoft's symbol servers file an image under.

@@ -70,15 +70,17 @@ type Dump struct {
 	// Findings lists what could not be read, in the order it was met.
 	Findings []Finding
 
-	data           []byte
-	order          binary.ByteOrder
-	hasThreadList  bool
-	reading        cursor.Cursor // the stream that read is in: a local one would escape
-	moduleOfRecord []int         // index in Modules of each record of the stream, or -1
-	moduleSpans    []span
-	stringBytes    uint64 // of strings decoded so far
-	stringsCut     bool   // the limit on them was met
-	hasLinuxMaps   bool
+	data            []byte
+	order           binary.ByteOrder
+	hasThreadList   bool
+	reading         cursor.Cursor // the stream that read is in: a local one would escape
+	moduleOfRecord  []int         // index in Modules of each record of the stream, or -1
+	moduleSpans     []span
+	moduleRests     []span // of modules that moduleSpans lacks
+	stringBytes     uint64 // of strings decoded so far
+	stringsCut      bool   // the limit on them was met
+	strictLinuxMaps bool
+	hasLinuxMaps    bool
 
 	mappingsOnce sync.Once
 	mappings     Mappings

@@ -166,52 +166,6 @@ func parseLimits(text []byte) []LinuxLimit {
 	return out
 }
 
-// readLinuxMaps reads "start-end perms offset device inode path" lines.
-func (d *Dump) readLinuxMaps(text []byte) {
-	index := -1
-	const shortest = 32 // bytes of a real line, so that empty ones get no room
-	d.LinuxMaps = make([]LinuxMap, 0, min(bytes.Count(text, []byte{'\n'})+1, len(text)/shortest+1, maxLinuxMaps))
-	for line := range bytes.Lines(text) {
-		index++
-		line = bytes.Trim(line, " \r\n\x00")
-		if len(line) == 0 {
-			continue
-		}
-		if len(d.LinuxMaps) == maxLinuxMaps {
-			d.find(FindingLimitLinuxMaps, -1)
-			return
-		}
-		m, ok := parseLinuxMap(line)
-		if !ok {
-			d.find(FindingLinuxMaps, index)
-			continue
-		}
-		d.LinuxMaps = append(d.LinuxMaps, m)
-	}
-}
-
-func parseLinuxMap(line []byte) (m LinuxMap, ok bool) {
-	var f [5][]byte
-	for i := range f {
-		line = bytes.TrimLeft(line, " ")
-		end := bytes.IndexByte(line, ' ')
-		if end < 0 {
-			end = len(line)
-		}
-		f[i], line = line[:end], line[end:]
-	}
-	start, end, _ := bytes.Cut(f[0], []byte{'-'})
-	var oks [3]bool
-	m.Start, oks[0] = parseHex(start)
-	m.End, oks[1] = parseHex(end)
-	m.Offset, oks[2] = parseHex(f[2])
-	if oks != [3]bool{true, true, true} {
-		return LinuxMap{}, false
-	}
-	m.Perms, m.Path = f[1], bytes.TrimLeft(line, " ")
-	return m, true
-}
-
 func parseHex(digits []byte) (v uint64, ok bool) {
 	for _, c := range digits {
 		switch {

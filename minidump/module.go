@@ -112,7 +112,8 @@ func (d *Dump) readModules(c *cursor.Cursor) bool {
 		m := &d.Modules[i]
 		spans[i] = span{m.Base, m.Base + m.Size - 1, i}
 	}
-	d.moduleSpans = disjoint(spans)
+	kept, dropped := separate(spans)
+	d.moduleSpans, d.moduleRests = kept, rests(kept, dropped)
 	return c.Err() == nil
 }
 
@@ -185,6 +186,15 @@ func (d *Dump) sizedList(c *cursor.Cursor, entrySize uint64, limit int, over Fin
 // that overlap only one can be found.
 func (d *Dump) ModuleAt(addr uint64) (index int, ok bool) {
 	return lookup(d.moduleSpans, addr)
+}
+
+// ModuleOf is ModuleAt that also finds what is left of a module behind one that
+// it overlaps with.
+func (d *Dump) ModuleOf(addr uint64) (index int, ok bool) {
+	if index, ok = lookup(d.moduleSpans, addr); ok || len(d.moduleRests) == 0 {
+		return index, ok
+	}
+	return lookup(d.moduleRests, addr)
 }
 
 // HighestModule is the index in Modules of the one at the highest address that

@@ -16,23 +16,56 @@ type span struct {
 // start inside a kept span goes. Parity: every range table of
 // minidump-stackwalk works like this, so what it cannot find, we do not find.
 func disjoint(spans []span) []span {
+	kept, _ := separate(spans)
+	return kept
+}
+
+// separate is disjoint that also answers what it drops, in the same order.
+func separate(spans []span) (kept, dropped []span) {
 	slices.SortFunc(spans, func(a, b span) int {
-		switch {
-		case a.first != b.first:
-			return cmp.Compare(a.first, b.first)
-		case a.last != b.last:
-			return cmp.Compare(a.last, b.last)
-		}
-		return cmp.Compare(a.index, b.index)
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), cmp.Compare(a.index, b.index))
 	})
-	kept := spans[:0]
+	kept = spans[:0]
 	for _, s := range spans {
 		if n := len(kept); n > 0 && s.first <= kept[n-1].last {
+			dropped = append(dropped, s)
 			continue
 		}
 		kept = append(kept, s)
 	}
-	return kept
+	return kept, dropped
+}
+
+// rests are the parts of dropped spans that no kept one covers, disjoint and
+// sorted; of two dropped ones the one that starts first has what both cover.
+func rests(kept, dropped []span) []span {
+	var out []span
+	i := 0          // of kept
+	at := uint64(0) // everything before is covered
+	for _, s := range dropped {
+		at = max(at, s.first)
+		for at <= s.last {
+			for i < len(kept) && kept[i].last < at {
+				i++
+			}
+			last := s.last
+			switch {
+			case i == len(kept):
+			case kept[i].first > at:
+				last = min(last, kept[i].first-1)
+			default: // covered
+				last = kept[i].last
+			}
+			if i == len(kept) || kept[i].first > at {
+				out = append(out, span{at, last, s.index})
+			}
+			if last == ^uint64(0) {
+				return out
+			}
+			at = last + 1
+		}
+	}
+	return out
 }
 
 // lookup finds the span that covers addr in what disjoint answered.

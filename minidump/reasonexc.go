@@ -83,7 +83,7 @@ var guardTypes = map[uint32]string{
 // bsd/sys/guarded.h, osfmk/mach/vm_statistics.h).
 var guardFlavors = map[uint32]map[uint32]string{
 	guardMachPort: {
-		1 << 0: "GUARD_EXC_DESTROY", 1 << 1: "GUARD_EXC_MOD_REFS", 1 << 2: "GUARD_EXC_SET_CONTEXT", 1 << 3: "GUARD_EXC_UNGUARDED",
+		1 << 0: "GUARD_EXC_DESTROY", 1 << 1: "GUARD_EXC_MOD_REFS", 3: "GUARD_EXC_INVALID_OPTIONS", 1 << 2: "GUARD_EXC_SET_CONTEXT", 5: "GUARD_EXC_THREAD_SET_STATE", 1 << 3: "GUARD_EXC_UNGUARDED",
 		1 << 4: "GUARD_EXC_INCORRECT_GUARD", 1 << 5: "GUARD_EXC_IMMOVABLE", 1 << 6: "GUARD_EXC_STRICT_REPLY", 1 << 7: "GUARD_EXC_MSG_FILTERED",
 		1 << 8: "GUARD_EXC_INVALID_RIGHT", 1 << 9: "GUARD_EXC_INVALID_NAME", 1 << 10: "GUARD_EXC_INVALID_VALUE",
 		1 << 11: "GUARD_EXC_INVALID_ARGUMENT", 1 << 12: "GUARD_EXC_RIGHT_EXISTS", 1 << 13: "GUARD_EXC_KERN_NO_SPACE",
@@ -119,8 +119,8 @@ func guardDetail(typ uint32, code, subcode uint64) (string, bool) {
 	flavor = " / " + flavor
 	switch typ {
 	case guardMachPort:
-		if subcode == 0 && flavor == " / GUARD_EXC_STRICT_REPLY" {
-			return fmt.Sprintf("%s port name: %d", flavor, target), true // parity
+		if subcode == 0 {
+			return fmt.Sprintf("%s port name: %d", flavor, target), true
 		}
 		return fmt.Sprintf("%s port name: %d subcode: %d", flavor, target, subcode), true
 	case guardFD:

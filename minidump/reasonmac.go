@@ -21,6 +21,8 @@ func machReason(e *Exception, cpu CPU) string {
 		codes = machX86Codes[e.Code]
 	case CPUARM, CPUARM64:
 		codes = machARMCodes[e.Code]
+	case CPUPPC, CPUPPC64:
+		codes = machPPCCodes[e.Code]
 	default:
 	}
 	if text, ok := codes[e.Flags]; ok {
@@ -55,7 +57,7 @@ var machCodes = map[uint32]map[uint32]string{
 		10: "KERN_MEMORY_ERROR", 50: "KERN_CODESIGN_ERROR",
 	},
 	excSoftware: {
-		0x00000001: "EXC_PPC_TRAP", // parity: on every CPU
+		0x00000001: "EXC_PPC_TRAP", 0x00010100: "EXC_PPC_MIGRATE", // parity: on every CPU
 		0x00010000: "SIGSYS", 0x00010001: "SIGPIPE", 0x00010002: "SIGABRT", 0x00010003: "SIGNAL",
 		0xdeadc0de: "UNCAUGHT_NS_EXCEPTION",
 	},
@@ -77,10 +79,27 @@ var machX86Codes = map[uint32]map[uint32]string{
 
 // machARMCodes are EXC_ARM_* (osfmk/mach/arm/exception.h).
 var machARMCodes = map[uint32]map[uint32]string{
-	excBadAccess:      {0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG", 0x103: "EXC_ARM_SP_ALIGN"},
+	excBadAccess: {
+		0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG", 0x103: "EXC_ARM_SP_ALIGN", 0x104: "EXC_ARM_SWP",
+		0x105: "EXC_ARM_PAC_FAIL", // arm64e: a pointer whose signature is wrong
+	},
 	excBadInstruction: {1: "EXC_ARM_UNDEFINED"},
 	excArithmetic: {
 		1: "EXC_ARM_FP_IO", 2: "EXC_ARM_FP_DZ", 3: "EXC_ARM_FP_OF", 4: "EXC_ARM_FP_UF", 5: "EXC_ARM_FP_IX", 6: "EXC_ARM_FP_ID",
 	},
 	excBreakpoint: {1: "EXC_ARM_BREAKPOINT", 0x101: "EXC_ARM_DA_ALIGN", 0x102: "EXC_ARM_DA_DEBUG"},
+}
+
+// machPPCCodes are EXC_PPC_* (osfmk/mach/ppc/exception.h of XNU 1228).
+var machPPCCodes = map[uint32]map[uint32]string{
+	excBadAccess: {0x101: "EXC_PPC_VM_PROT_READ", 0x102: "EXC_PPC_BADSPACE", 0x103: "EXC_PPC_UNALIGNED"},
+	excBadInstruction: {
+		1: "EXC_PPC_INVALID_SYSCALL", 2: "EXC_PPC_UNIPL_INST", 3: "EXC_PPC_PRIVINST", 4: "EXC_PPC_PRIVREG", 5: "EXC_PPC_TRACE",
+		6: "EXC_PPC_PERFMON",
+	},
+	excArithmetic: {
+		1: "EXC_PPC_OVERFLOW", 2: "EXC_PPC_ZERO_DIVIDE", 3: "EXC_FLT_INEXACT", 4: "EXC_PPC_FLT_ZERO_DIVIDE", 5: "EXC_PPC_FLT_UNDERFLOW",
+		6: "EXC_PPC_FLT_OVERFLOW", 7: "EXC_PPC_FLT_NOT_A_NUMBER", 8: "EXC_PPC_NOEMULATION", 9: "EXC_PPC_ALTIVECASSIST",
+	},
+	excBreakpoint: {1: "EXC_PPC_BREAKPOINT"},
 }

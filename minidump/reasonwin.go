@@ -88,7 +88,6 @@ var windowsExceptions = map[uint32]string{
 	0x80000002:               "EXCEPTION_DATATYPE_MISALIGNMENT",
 	0x80000003:               "EXCEPTION_BREAKPOINT",
 	0x80000004:               "EXCEPTION_SINGLE_STEP",
-	0x80010001:               "DBG_EXCEPTION_NOT_HANDLED",
 	exceptionAccessViolation: "EXCEPTION_ACCESS_VIOLATION",
 	exceptionInPageError:     "EXCEPTION_IN_PAGE_ERROR",
 	0xc0000008:               "EXCEPTION_INVALID_HANDLE",
@@ -108,7 +107,8 @@ var windowsExceptions = map[uint32]string{
 	0xc0000096:               "EXCEPTION_PRIV_INSTRUCTION",
 	0xc00000fd:               "EXCEPTION_STACK_OVERFLOW",
 	0xc0000194:               "EXCEPTION_POSSIBLE_DEADLOCK",
-	0xe0000008:               "Out of Memory",           // Chromium's and Mozilla's allocators
-	0xe06d7363:               "Unhandled C++ Exception", // MSVC: 'msc'
-	0x0517a7ed:               "Simulated Exception",     // Crashpad: CaptureContext without a crash
+	0xe0434352:               "MANAGED_EXCEPTION_CODE_V4", // of .NET, from version 4 on: 'CCR'
+	0xe0000008:               "Out of Memory",             // Chromium's and Mozilla's allocators
+	0xe06d7363:               "Unhandled C++ Exception",   // MSVC: 'msc'
+	0x0517a7ed:               "Simulated Exception",       // Crashpad: CaptureContext without a crash
 }

@@ -60,7 +60,7 @@ func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
 // bitFlipPercent is the best of what speaks for a flipped bit, nil if nothing
 // does.
 func bitFlipPercent(d *minidump.Dump) *int32 {
-	a := analysis.Analyze(d)
+	a := analysis.Analyze(d, walkOptions.Version)
 	if a == nil || len(a.BitFlips) == 0 {
 		return nil
 	}

@@ -53,6 +53,7 @@ type asking struct {
 	waiting context.Context //nolint:containedctx // ctx, and until Budget.Time after the first question
 	cancel  context.CancelFunc
 	dump    *minidump.Dump
+	version int // the walker's
 	lookups []symbolcache.Lookup
 	answers []bool // lookups that hold an answer
 	used    []bool // by the last walk
@@ -70,7 +71,7 @@ type asking struct {
 // nothing is missing: the last walk is the one that counts.
 func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk.Options) (*stackwalk.Result, []symbolcache.Lookup) {
 	n := len(dump.Modules)
-	a := &asking{Symbols: symbols, ctx: ctx, dump: dump, lookups: make([]symbolcache.Lookup, n), answers: make([]bool, n), used: make([]bool, n)}
+	a := &asking{Symbols: symbols, ctx: ctx, dump: dump, version: o.Version, lookups: make([]symbolcache.Lookup, n), answers: make([]bool, n), used: make([]bool, n)}
 	defer a.release() // also when the walk panics: a worker recovers
 	o.Interrupted = func() bool { return ctx.Err() != nil }
 	for round := 1; ; round++ {
@@ -90,6 +91,7 @@ func (a *asking) module(i int, now bool) stackwalk.Symbols {
 	a.used[i] = true
 	if !a.answers[i] && a.Known != nil {
 		a.lookups[i], a.answers[i] = a.Known(SymbolKey(&a.dump.Modules[i]))
+		a.strictly(i)
 	}
 	if !a.answers[i] && now {
 		a.wanted = append(a.wanted, i)
@@ -132,6 +134,16 @@ func (a *asking) ask() {
 	all.Wait()
 	for _, i := range a.wanted {
 		a.fetched += a.lookups[i].Fetched
+		a.strictly(i)
+	}
+}
+
+// strictly makes an answer that of version 1, if the walk is of that: it has no symbols of
+// a file that minidump-stackwalk refuses.
+func (a *asking) strictly(i int) {
+	if l := &a.lookups[i]; a.version == 1 && l.File != nil && !l.File.Strict() {
+		l.Release()
+		*l = symbolcache.Lookup{Outcome: symbolcache.Malformed, Fetched: l.Fetched}
 	}
 }
 
@@ -158,10 +170,41 @@ func (a *asking) outcomes() []symbolcache.Lookup {
 	for i := range out {
 		out[i].Outcome = symbolcache.Unused
 		if a.used[i] && a.answers[i] {
-			out[i].Outcome, out[i].SHA256 = a.lookups[i].Outcome, a.lookups[i].SHA256
+			out[i] = symbolcache.Lookup{Outcome: a.lookups[i].Outcome, SHA256: a.lookups[i].SHA256, URL: a.lookups[i].URL}
 		}
 	}
+	tellOtherMappings(a.dump, out)
 	return out
+}
+
+// maxMappingChecks bounds the pairs of modules that are compared in a walk: more
+// than 500 modules of which 100 were asked for.
+const maxMappingChecks = 1 << 16
+
+// tellOtherMappings gives the modules that nobody asked for the answer for
+// another mapping of the same file.
+func tellOtherMappings(dump *minidump.Dump, symbols []symbolcache.Lookup) {
+	var asked []int
+	for i := range symbols {
+		if symbols[i].Outcome != symbolcache.Unused {
+			asked = append(asked, i)
+		}
+	}
+	left := maxMappingChecks
+	for i := range symbols {
+		if left -= len(asked); left < 0 {
+			return
+		}
+		if symbols[i].Outcome != symbolcache.Unused {
+			continue
+		}
+		for _, j := range asked {
+			if dump.Modules[i].SameFile(&dump.Modules[j]) {
+				symbols[i] = symbolcache.Lookup{Outcome: symbols[j].Outcome, SHA256: symbols[j].SHA256, URL: symbols[j].URL}
+				break
+			}
+		}
+	}
 }
 
 // SymbolKey is what a module's symbols are asked for by.

@@ -225,7 +225,7 @@ func (d *decoder) threads() []Thread {
 func (d *decoder) thread(t *Thread) {
 	if d.peek() != '{' {
 		t.unreadable = true
-		d.skip()
+		t.noObject = truthy(d.value())
 		return
 	}
 	d.object(func(key string) {

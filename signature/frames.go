@@ -33,6 +33,14 @@ func (c *Crash) threadIndex() int {
 	return *c.CrashingThread
 }
 
+// crashed is the thread that crashed, an empty one when there is none.
+func (c *Crash) crashed() *Thread {
+	if t := c.thread(c.threadIndex()); t != nil {
+		return t
+	}
+	return &Thread{}
+}
+
 // thread returns a thread by index, or from the end by a negative one; nil when
 // there is none.
 func (c *Crash) thread(index int) *Thread {

@@ -107,8 +107,8 @@ func (g *generation) noteOf(rule, text string) {
 	g.result.Notes = append(g.result.Notes, rule+": "+text)
 }
 
-// stackRule is the rule that makes signatures of stacks. Its Java notes keep its
-// name when another rule asks for a stack.
+// stackRule is the rule that makes signatures of stacks. Its notes keep its name
+// when another rule asks for a stack.
 const stackRule = "SignatureGenerationRule"
 
 func (g *generation) prepend(text string) { g.result.Signature = text + g.result.Signature }
@@ -167,6 +167,8 @@ func (g *generation) outOfMemory() bool {
 	switch size := g.crash.OOMAllocationSize; {
 	case g.crash.unreadable.has(oomField):
 		return false
+	case g.asksThreadForMemory() && g.crash.crashed().noObject:
+		return false
 	case !g.isOutOfMemory():
 	case g.crash.JSLargeAllocationFailure == reportingFailure:
 		g.prepend("OOM | large | ")
@@ -187,21 +189,28 @@ var oomFunctions = []string{"NS_ABORT_OOM", "mozalloc_handle_oom", "CrashAtUnhan
 
 func (g *generation) isOutOfMemory() bool {
 	c := g.crash
-	if c.OOMAllocationSize != nil && *c.OOMAllocationSize != 0 {
-		return true
+	if !g.asksThreadForMemory() {
+		return c.hasAllocationSize() || g.result.Signature != ""
 	}
-	if g.result.Signature == "" {
+	return noMemory(c.crashed().LastError) ||
+		c.Reason == "STATUS_FATAL_MEMORY_EXHAUSTION" || c.Reason == "STATUS_NO_MEMORY" || c.JSLargeAllocationFailure == reportingFailure
+}
+
+// asksThreadForMemory tells whether neither a size nor the signature says it.
+func (g *generation) asksThreadForMemory() bool {
+	if g.crash.hasAllocationSize() || g.result.Signature == "" {
 		return false
 	}
 	for _, f := range oomFunctions {
 		if strings.Contains(g.result.Signature, f) {
-			return true
+			return false
 		}
 	}
-	if t := c.thread(c.threadIndex()); t != nil && noMemory(t.LastError) {
-		return true
-	}
-	return c.Reason == "STATUS_FATAL_MEMORY_EXHAUSTION" || c.Reason == "STATUS_NO_MEMORY" || c.JSLargeAllocationFailure == reportingFailure
+	return true
+}
+
+func (c *Crash) hasAllocationSize() bool {
+	return c.OOMAllocationSize != nil && *c.OOMAllocationSize != 0
 }
 
 // noMemory tells whether Windows' last error is want of memory.

@@ -22,12 +22,14 @@ func (g *generation) nativeStack(thread int) bool {
 	if !ok {
 		return false
 	}
-	g.result.ProtoSignature = s.proto
+	if len(frames) > 0 { // else that of another thread stays
+		g.result.ProtoSignature = s.proto
+	}
 	if s.signature != "" {
 		g.result.Signature = s.signature
 	}
 	if s.noFrames {
-		g.note("CSignatureTool: no frame data for crashing thread (" + strconv.Itoa(thread) + ")")
+		g.noteOf(stackRule, "CSignatureTool: no frame data for crashing thread ("+strconv.Itoa(thread)+")")
 		g.depends = max(g.depends, onIndex)
 	}
 	return true

@@ -61,6 +61,8 @@ type Thread struct {
 	LastError string
 
 	unreadable bool
+	// noObject: it is a value of another kind, not even an empty one.
+	noObject bool
 }
 
 // Frame is a physical frame with the functions inlined into it.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/ianlancetaylor/demangle"
+
+	"aftershock/signature/msvc"
 )
 
 // Compilers and libraries give one function many names. The switches here make
@@ -16,7 +18,7 @@ type switches struct {
 	// those near zero.
 	coarseAddresses bool
 	// demangle decodes names that arrive mangled, as they do from PUBLIC records
-	// and symbol tables: _ZN3foo3barEv, _RNvC3foo3bar.
+	// and symbol tables: _ZN3foo3barEv, _RNvC3foo3bar, ?bar@foo@@YAXXZ.
 	demangle bool
 	// aliases takes glibc's names for its own use of its functions, and for their
 	// copies for one processor, for those functions: __GI_abort is abort,
@@ -113,8 +115,15 @@ func dropCloneSuffixes(function string) string {
 // names can expand without end.
 const maxDemangled = 14
 
-// demangled decodes a name of Itanium's C++ ABI or of Rust's; others stay.
+// demangled decodes a name of Itanium's C++ ABI, of Microsoft's compiler or of
+// Rust's; others stay.
 func demangled(language kind, function string) (kind, string) {
+	if strings.HasPrefix(function, "?") {
+		if text, err := msvc.Name(function); err == nil {
+			return language, text
+		}
+		return language, function
+	}
 	name := function
 	if strings.HasPrefix(name, "__Z") || strings.HasPrefix(name, "__R") { // Mach-O
 		name = name[1:]

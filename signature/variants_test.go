@@ -31,6 +31,9 @@ func TestSwitchesMakeOneNameOfMany(t *testing.T) {
 	for name, c := range map[string]struct{ on, function, file, off, want string }{
 		"mangled C++":           {"demangle", "_ZN3foo3BarIiE3bazEv", "", "_ZN3foo3BarIiE3bazEv", "foo::Bar<T>::baz"},
 		"mangled C++ on macOS":  {"demangle", "__ZN3foo3barEv", "", "__ZN3foo3barEv", "foo::bar"},
+		"mangled by MSVC":       {"demangle", "?baz@?$Bar@H@foo@@QEAAXPEAV12@@Z", "", "?baz@?$Bar@H@foo@@QEAAXPEAV12@@Z", "foo::Bar<T>::baz"},
+		"lambda of clang-cl":    {"demangle", "??R<lambda_1>@?0??foo@ns@@YAXXZ@QEBA@XZ", "", "??R<T>@?0??foo@ns@@YAXXZ@QEBA@XZ", "`ns::foo'::<T>::operator()"},
+		"by MSVC, by a hash":    {"demangle", "??@c9a4e1f6@", "", "??@c9a4e1f6@", "??@c9a4e1f6@"},
 		"mangled Rust, legacy":  {"demangle", "_ZN4core6option6expect17h0123456789abcdefE", "", "_ZN4core6option6expect17h0123456789abcdefE", "core::option::expect"},
 		"mangled Rust, v0":      {"demangle", "_RNvC6_123foo3bar", "", "_RNvC6_123foo3bar", "123foo::bar"},
 		"not mangled":           {"demangle", "_Zebra", "", "_Zebra", "_Zebra"},

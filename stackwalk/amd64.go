@@ -51,7 +51,7 @@ func amd64FramePointer(w *walker, callee *activation, caller *breakpad.Registers
 		if !ipOK || !bpOK {
 			return false
 		}
-		if w.improved && k == 0 && callerBP == 0 && w.os.Apple() {
+		if w.improved && k == 0 && callerBP == 0 && w.os.Apple() && w.keepsChain(callee, at) {
 			return w.lastFramePointer(caller, rip, rsp, at+16)
 		}
 		callerSP := at + 16
@@ -83,34 +83,27 @@ func amd64Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	if !ok {
 		return false
 	}
-	bp, bpOK := callee.registers.Get(rbp)
-	for i := range scanWords(callee) {
-		at := sp + 8*uint64(i)
-		ip, ok := w.mem.Uint64(at)
-		if !ok {
-			return false
-		}
-		if !w.returnAddress(ip) {
-			continue
-		}
-		callerSP := at + 8
-		caller.Set(rip, ip)
-		caller.Set(rsp, callerSP)
-		if !bpOK || i == 0 {
-			return true
-		}
-		saved, _ := w.mem.Uint64(at - 8)
-		switch {
-		case bp == at-8 && saved > at && saved-(at-8) <= maxFrameGap:
-			if _, ok := w.mem.Uint64(saved); ok {
-				caller.Set(rbp, saved)
-			}
-		case bp >= callerSP:
-			caller.Set(rbp, bp)
-		}
+	c, ok := w.scanFrom(callee, sp, scanWords(callee))
+	if !ok {
+		return false
+	}
+	callerSP := c.at + 8
+	caller.Set(rip, c.word)
+	caller.Set(rsp, callerSP)
+	bp, ok := callee.registers.Get(rbp)
+	if !ok || c.index == 0 {
 		return true
 	}
-	return false
+	saved, _ := w.mem.Uint64(c.at - 8)
+	switch {
+	case bp == c.at-8 && saved > c.at && saved-(c.at-8) <= maxFrameGap:
+		if _, ok := w.mem.Uint64(saved); ok {
+			caller.Set(rbp, saved)
+		}
+	case bp >= callerSP:
+		caller.Set(rbp, bp)
+	}
+	return true
 }
 
 func amd64AddressOK(addr uint64) bool { return addr != 0 && amd64Canonical(addr) }

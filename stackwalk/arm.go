@@ -9,11 +9,12 @@ import (
 const (
 	armFP breakpad.Register = 11
 	armSP breakpad.Register = 13
+	armLR breakpad.Register = 14
 	armPC breakpad.Register = 15
 )
 
 var arm = cpu{
-	arch: breakpad.ARM, pc: armPC, sp: armSP, inContext: allRegisters,
+	arch: breakpad.ARM, pc: armPC, sp: armSP, link: armLR, inContext: allRegisters,
 	// Procedure call standard: r4 to r11.
 	calleeSaved: 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<armFP,
 	// Parity: the reference knows the register by another name there.
@@ -52,7 +53,7 @@ func armFramePointer(w *walker, callee *activation, caller *breakpad.Registers) 
 
 func armScan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	sp, ok := callee.registers.Get(armSP)
-	return ok && w.scanFor(caller, sp, scanWords(callee))
+	return ok && w.scanFor(callee, caller, sp, scanWords(callee))
 }
 
 func armAddressOK(addr uint64) bool { return addr != 0 }

@@ -17,7 +17,7 @@ const (
 )
 
 var arm64 = cpu{
-	arch: breakpad.ARM64, pc: arm64PC, sp: arm64SP, inContext: allRegisters,
+	arch: breakpad.ARM64, pc: arm64PC, sp: arm64SP, link: arm64LR, inContext: allRegisters,
 	// Procedure call standard: x19 to x28 and the frame pointer.
 	calleeSaved: (1<<11 - 1) << arm64X19,
 	// Parity: the reference knows the register by another name there.
@@ -70,7 +70,7 @@ func arm64FramePointer(w *walker, callee *activation, caller *breakpad.Registers
 // version 1 a signed one does not.
 func arm64Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	sp, ok := callee.registers.Get(arm64SP)
-	return ok && w.scanFor(caller, sp, scanWords(callee))
+	return ok && w.scanFor(callee, caller, sp, scanWords(callee))
 }
 
 // arm64AddressOK: addresses have at most 52 bits, and nothing runs in the first
@@ -94,13 +94,50 @@ func arm64Strip(w *walker, caller *breakpad.Registers) {
 	}
 }
 
-// arm64AddressMask is the bits that addresses of the process need: 47, which is
-// what Apple's systems use, or as many as its highest module needs.
-func arm64AddressMask(d *minidump.Dump) uint64 {
-	highest := uint64(1<<47 - 1)
+// arm64AddressMask is the bits that addresses of the process need: what the
+// system's addresses have, or as many as its highest module needs.
+func arm64AddressMask(d *minidump.Dump, improved bool) uint64 {
+	highest := uint64(1<<macAddressBits - 1)
+	if improved {
+		highest = arm64HighestAddress(d)
+	}
 	if i, ok := d.HighestModule(); ok {
 		highest = max(highest, d.Modules[i].End())
 	}
 	// The next power of two from highest on, less one; all bits if there is none.
 	return ^uint64(0) >> bits.LeadingZeros64(highest-1)
+}
+
+// Address bits of arm64's systems; above them stand authentication codes. Linux
+// is built for 39, 48 or 52, and Android mostly for 39. Parity: the reference takes
+// macOS's for all.
+const (
+	macAddressBits = 47
+	iosAddressBits = 39
+)
+
+var linuxAddressBits = [...]int{39, 48, 52}
+
+// arm64HighestAddress is the highest that a pointer can have. On Linux the stacks
+// lie at the top: they tell how the kernel was built.
+func arm64HighestAddress(d *minidump.Dump) uint64 {
+	switch {
+	case d.System != nil && d.System.OS == minidump.IOS:
+		return 1<<iosAddressBits - 1
+	case d.System == nil || d.System.OS != minidump.Linux && d.System.OS != minidump.Android:
+		return 1<<macAddressBits - 1
+	}
+	highest := uint64(0)
+	if i, ok := d.HighestModule(); ok {
+		highest = d.Modules[i].End() - 1
+	}
+	for i := range d.Threads {
+		highest = max(highest, d.Threads[i].StackBase)
+	}
+	for _, n := range linuxAddressBits {
+		if highest>>n == 0 {
+			return 1<<n - 1
+		}
+	}
+	return 1<<macAddressBits - 1 // no process has such an address
 }

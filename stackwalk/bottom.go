@@ -2,9 +2,10 @@ package stackwalk
 
 // Functions that nothing calls: threads and processes start in them. What lies
 // above them on the stack is arguments and leftovers, in which the techniques
-// find callers that never were. All are a few instructions long, so that a
-// place far behind one belongs to something that has no symbol.
-const maxBottomBytes = 256
+// find callers that never were. All are a few instructions long (the longest is
+// clone of 32-bit x86), so that a place far behind one belongs to something that
+// has no symbol.
+const maxBottomBytes = 128
 
 var bottoms = map[string]bool{
 	// The entry points of programs (ELF's e_entry, dyld's).
@@ -34,5 +35,9 @@ func atBottom(f, before *Frame) bool {
 	if f.HasFunction && f.FunctionOffset() < maxBottomBytes && bottoms[string(f.Function)] {
 		return true
 	}
-	return before != nil && before.HasFunction && before.FunctionOffset() < maxStartBytes && starts[string(before.Function)]
+	return before != nil && isStart(before)
+}
+
+func isStart(f *Frame) bool {
+	return f.HasFunction && f.FunctionOffset() < maxStartBytes && starts[string(f.Function)]
 }

@@ -10,6 +10,9 @@ import (
 type cpu struct {
 	arch   breakpad.Arch // ArchUnknown if only the first frame can be told
 	pc, sp breakpad.Register
+	// link is where calls put the return address; 0 if that is the stack, or is
+	// not looked at.
+	link breakpad.Register
 	// inContext is the set of registers that a context frame has.
 	inContext uint64
 	// calleeSaved is the set of registers that a call preserves.

@@ -18,13 +18,21 @@
 //   - A caller's frame ends in the thread's stack, and its code is where code
 //     is, if the dump tells what is mapped where. The reference follows
 //     overwritten return addresses into nowhere.
-//   - A scan takes code outside modules, as just-in-time compilers make it, and
-//     refuses data of modules; where the dump holds the code, there must be a
-//     call before a return address. On arm64 it knows signed addresses.
+//   - A scan takes code outside modules, as just-in-time compilers make it, unless
+//     it can be written, and refuses data of modules; where the dump holds the
+//     code, there must be a call before a return address. Symbols that know no
+//     function refuse nothing. It reaches as far as with the words it refuses.
+//   - On arm64 scans know signed addresses, and signatures stand where the
+//     system's addresses end: iOS' and most of Android's have 39 bits.
+//   - There the caller of a function that has no frame, or none yet, is found by
+//     the link register, if that is surely no address of the function itself; its
+//     trust is that of a frame pointer.
+//   - Of modules that overlap the second keeps what the first does not cover.
 //   - A stack ends in the function that a thread or program starts in, in the
 //     caller of __libc_start_main, at a return to null, and, where the ABI keeps
-//     a chain of frame pointers (Apple's systems, arm64), at the chain's end. The
-//     reference scans on, into arguments and leftovers.
+//     a chain of frame pointers (Apple's systems, arm64), at the chain's end, if
+//     that is the callee's own. The reference scans on, into arguments and
+//     leftovers.
 //
 // Walk is pure: the same dump, symbols and options give the same result. Its
 // work is bounded by [Options], whatever the dump says.

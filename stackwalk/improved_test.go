@@ -72,6 +72,33 @@ func TestVersion2(t *testing.T) {
 			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(app+0x30, app+0x40), code(app+0x30, 0x40, 0xe8, 0, 0, 0, 0),
 			"context 400020, scan 400030, scan 400040, no_caller", "context 400020, scan 400040, no_caller",
 		},
+		"symbols that know no function say nothing of code": {
+			minidump.CPUAMD64, minidump.Linux, "STACK CFI INIT 0 100 .cfa: $rsp 8 + .ra: .cfa 65536 + ^\n",
+			amd64(app+0x20, nil), at(1, app+0x40), nil,
+			"context 400020, no_caller", "context 400020, scan 400040, no_caller",
+		},
+		"scans take no objects in memory that can be written": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(0x610010, jit, app+0x40),
+			linuxMaps(maps + "610000-620000 rwxp 0 0:0 0 \n"),
+			"context 400020, scan 400040, no_caller", "context 400020, scan 600010, scan 400040, no_caller",
+		},
+		"nor the start of a page": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(0x600000, 0x601000, app+0x40),
+			linuxMaps(maps + "601000-602000 r-xp 0 0:0 0 \n"),
+			"context 400020, scan 400040, no_caller", "context 400020, scan 400040, no_caller",
+		},
+		"scans reach as far as the words that they refuse would lead": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil),
+			at(append(append(append([]uint64{app + 0x40}, make([]uint64, 39)...), lib+0x10), append(make([]uint64, 39), app+0x60)...)...), linuxMaps(maps),
+			"context 400020, scan 400040, scan 500010, scan 400060, no_caller", "context 400020, scan 400040, scan 400060, no_caller",
+		},
+		"a module that overlaps another keeps its rest": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(lib+0x1010, app+0x40),
+			func(b *minidumptest.Builder) {
+				b.Module(minidumptest.Module{Base: lib + 0x800, Size: 0x1000, CodeFile: "/lib/second.so"})
+			},
+			"context 400020, scan 400040, no_caller", "context 400020, scan 501010, scan 400040, no_caller",
+		},
 		"a thread ends where it started": {
 			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 200 40 0 __clone3\n",
 			amd64(app+0x20, nil), at(app+0x210, app+0x20), nil,
@@ -92,6 +119,59 @@ func TestVersion2(t *testing.T) {
 			amd64(app+0x20, nil), at(app+0x210, lib+0x10, lib+0x20), nil,
 			"context 400020, scan 400210, scan 500010, scan 500020, no_caller", "context 400020, scan 400210, scan 500010, stack_bottom",
 		},
+		"a name a little away is not believed either": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "PUBLIC 200 0 _start\n",
+			amd64(app+0x281, nil), at(app + 0x20), nil,
+			"context 400281, scan 400020, no_caller", "context 400281, scan 400020, no_caller",
+		},
+		"the entry point is the last of the program's code": {
+			minidump.CPUAMD64, minidump.Linux, "FUNC 0 100 0 main\nFUNC 180 40 0 entry\nFUNC 200 40 0 __libc_start_main\n",
+			amd64(app+0x20, nil), at(app+0x210, app, app+0x20, lib+0x20, app+0x190, 1, 0, 3, app+0x40, 9, app+0x181), nil,
+			"context 400020, scan 400210, scan 400020, scan 500020, scan 400190, scan 400040, scan 400181, no_caller",
+			"context 400020, scan 400210, scan 400190, stack_bottom",
+		},
+		"on 32-bit x86 main lies above the return to it": {
+			minidump.CPUX86, minidump.Linux, "FUNC 0 100 0 main\nFUNC 180 40 0 entry\nFUNC 200 40 0 __libc_start_main\n",
+			minidumptest.Regs{"eip": app + 0x20, "esp": stack},
+			at(app+0x210, lib+0x20, app+0x190, app+0x20, 1), nil,
+			"context 400020, scan 400210, scan 500020, scan 400190, scan 400020, no_caller", "context 400020, scan 400210, scan 400190, stack_bottom",
+		},
+		"or there is none of the program's": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 200 40 0 __libc_start_main\n",
+			amd64(app+0x20, nil), at(app+0x210, lib+0x30, lib+0x20), nil,
+			"context 400020, scan 400210, scan 500030, scan 500020, no_caller", "context 400020, scan 400210, scan 500030, stack_bottom",
+		},
+		"the end of the chain is not the callee's when a return address lies before": {
+			minidump.CPUAMD64, minidump.MacOS, "", amd64(app+0x20, minidumptest.Regs{"rbp": stack + 0x18}), at(1, lib+0x10, 2, 0, 0, app+0x40), nil,
+			"context 400020, scan 500010, scan 400040, no_caller", "context 400020, scan 500010, stack_bottom",
+		},
+		"addresses of iOS have 39 bits": {
+			minidump.CPUARM64, minidump.IOS, "",
+			minidumptest.Regs{"pc": app, "sp": stack, "fp": stack},
+			at(stack+0x10, 0x6300_0000_0000|lib+0x10, 0, lib+0x20), nil,
+			"context 400000, frame_pointer 630000500010, frame_pointer 500020, no_caller", "context 400000, frame_pointer 500010, frame_pointer 500020, stack_bottom",
+		},
+		"those of macOS 47": {
+			minidump.CPUARM64, minidump.MacOS, "",
+			minidumptest.Regs{"pc": app, "sp": stack, "fp": stack},
+			at(stack+0x10, 0x0012_6300_0000_0000|lib+0x10, 0, lib+0x20), nil,
+			"context 400000, frame_pointer 630000500010, frame_pointer 500020, no_caller", "context 400000, frame_pointer 630000500010, frame_pointer 500020, stack_bottom",
+		},
+		"those of Android as many as its stacks need": {
+			minidump.CPUARM64, minidump.Android, "",
+			minidumptest.Regs{"pc": app, "sp": stack, "fp": stack},
+			at(stack+0x10, 0x6300_0000_0000|lib+0x10, 0, lib+0x20), nil,
+			"context 400000, frame_pointer 630000500010, frame_pointer 500020, no_caller", "context 400000, frame_pointer 500010, frame_pointer 500020, stack_bottom",
+		},
+		"and 48 when one lies there": {
+			minidump.CPUARM64, minidump.Android, "",
+			minidumptest.Regs{"pc": app, "sp": stack, "fp": stack},
+			at(stack+0x10, 0x0012_6300_0000_0000|lib+0x10, 0, lib+0x20),
+			func(b *minidumptest.Builder) {
+				b.Thread(2, minidumptest.Regs{"pc": app}, minidumptest.StackAt(0xffff_0000_0000).Words(1))
+			},
+			"context 400000, frame_pointer 630000500010, frame_pointer 500020, no_caller", "context 400000, frame_pointer 630000500010, frame_pointer 500020, stack_bottom",
+		},
 		"the chain of frame pointers ends at null on macOS": {
 			minidump.CPUAMD64, minidump.MacOS, "", amd64(app+0x20, minidumptest.Regs{"rbp": stack}), at(0, 0, lib+0x10), nil,
 			"context 400020, scan 500010, no_caller", "context 400020, stack_bottom",
@@ -101,6 +181,42 @@ func TestVersion2(t *testing.T) {
 			minidumptest.Regs{"pc": app, "sp": stack, "fp": stack},
 			at(0, lib+0x10, lib+0x20), nil,
 			"context 400000, frame_pointer 500010, scan 500020, no_caller", "context 400000, frame_pointer 500010, stack_bottom",
+		},
+		"a leaf's caller is in the link register": {
+			minidump.CPUARM64, minidump.Linux, symbol + "FUNC 200 40 0 g\n",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": signed | app + 0x210},
+			at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 400210, frame_pointer 500020, stack_bottom",
+		},
+		"not when the function may have called another": {
+			minidump.CPUARM64, minidump.Linux, symbol + "FUNC 200 40 0 f.cold\n",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": app + 0x210},
+			at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 500020, stack_bottom",
+		},
+		"nor without symbols that tell": {
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": app + 0x210},
+			at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 500020, stack_bottom",
+		},
+		"but when it lies in another module": {
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "fp": stack, "lr": lib + 0x10},
+			at(0, lib+0x20), nil,
+			"context 400020, frame_pointer 500020, no_caller", "context 400020, frame_pointer 500010, frame_pointer 500020, stack_bottom",
+		},
+		"and when the call went nowhere": {
+			minidump.CPUARM64, minidump.Linux, "",
+			minidumptest.Regs{"pc": 0x10, "sp": stack, "fp": stack, "lr": app + 0x10},
+			at(0, lib+0x20), nil,
+			"context 10, frame_pointer 500020, no_caller", "context 10, frame_pointer 400010, frame_pointer 500020, stack_bottom",
+		},
+		"also of Thumb code": {
+			minidump.CPUARM, minidump.Linux, symbol + "FUNC 200 40 0 g\n",
+			minidumptest.Regs{"pc": app + 0x20, "sp": stack, "lr": app + 0x211},
+			at(1, lib+0x20), nil,
+			"context 400020, scan 500020, no_caller", "context 400020, frame_pointer 400210, scan 500020, no_caller",
 		},
 		"scans on arm64 know signed return addresses": {
 			minidump.CPUARM64, minidump.MacOS, "",

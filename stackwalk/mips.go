@@ -44,9 +44,9 @@ func mipsScan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 		return false
 	}
 	if callee.Trust == TrustContext {
-		return w.scanFor(caller, sp, mipsScanWords)
+		return w.scanFor(callee, caller, sp, mipsScanWords)
 	}
-	return w.scanFor(caller, sp+4*mipsArgumentWords, mipsScanWords-mipsArgumentWords)
+	return w.scanFor(callee, caller, sp+4*mipsArgumentWords, mipsScanWords-mipsArgumentWords)
 }
 
 func mipsAddressOK(addr uint64) bool { return addr >= lowestInstruction }

@@ -42,7 +42,7 @@ func riscv64FramePointer(w *walker, callee *activation, caller *breakpad.Registe
 
 func riscv64Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	sp, ok := callee.registers.Get(riscv64SP)
-	return ok && w.scanFor(caller, sp, scanWords(callee))
+	return ok && w.scanFor(callee, caller, sp, scanWords(callee))
 }
 
 func riscv64AddressOK(addr uint64) bool { return addr >= lowestInstruction }

@@ -21,6 +21,8 @@ type Symbols interface {
 	AppendLocations(dst *breakpad.Locations, rva uint64)
 	// HasFunction tells whether rva lies in a function with a name.
 	HasFunction(rva uint64) bool
+	// HasFunctions tells whether they know any function.
+	HasFunctions() bool
 	// CFI is the STACK CFI row in force at rva.
 	CFI(rva uint64) (breakpad.CFIRow, bool)
 	// Win is the STACK WIN record of the kind that covers rva.
@@ -133,8 +135,10 @@ type Frame struct {
 	FunctionBase uint64
 	// Function, File, Line are those of the function the processor was really
 	// in: for a frame with Inlines, File and Line are where the outermost
-	// inlined call stands. Empty and 0 when unknown.
+	// inlined call stands. Empty and 0 when unknown; HasFile tells that a file of
+	// an empty name and a line 0 are what the symbols say.
 	Function, File []byte
+	HasFile        bool
 	Line           uint32
 	// LineBase is the absolute address at which that line's code starts.
 	LineBase uint64
@@ -199,7 +203,9 @@ type Thread struct {
 
 // Result is what Walk found. It aliases the dump's bytes and the symbols.
 type Result struct {
-	Arch breakpad.Arch
+	// Version is the walker's.
+	Version int
+	Arch    breakpad.Arch
 	// Threads has one entry for each of Dump.Threads, in that order.
 	Threads []Thread
 	// CrashingThread is the index of the thread that crashed or asked for the

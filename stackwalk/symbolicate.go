@@ -3,7 +3,7 @@ package stackwalk
 // symbolicate fills the frame's module, function, line and inlined calls. It
 // answers false when the inlined calls exceed the limit.
 func (w *walker) symbolicate(f *Frame) bool {
-	module, ok := w.dump.ModuleAt(f.Instruction)
+	module, ok := w.moduleAt(f.Instruction)
 	if !ok {
 		f.Module = -1
 		f.Unloaded = w.unloadedAt(f.Instruction)
@@ -29,8 +29,8 @@ func (w *walker) symbolicate(f *Frame) bool {
 	l := &found[n-1]
 	f.HasFunction = true
 	f.Function, f.FunctionBase = l.Function, base+l.FunctionRVA
-	f.File, f.Line = l.File, l.Line
-	if len(l.File) > 0 {
+	f.File, f.HasFile, f.Line = l.File, l.HasFile, l.Line
+	if l.HasFile {
 		f.LineBase = base + l.LineRVA
 	}
 	f.ParameterSize = l.ParameterSize

@@ -28,7 +28,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		callee:          &activation{},
 		caller:          &activation{},
 	}
-	r := &Result{Threads: make([]Thread, len(d.Threads)), CrashingThread: d.CrashingThread()}
+	r := &Result{Version: cmp.Or(min(o.Version, NewestVersion), NewestVersion), Threads: make([]Thread, len(d.Threads)), CrashingThread: d.CrashingThread()}
 	if d.System != nil {
 		w.os = d.System.OS
 		w.cpu = cpuFor(d.System.CPU)
@@ -38,7 +38,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 	}
 	if w.cpu != nil {
 		r.Arch = w.cpu.arch
-		w.addressMask = arm64AddressMask(d)
+		w.addressMask = arm64AddressMask(d, w.improved)
 	}
 	if r.CrashingThread >= 0 {
 		r.Threads[r.CrashingThread] = w.thread(r.CrashingThread)
@@ -278,6 +278,9 @@ func (w *walker) find(trust Trust, callee *activation, caller *breakpad.Register
 	case TrustCFI:
 		return w.cfi(callee, caller)
 	case TrustFramePointer:
+		if w.byLinkRegister(callee, caller) {
+			return true
+		}
 		*caller = breakpad.Registers{}
 		return w.cpu.framePointer(w, callee, caller)
 	default:
@@ -320,7 +323,7 @@ func (w *walker) plausible(caller *activation) End {
 		if !m.Execute {
 			return EndNotExecutable
 		}
-	} else if _, ok := w.dump.ModuleAt(call); !ok && len(w.mappings) > 0 {
+	} else if _, ok := w.moduleAt(call); !ok && len(w.mappings) > 0 {
 		return EndNotExecutable
 	}
 	return ""
@@ -392,59 +395,13 @@ func (w *walker) grandCalleeParameters() (size uint32, first bool) {
 	return w.frames[len(w.frames)-2].ParameterSize, false
 }
 
-// scanFor takes the first of n words from an address on that looks like a return
-// address. It knows nothing of other registers.
-func (w *walker) scanFor(caller *breakpad.Registers, from uint64, n int) bool {
-	bytes := w.cpu.arch.WordBytes()
-	for i := range n {
-		at := from + uint64(i*bytes)
-		word, ok := w.mem.Word(at, bytes)
-		if !ok {
-			return false
-		}
-		if w.improved && w.cpu.arch == breakpad.ARM64 {
-			word &= w.addressMask
-		}
-		if w.returnAddress(word) {
-			caller.Set(w.cpu.pc, word)
-			caller.Set(w.cpu.sp, at+uint64(bytes))
-			return true
-		}
+// moduleAt is the module that covers an address. Version 1 knows of modules that
+// overlap only the one that minidump-stackwalk finds.
+func (w *walker) moduleAt(addr uint64) (int, bool) {
+	if w.improved {
+		return w.dump.ModuleOf(addr)
 	}
-	return false
-}
-
-// returnAddress tells whether a word on the stack looks like one: the call
-// before it lies in a module and, if that has symbols, in a function they name.
-// Later versions also take code outside modules, as just-in-time compilers make
-// it, and want to see a call where the dump holds the code.
-func (w *walker) returnAddress(word uint64) bool {
-	w.scanWordsLeft--
-	if w.scanWordsLeft < 0 || !w.cpu.addressOK(word) {
-		return false
-	}
-	call := word - 1 // of every CPU: the call may be the function's last instruction
-	if call == 0 {
-		return false
-	}
-	module, ok := w.dump.ModuleAt(call)
-	if !ok {
-		return w.improved && w.generated(call)
-	}
-	if w.improved && w.contradictsCall(word) {
-		return false
-	}
-	if m, ok := w.mappings.At(call); ok && !m.Execute {
-		return false
-	}
-	symbols := w.symbolsOf(module)
-	return symbols == nil || symbols.HasFunction(call-w.dump.Modules[module].Base)
-}
-
-// generated tells whether addr lies in code that no module brought.
-func (w *walker) generated(addr uint64) bool {
-	m, ok := w.mappings.At(addr)
-	return ok && m.Execute && !w.contradictsCall(addr+1)
+	return w.dump.ModuleAt(addr)
 }
 
 // symbolsOf asks the source once a module.
@@ -456,12 +413,4 @@ func (w *walker) symbolsOf(module int) Symbols {
 		}
 	}
 	return w.symbols[module]
-}
-
-// lastFramePointer answers a caller at address 0: the chain of frame pointers
-// has ended, and with it the stack.
-func (w *walker) lastFramePointer(caller *breakpad.Registers, pc, sp breakpad.Register, callerSP uint64) bool {
-	caller.Set(pc, 0)
-	caller.Set(sp, callerSP)
-	return true
 }

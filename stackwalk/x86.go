@@ -43,36 +43,29 @@ func x86Scan(w *walker, callee *activation, caller *breakpad.Registers) bool {
 	if !ok {
 		return false
 	}
-	bp, bpOK := callee.registers.Get(ebp)
-	for i := range scanWords(callee) {
-		at := sp + 4*uint64(i)
-		ip, ok := w.mem.Uint32(at)
-		if !ok {
-			return false
-		}
-		if !w.returnAddress(uint64(ip)) {
-			continue
-		}
-		callerSP := at + 4
-		caller.Set(eip, uint64(ip))
-		caller.Set(esp, callerSP)
-		if i == 0 {
-			return true
-		}
-		word, _ := w.mem.Uint32(at - 4)
-		saved := uint64(word)
-		if saved > at && saved-(at-4) <= maxFrameGap {
-			if _, ok := w.mem.Uint32(saved); ok {
-				caller.Set(ebp, saved)
-			}
-		} else if bpOK && bp >= callerSP {
-			if _, ok := w.mem.Uint32(bp); ok {
-				caller.Set(ebp, bp)
-			}
-		}
+	c, ok := w.scanFrom(callee, sp, scanWords(callee))
+	if !ok {
+		return false
+	}
+	callerSP := c.at + 4
+	caller.Set(eip, c.word)
+	caller.Set(esp, callerSP)
+	if c.index == 0 {
 		return true
 	}
-	return false
+	word, _ := w.mem.Uint32(c.at - 4)
+	saved := uint64(word)
+	bp, bpOK := callee.registers.Get(ebp)
+	if saved > c.at && saved-(c.at-4) <= maxFrameGap {
+		if _, ok := w.mem.Uint32(saved); ok {
+			caller.Set(ebp, saved)
+		}
+	} else if bpOK && bp >= callerSP {
+		if _, ok := w.mem.Uint32(bp); ok {
+			caller.Set(ebp, bp)
+		}
+	}
+	return true
 }
 
 func x86AddressOK(addr uint64) bool { return addr != 0 }

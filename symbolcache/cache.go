@@ -26,6 +26,9 @@ type Options struct {
 	MaxMapped int64
 	// MaxCompiles bounds the compiles at a time, because each takes memory.
 	MaxCompiles int
+	// MaxCompileBytes bounds the memory that compilers hold together; they wait for
+	// it. A text that alone takes more is Malformed.
+	MaxCompileBytes int64
 	// LoadTimeout bounds a load: waiting for others, fetching, compiling.
 	LoadTimeout time.Duration
 	// Now is the clock of the negative cache.
@@ -47,6 +50,8 @@ const (
 	DefaultMaxTextBytes  = 4 << 30
 	DefaultMaxCompiles   = 2
 	DefaultLoadTimeout   = 5 * time.Minute
+
+	DefaultMaxCompileBytes = 1 << 30
 )
 
 // Cache is safe for concurrent use.
@@ -56,6 +61,7 @@ type Cache struct {
 	disk     *disk // nil without sources
 	compiles slots
 	breakers []breaker       // one a source
+	budget   *budget         // of what they hold
 	ctx      context.Context //nolint:containedctx // the cache's life, which loads share
 	stop     context.CancelFunc
 	loads    sync.WaitGroup
@@ -75,12 +81,13 @@ func New(o Options) (*Cache, error) {
 	setDefault(&o.MaxOpen, DefaultMaxOpen)
 	setDefault(&o.MaxMapped, DefaultMaxMapped)
 	setDefault(&o.MaxCompiles, DefaultMaxCompiles)
+	setDefault(&o.MaxCompileBytes, DefaultMaxCompileBytes)
 	setDefault(&o.LoadTimeout, DefaultLoadTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	c := &Cache{
-		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]breaker, len(o.Sources)),
+		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
 		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{},
 	}
 	if len(o.Sources) > 0 {

@@ -16,15 +16,18 @@ const maxRVA = 1<<32 - 1
 
 // Compile reads the text of a symbol file and writes it compiled. Equal texts
 // give equal bytes. The error is one of breakpad.Parse, ErrTooLarge, or the
-// reader's or writer's; w may have got a part of the file then.
+// reader's or writer's; w may have got a part of the file then. A Cache also
+// bounds the memory that compilers hold (Options.MaxCompileBytes).
 //
 // It is one pass: the code of a function is written when the next one starts,
 // and what is held until the end is a few dozen bytes a symbol, the names, each
 // once, and STACK records.
-func Compile(w io.Writer, r io.Reader) error { return compile(newOutput(w), r) }
+func Compile(w io.Writer, r io.Reader) error { return compile(newOutput(w), r, &meter{}) }
 
-func compile(o *output, r io.Reader) error {
-	c := &compiler{out: o, names: newNames()}
+func compile(o *output, r io.Reader, m *meter) error {
+	c := &compiler{out: o, names: newNames(), meter: m}
+	c.names.meter, c.files.meter, c.origins.meter = m, m, m
+	m.hold(compilerBytes)
 	text := &hashed{r: r, sum: sha256.New()}
 	file, err := breakpad.Scan(text, breakpad.ParseOptions{}, c)
 	if err != nil {
@@ -65,6 +68,7 @@ func (h *hashed) Read(p []byte) (int, error) {
 type compiler struct {
 	out     *output
 	names   *names
+	meter   *meter
 	files   definitions
 	origins definitions
 
@@ -88,14 +92,20 @@ func (c *compiler) File(id uint32, name []byte) { c.files.define(id, c.names.num
 
 func (c *compiler) Origin(id uint32, name []byte) { c.origins.define(id, c.names.number(name)) }
 
-func (c *compiler) Function(r breakpad.FuncRecord) error {
+// Unwind is what breakpad holds.
+func (c *compiler) Unwind(bytes int) { c.meter.hold(bytes) }
+
+// Err ends the scan.
+func (c *compiler) Err() error { return cmp.Or(c.meter.err, c.out.err) }
+
+func (c *compiler) Function(r breakpad.FuncRecord) {
 	c.endFunction()
+	c.meter.hold(functionBytes)
 	c.functions = append(c.functions, function{
 		first: r.First, last: r.Last, name: c.names.number(r.Name), parameterSize: r.ParameterSize,
 		code: uint32(c.out.size()),
 	})
 	c.body.reset(r.First, r.Last)
-	return c.out.err
 }
 
 func (c *compiler) endFunction() {
@@ -105,6 +115,9 @@ func (c *compiler) endFunction() {
 }
 
 func (c *compiler) Line(r breakpad.LineRecord) {
+	if len(c.body.lines) == cap(c.body.lines) {
+		c.meter.hold(lineBytes * max(cap(c.body.lines), 1))
+	}
 	c.body.lines = append(c.body.lines, line{r.First, r.Last, r.Number, c.files.index(r.File)})
 }
 
@@ -112,6 +125,12 @@ func (c *compiler) Inline(r breakpad.InlineRecord) {
 	in := call{origin: c.origins.index(r.Origin), line: r.CallLine, depth: r.Depth, old: r.Old}
 	if !r.Old {
 		in.file = c.files.index(r.CallFile)
+	}
+	if room := cap(c.body.ranges) - len(c.body.ranges); room < len(r.Ranges) {
+		c.meter.hold(rangeBytes * max(cap(c.body.ranges), len(r.Ranges)))
+	}
+	if len(c.body.calls) == cap(c.body.calls) {
+		c.meter.hold(callBytes * max(cap(c.body.calls), 1))
 	}
 	for _, at := range r.Ranges {
 		c.body.ranges = append(c.body.ranges, inlineRange{
@@ -122,14 +141,20 @@ func (c *compiler) Inline(r breakpad.InlineRecord) {
 }
 
 func (c *compiler) Public(r breakpad.PublicRecord) {
+	c.meter.hold(publicBytes)
 	c.publics = append(c.publics, public{r.RVA, r.ParameterSize, c.names.number(r.Name)})
 }
 
 func (c *compiler) meta(file *breakpad.File) {
 	var b []byte
-	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.URL} {
+	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.URL, string(file.Encoding)} {
 		b = appendText(b, []byte(s))
 	}
+	flags := byte(0)
+	if file.Strict() {
+		flags |= metaStrict
+	}
+	b = append(b, flags)
 	c.out.section(sectionMeta, b)
 }
 

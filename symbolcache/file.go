@@ -23,8 +23,10 @@ import (
 type File struct {
 	// OS, DebugID, Name, CodeID and URL are those of breakpad.File.
 	OS, DebugID, Name, CodeID, URL string
+	Encoding                       breakpad.Encoding
 
 	header   header
+	strict   bool
 	sections [sectionCount][]byte
 	mapped   []byte // nil when the bytes are the caller's
 }
@@ -74,7 +76,7 @@ func OpenBytes(b []byte) (*File, error) {
 		f.sections[i] = b[s.offset:end:end]
 	}
 	meta := reader{b: f.sections[sectionMeta]}
-	for _, field := range [...]*string{&f.OS, &f.DebugID, &f.Name, &f.CodeID, &f.URL} {
+	for _, field := range [...]*string{&f.OS, &f.DebugID, &f.Name, &f.CodeID, &f.URL, (*string)(&f.Encoding)} {
 		size := meta.uvarint()
 		if meta.bad || size > uint64(len(meta.b)-meta.at) {
 			return nil, fmt.Errorf("%w: section %q", ErrCorrupt, sections[sectionMeta].name)
@@ -82,6 +84,10 @@ func OpenBytes(b []byte) (*File, error) {
 		end := meta.at + int(size)
 		*field, meta.at = string(meta.b[meta.at:end]), end
 	}
+	if meta.at == len(meta.b) {
+		return nil, fmt.Errorf("%w: section %q", ErrCorrupt, sections[sectionMeta].name)
+	}
+	f.strict = meta.b[meta.at]&metaStrict != 0
 	return f, nil
 }
 
@@ -109,6 +115,12 @@ func (f *File) Verify() error {
 
 // Arch is the architecture that register indices in CFI rows are of.
 func (f *File) Arch() breakpad.Arch { return f.header.arch }
+
+// Strict tells whether minidump-stackwalk takes the text as it is.
+func (f *File) Strict() bool { return f.strict }
+
+// HasFunctions tells whether any FUNC or PUBLIC record can be found.
+func (f *File) HasFunctions() bool { return len(f.sections[sectionSymbols]) > 0 }
 
 // BadLines is the number of lines of the text that made no sense.
 func (f *File) BadLines() int { return int(f.header.badLines) }

@@ -16,7 +16,7 @@ import (
 // Version is that of the compiled files this package writes, the only one it
 // reads. It counts changes of the layout and of the meaning: what breakpad makes
 // of a text is part of it, for that is what a compiled file holds.
-const Version = 2
+const Version = 3
 
 // Why a file is refused. All of them mean: compile again from the text.
 var (
@@ -115,6 +115,10 @@ const (
 	// of bytes that a name shares.
 	undefined = 1<<32 - 1
 )
+
+// metaStrict is the bit of the last byte of the meta section that tells what
+// breakpad.File.Strict does.
+const metaStrict = 1
 
 // Bits of a code entry's first number, below the number of line records.
 const (

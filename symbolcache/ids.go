@@ -7,6 +7,7 @@ type ids struct {
 	dense  []uint32 // id → index + 1
 	sparse map[uint32]uint32
 	count  uint32
+	meter  *meter
 }
 
 // denseIDs is the number of ids for which there is always an array.
@@ -25,6 +26,7 @@ func (t *ids) add(id uint32) uint32 {
 	}
 	index := t.count
 	t.count++
+	t.meter.hold(idBytes)
 	if uint64(id) < denseIDs+4*uint64(t.count) {
 		for uint64(len(t.dense)) <= uint64(id) {
 			t.dense = append(t.dense, 0)

@@ -145,7 +145,14 @@ func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error)
 		return nil, err
 	}
 	defer text.close()
-	h, err := c.disk.publish(r.hash, began, func(w io.Writer) error { return Compile(w, text) })
+	var leaveLarge func()
+	defer func() {
+		if leaveLarge != nil {
+			leaveLarge()
+		}
+	}()
+	memory := &meter{need: func(bytes int64) (int64, error) { return c.budget.need(ctx, bytes, &leaveLarge) }}
+	h, err := c.disk.publish(r.hash, began, func(w io.Writer) error { return compile(newOutput(w), text, memory) })
 	c.o.Metrics.used(c.disk.space.used.Load())
 	return h, err
 }
@@ -174,7 +181,7 @@ func outcomeOf(err error) Outcome {
 		return Missing
 	case errors.Is(err, ErrDenied):
 		return Denied
-	case errors.Is(err, breakpad.ErrNoModule), errors.Is(err, breakpad.ErrNameLimit), errors.Is(err, ErrTooLarge),
+	case errors.Is(err, breakpad.ErrNoModule), errors.Is(err, breakpad.ErrDamaged), errors.Is(err, breakpad.ErrNameLimit), errors.Is(err, breakpad.ErrSymbolLimit), errors.Is(err, ErrTooLarge),
 		errors.Is(err, errTooLarge), errors.Is(err, errPacked):
 		return Malformed
 	}

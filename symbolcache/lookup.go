@@ -54,11 +54,12 @@ func (f *File) appendCalls(dst *breakpad.Locations, c *code, address uint32) int
 			break
 		}
 		index, kind, file, line := c.call(at)
+		known := kind != callUnknown
 		if kind == callByCaller {
-			file = declared
+			file, known = declared, f.hasFile(declared)
 		}
-		if caller != nil {
-			f.setPlace(caller, place{kind != callUnknown, file, line, first})
+		if caller != nil && known {
+			f.setPlace(caller, place{true, file, line, first}, true)
 		}
 		caller = nil // an unknown function is left out
 		var name spelling
@@ -70,18 +71,25 @@ func (f *File) appendCalls(dst *breakpad.Locations, c *code, address uint32) int
 		caller.FunctionRVA, caller.Inline = uint64(first), true
 	}
 	if caller != nil {
-		f.setPlace(caller, c.lineAt(address))
+		if p := c.lineAt(address); p.known {
+			f.setPlace(caller, p, false)
+		}
 	}
 	return size
 }
 
-// setPlace sets a place unless no record defines its file. Until names are
-// decoded the file's index is in the upper half of LineRVA.
-func (f *File) setPlace(l *breakpad.Location, p place) {
-	files := f.sections[sectionFiles]
-	if p.known && uint64(p.file) < uint64(len(files)/nameSize) && readSpelling(files[uint64(p.file)*nameSize:]).shared != undefined {
-		l.Line, l.LineRVA = p.line, uint64(p.file)<<32|uint64(p.rva)
+// setPlace sets a place. Until names are decoded the file's index is in the
+// upper half of LineRVA.
+func (f *File) setPlace(l *breakpad.Location, p place, call bool) {
+	if l.SetPlace(p.line, f.hasFile(p.file), call); l.HasFile {
+		l.LineRVA = uint64(p.file)<<32 | uint64(p.rva)
 	}
+}
+
+// hasFile tells whether a record defines a file.
+func (f *File) hasFile(index uint32) bool {
+	files := f.sections[sectionFiles]
+	return uint64(index) < uint64(len(files)/nameSize) && readSpelling(files[uint64(index)*nameSize:]).shared != undefined
 }
 
 // origin answers the name of an inlined function and the file that it was

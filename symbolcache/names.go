@@ -16,6 +16,7 @@ type names struct {
 	slots  []uint32 // open addressing: index in list + 1, by hash
 	seed   maphash.Seed
 	full   bool // a name had no room
+	meter  *meter
 }
 
 // name is where the bytes of a name are: chunk and offset in one number.
@@ -48,6 +49,7 @@ func (n *names) number(text []byte) uint32 {
 			return i
 		}
 	}
+	n.meter.hold(nameBytes + len(text))
 	place, ok := n.keep(text)
 	if !ok {
 		n.full = true

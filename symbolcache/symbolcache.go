@@ -47,8 +47,9 @@ type Lookup struct {
 	// File may be used until Release.
 	File    *File
 	Outcome Outcome
-	// SHA256 is that of the text, hexadecimal; empty without a File.
-	SHA256 string
+	// SHA256 is that of the text, hexadecimal, URL what it says where it is from;
+	// both are empty without a File.
+	SHA256, URL string
 	// Fetched is how many bytes were fetched for this answer; 0 when it was known.
 	Fetched int64
 
@@ -67,7 +68,7 @@ func (l Lookup) Release() {
 // lookupOf describes a file; the lease is the caller's to add.
 func lookupOf(f *File) Lookup {
 	sum := f.TextSHA256()
-	l := Lookup{File: f, Outcome: Found, SHA256: hex.EncodeToString(sum[:])}
+	l := Lookup{File: f, Outcome: Found, SHA256: hex.EncodeToString(sum[:]), URL: f.URL}
 	if f.BadLines() > 0 {
 		l.Outcome = FoundLossy
 	}

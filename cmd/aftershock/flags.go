@@ -41,7 +41,7 @@ func (f *deadLetterFlags) Validate() error {
 
 // processFlags bound what a processor does.
 type processFlags struct {
-	Memory        int64         `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other. A dump that alone needs more is dead-lettered." default:"536870912"`
+	Memory        int64         `help:"Bytes of memory that a processor aims to stay below; large dumps wait for each other, and so do large symbol files that are compiled. A dump that alone needs more is dead-lettered, a symbol file is malformed." default:"536870912"`
 	SymbolModules int           `help:"Modules whose symbols one crash may ask the sources for." default:"256"`
 	SymbolBytes   int64         `help:"Bytes of symbol files that one crash may have fetched before it asks for no more." default:"4294967296"`
 	SymbolTime    time.Duration `help:"How long one crash may wait for symbols. What it could not wait for is said (timeout), and asked for again when the sources are well." default:"10s"`
@@ -52,6 +52,10 @@ type processFlags struct {
 func (f *processFlags) budget() processor.Budget {
 	return processor.Budget{Modules: f.SymbolModules, Bytes: f.SymbolBytes, Time: f.SymbolTime}
 }
+
+// compileBytes is what compilers of symbol files may hold: large ones are rare,
+// and come one at a time.
+func (f *processFlags) compileBytes() int64 { return f.Memory / 4 * 3 }
 
 // minMemory lets a dump of 25 MB be processed.
 const minMemory = 128 << 20

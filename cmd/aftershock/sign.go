@@ -148,7 +148,7 @@ func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
 func (v *signVerb) files(r *run, out io.Writer, ruleset *signature.Ruleset) error {
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
-	cache, err := v.cache(r.log, nil, progress)
+	cache, err := v.cache(r.log, nil, progress, 0)
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func TestSignADumpAndSayWhy(t *testing.T) {
 // have one signature.
 func TestSignEveryFormOfACrash(t *testing.T) {
 	symbols := symbolFlags{Symbols: []string{"../../testdata/symbols"}, SymbolCache: t.TempDir()}
-	cache, err := symbols.cache(zerolog.Nop(), nil, nil)
+	cache, err := symbols.cache(zerolog.Nop(), nil, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,9 @@ type symbolFlags struct {
 
 // cache opens the cache. Nothing is made on disk when no source is named. Whoever
 // opens it closes it. Metrics and downloads may be nil.
-func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads) (*symbolcache.Cache, error) {
-	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, Metrics: metrics}
+// Compilers may hold so many bytes; 0 is the default.
+func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads, compileBytes int64) (*symbolcache.Cache, error) {
+	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, MaxCompileBytes: compileBytes, Metrics: metrics}
 	o.Failed = func(source int, path string, err error) {
 		// By its place among the flags: the URL may hold a password. By the id alone: a
 		// dump can name a module whatever it likes.

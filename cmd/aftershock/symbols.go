@@ -59,6 +59,12 @@ func (v *symbolsInspectVerb) Run(r *run) error {
 	say(out, "module\t%s\ndebug id\t%s\ncode id\t%s\nos\t%s\narchitecture\t%s\n", f.Name, f.DebugID, f.CodeID, f.OS, f.Arch())
 	say(out, "version\t%d\ntext\t%d bytes, sha256 %x\nlines\t%d understood, %d not\n",
 		symbolcache.Version, f.TextBytes(), f.TextSHA256(), f.Records(), f.BadLines())
+	if f.Encoding != "" {
+		say(out, "written as\t%s\n", f.Encoding)
+	}
+	if !f.Strict() {
+		say(out, "strict\tno: minidump-stackwalk refuses this text\n")
+	}
 	for _, s := range f.Sections() {
 		say(out, "%s\t%d bytes at %#x, crc32c %08x\n", s.Name, s.Size, s.Offset, s.Checksum)
 	}

@@ -43,7 +43,7 @@ func (v *symbolsFetchVerb) Run(r *run) error {
 	}
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
-	cache, err := v.cache(r.log, nil, progress)
+	cache, err := v.cache(r.log, nil, progress, 0)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (v *upVerb) Run(r *run) (err error) {
 		v.SymbolCache = filepath.Join(v.DataDir, "symbols")
 	}
 	registry := newRegistry()
-	symbols, err := v.cache(r.log, symbolcache.NewMetrics(registry), nil)
+	symbols, err := v.cache(r.log, symbolcache.NewMetrics(registry), nil, v.compileBytes())
 	if err != nil {
 		return err
 	}

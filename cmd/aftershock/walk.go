@@ -35,7 +35,7 @@ func (v *walkVerb) Run(r *run) error {
 	}
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
-	cache, err := v.cache(r.log, nil, progress)
+	cache, err := v.cache(r.log, nil, progress, 0)
 	if err != nil {
 		return err
 	}
@@ -73,11 +73,11 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pro
 	defer cancel()
 	walk, symbols := processor.Walk(ctx, dump, processor.Symbols{Find: cache.Get, Known: cache.Known}, options)
 	progress.clear()
-	status := make([]report.SymbolStatus, len(symbols))
+	told := make([]report.Symbols, len(symbols))
 	for i := range symbols {
-		status[i] = symbolStatus(symbols[i].Outcome)
+		told[i] = report.Symbols{Status: symbolStatus(symbols[i].Outcome), URL: symbols[i].URL}
 	}
-	in := report.Input{Dump: dump, Walk: walk, Symbols: status}
+	in := report.Input{Dump: dump, Walk: walk, Symbols: told}
 	if v.JSON {
 		err = report.JSON(out, in, v.Pretty)
 	} else {

@@ -82,17 +82,25 @@ type Analysis struct {
 	Inconsistencies []Inconsistency
 }
 
-// Analyze examines the crash; nil if the process did not crash.
-func Analyze(d *minidump.Dump) *Analysis {
+// Analyze examines the crash as a version of the walker does (see
+// stackwalk.Options); nil if the process did not crash.
+func Analyze(d *minidump.Dump, version int) *Analysis {
 	addr, ok := d.CrashAddress()
 	if !ok || d.System == nil {
 		return nil
 	}
-	c := crash{Dump: d, addr: addr, reason: reasonOf(d, addr), memory: d.Mappings()}
+	c := crash{Dump: d, addr: addr, reason: reasonOf(d, addr, version)}
+	if version != 1 || len(d.MemoryInfo) > 0 || d.StrictLinuxMaps() {
+		c.memory = d.Mappings()
+	}
 	out := &Analysis{}
 	var in *instruction
-	if d.System.CPU == minidump.CPUAMD64 && d.Exception.Context != nil {
+	switch ctx := d.Exception.Context; {
+	case ctx == nil || ctx.CPU != d.System.CPU:
+	case ctx.CPU == minidump.CPUAMD64:
 		in = c.instruction(out)
+	case ctx.CPU == minidump.CPUARM64 && version != 1: // parity: the reference decodes amd64's only
+		c.arm64Instruction(out)
 	}
 	out.Inconsistencies = c.inconsistencies(in, out)
 	c.bitFlips(out)
@@ -226,49 +234,49 @@ func canonical(addr uint64) bool {
 // nil when unknown.
 func (c *crash) inconsistencies(in *instruction, out *Analysis) []Inconsistency {
 	var list []Inconsistency
-	if in != nil {
-		list = c.contradictions(in, out)
+	if in != nil && c.reason.divideByZero && !in.isDivision() {
+		list = append(list, IntDivByZeroNotPossible)
 	}
-	if c.reason.violation != AccessUnknown && !c.reason.protectionFault {
-		if m, ok := c.memory.At(c.addr); ok && allows(m, c.reason.violation) {
-			list = append(list, ViolationWhenAllowed)
+	if in != nil && c.reason.privileged && !in.mayBePrivileged() {
+		list = append(list, PrivInstructionWithoutOne)
+	}
+	found := in == nil || out.Accesses == nil || c.accessFound(in, out.Accesses)
+	switch {
+	case c.reason.violation == AccessUnknown && !c.reason.stackOverflow:
+		return list
+	case c.reason.protectionFault && !found:
+		// That nothing read there is how it is known to be such a fault.
+		if in.faultsOnlyByAddress() && !out.nonCanonical() && !in.goesSomewhere(out) {
+			list = append(list, NonCanonicalAddressFalseReported)
 		}
+		return list
+	case !found:
+		list = append(list, AccessNotFound)
+	}
+	if m, ok := c.memory.At(c.addr); ok && c.reason.violation != AccessUnknown && allows(m, c.reason.violation) {
+		list = append(list, ViolationWhenAllowed)
 	}
 	return list
 }
 
-// contradictions are what the instruction cannot have done.
-func (c *crash) contradictions(in *instruction, out *Analysis) []Inconsistency {
-	var list []Inconsistency
-	if c.reason.divideByZero && !in.isDivision() {
-		list = append(list, IntDivByZeroNotPossible)
-	}
-	if c.reason.privileged && !in.mayBePrivileged() {
-		list = append(list, PrivInstructionWithoutOne)
-	}
-	if out.Accesses == nil {
-		return list
-	}
-	switch {
-	case c.reason.stackOverflow:
-		// Parity: that something was accessed is all that is asked.
-		if in.derivable() && len(out.Accesses) == 0 {
-			list = append(list, AccessNotFound)
+// nonCanonical tells whether any address that the instruction uses is not
+// canonical. Adjusted may not say so: a null pointer explains the crash before.
+func (a *Analysis) nonCanonical() bool {
+	for i := range a.Accesses {
+		if !canonical(a.Accesses[i].Address) {
+			return true
 		}
-	case c.reason.violation == AccessUnknown:
-	case c.reason.protectionFault:
-		if in.derivable() && !in.isRelativeJump() && (out.Adjusted == nil || out.Adjusted.Kind != NonCanonical) {
-			list = append(list, NonCanonicalAddressFalseReported)
-		}
-	case !c.accessFound(in, out.Accesses):
-		list = append(list, AccessNotFound)
 	}
-	return list
+	return a.HasTarget && !canonical(a.Target)
 }
 
 // accessFound tells whether the instruction may have done what the system says
-// failed. Parity: none jumps anywhere.
+// failed. Parity: none jumps anywhere, and of a stack overflow it is only asked
+// that something was accessed.
 func (c *crash) accessFound(in *instruction, list []Access) bool {
+	if c.reason.stackOverflow {
+		return !in.derivable() || len(list) > 0
+	}
 	if c.reason.violation == Execute {
 		return c.addr == register(c.Exception.Context, "rip")
 	}

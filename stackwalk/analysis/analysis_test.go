@@ -44,7 +44,7 @@ func analyze(t *testing.T, b *minidumptest.Builder) *analysis.Analysis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return analysis.Analyze(d)
+	return analysis.Analyze(d, 0)
 }
 
 // win is an access violation on Windows; kind is 0 for reading, 1 for writing, 8
@@ -164,28 +164,31 @@ func TestInconsistencies(t *testing.T) {
 		got  *analysis.Analysis
 		want []analysis.Inconsistency
 	}{
-		"division":                       {windows("\xf7\xfb", 0xc0000094), nil},
-		"no division":                    {windows("\x90", 0xc0000094), []analysis.Inconsistency{analysis.IntDivByZeroNotPossible}},
-		"no division on linux":           {linux(t, "\x90", nil, 8, 1, app, ""), []analysis.Inconsistency{analysis.IntDivByZeroNotPossible}},
-		"privileged":                     {windows("\xf4", 0xc0000096), nil},
-		"every mov may be privileged":    {windows(load, 0xc0000096), nil},
-		"not privileged":                 {windows("\x90", 0xc0000096), []analysis.Inconsistency{analysis.PrivInstructionWithoutOne}},
-		"no address":                     {win(t, load, regs{"rax": wild}, 0, math.MaxUint64), nil},
-		"no address though there is one": {win(t, load, at, 0, math.MaxUint64), []analysis.Inconsistency{analysis.NonCanonicalAddressFalseReported}},
-		"inside the access":              {win(t, load, at, 0, 0x5007), nil},
-		"behind the access":              {win(t, load, at, 0, 0x5008), []analysis.Inconsistency{analysis.AccessNotFound}},
-		"a write that reads":             {win(t, load, at, 1, 0x5000), []analysis.Inconsistency{analysis.AccessNotFound}},
-		"of what nothing is known":       {win(t, "\xf7\x3b", at, 0, 0x9999), nil},
-		"executing here":                 {win(t, load, at, 8, app), nil},
-		"executing elsewhere":            {win(t, "\x90", at, 8, 0x5000), []analysis.Inconsistency{analysis.AccessNotFound}},
-		"allowed":                        {win(t, load, at, 0, 0x5000, readable), []analysis.Inconsistency{analysis.ViolationWhenAllowed}},
-		"not allowed":                    {win(t, store, at, 1, 0x5000, readable), nil},
-		"no address, relative jump":      {win(t, "\xeb\x10", at, 0, math.MaxUint64), nil},
-		"allowed, unknown instruction":   {win(t, avx, at, 0, 0x5000, readable), []analysis.Inconsistency{analysis.ViolationWhenAllowed}},
-		"executing, unknown accesses":    {win(t, "\x67\x8b\x00", at, 8, 0x9999), nil},
-		"stack overflow by nothing":      {windows("\xeb\x00", 0xc00000fd), []analysis.Inconsistency{analysis.AccessNotFound}},
-		"stack overflow by a push":       {windows("\x50", 0xc00000fd), nil},
-		"elsewhere than on windows":      {linux(t, load, at, 11, 1, 0x9999, ""), nil},
+		"division":                           {windows("\xf7\xfb", 0xc0000094), nil},
+		"no division":                        {windows("\x90", 0xc0000094), []analysis.Inconsistency{analysis.IntDivByZeroNotPossible}},
+		"no division on linux":               {linux(t, "\x90", nil, 8, 1, app, ""), []analysis.Inconsistency{analysis.IntDivByZeroNotPossible}},
+		"privileged":                         {windows("\xf4", 0xc0000096), nil},
+		"every mov may be privileged":        {windows(load, 0xc0000096), nil},
+		"not privileged":                     {windows("\x90", 0xc0000096), []analysis.Inconsistency{analysis.PrivInstructionWithoutOne}},
+		"no address":                         {win(t, load, regs{"rax": wild}, 0, math.MaxUint64), nil},
+		"not canonical, from a null pointer": {win(t, "\x48\x89\x04\x0b", regs{"rbx": 0, "rcx": wild}, 0, math.MaxUint64), nil}, // mov [rbx+rcx], rax
+		"not aligned, perhaps":               {win(t, "\x0f\x28\x03", regs{"rbx": 0x1001}, 0, math.MaxUint64), nil},             // movaps xmm0, [rbx]
+		"a target that is not known":         {win(t, "\xff\x23", regs{"rbx": 0x1000}, 0, math.MaxUint64), nil},                 // jmp [rbx]
+		"no address though there is one":     {win(t, load, at, 0, math.MaxUint64), []analysis.Inconsistency{analysis.NonCanonicalAddressFalseReported}},
+		"inside the access":                  {win(t, load, at, 0, 0x5007), nil},
+		"behind the access":                  {win(t, load, at, 0, 0x5008), []analysis.Inconsistency{analysis.AccessNotFound}},
+		"a write that reads":                 {win(t, load, at, 1, 0x5000), []analysis.Inconsistency{analysis.AccessNotFound}},
+		"of what nothing is known":           {win(t, "\xf7\x3b", at, 0, 0x9999), nil},
+		"executing here":                     {win(t, load, at, 8, app), nil},
+		"executing elsewhere":                {win(t, "\x90", at, 8, 0x5000), []analysis.Inconsistency{analysis.AccessNotFound}},
+		"allowed":                            {win(t, load, at, 0, 0x5000, readable), []analysis.Inconsistency{analysis.ViolationWhenAllowed}},
+		"not allowed":                        {win(t, store, at, 1, 0x5000, readable), nil},
+		"no address, relative jump":          {win(t, "\xeb\x10", at, 0, math.MaxUint64), nil},
+		"allowed, unknown instruction":       {win(t, avx, at, 0, 0x5000, readable), []analysis.Inconsistency{analysis.ViolationWhenAllowed}},
+		"executing, unknown accesses":        {win(t, "\x67\x8b\x00", at, 8, 0x9999), nil},
+		"stack overflow by nothing":          {windows("\xeb\x00", 0xc00000fd), []analysis.Inconsistency{analysis.AccessNotFound}},
+		"stack overflow by a push":           {windows("\x50", 0xc00000fd), nil},
+		"elsewhere than on windows":          {linux(t, load, at, 11, 1, 0x9999, ""), nil},
 	} {
 		if diff := cmp.Diff(c.want, c.got.Inconsistencies); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -233,7 +236,7 @@ func FuzzAnalyze(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a := analysis.Analyze(d)
+		a := analysis.Analyze(d, 0)
 		if a == nil {
 			return
 		}

@@ -3,8 +3,9 @@
 // does not tell, whether a flipped bit explains it, and whether what the system
 // reports fits the instruction at all.
 //
-// The entry point is [Analyze]. Only amd64 instructions are decoded; bit flips
-// are looked for on every 64-bit CPU but arm64, whose pointers carry other bits.
+// The entry point is [Analyze]. Instructions of amd64 are decoded and, for what
+// they touch and where they go, those of arm64; bit flips are looked for on every
+// 64-bit CPU but arm64, whose pointers carry other bits.
 // What it concludes are hints with a confidence, not proofs: flipped bits are how
 // broken memory shows among thousands of crashes.
 //

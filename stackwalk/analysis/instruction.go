@@ -340,10 +340,24 @@ func (in *instruction) derivable() bool {
 	}
 }
 
-// isRelativeJump tells whether it goes to an address that stands in its code.
-func (in *instruction) isRelativeJump() bool {
-	_, ok := in.Args[0].(x86asm.Rel)
-	return ok
+// faultsOnlyByAddress tells whether a general protection fault of it can only be
+// that of an address that is not canonical. MOVAPS also wants an aligned one.
+func (in *instruction) faultsOnlyByAddress() bool {
+	return in.derivable() && in.Op != x86asm.MOVAPS
+}
+
+// goesSomewhere tells whether it goes to an address that is not known.
+func (in *instruction) goesSomewhere(out *Analysis) bool {
+	if out.HasTarget {
+		return false
+	}
+	switch in.Op {
+	case x86asm.CALL, x86asm.LCALL, x86asm.JMP, x86asm.LJMP, x86asm.RET, x86asm.LRET, x86asm.IRET, x86asm.IRETD, x86asm.IRETQ:
+		return true
+	default:
+		_, relative := in.Args[0].(x86asm.Rel)
+		return relative
+	}
 }
 
 func (in *instruction) isDivision() bool { return in.Op == x86asm.DIV || in.Op == x86asm.IDIV }

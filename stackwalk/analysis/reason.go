@@ -29,7 +29,9 @@ const (
 	excI386Div, excI386GPFault  = 1, 13
 )
 
-func reasonOf(d *minidump.Dump, addr uint64) reason {
+// reasonOf reads the exception. Parity: version 1 knows protection faults of
+// Windows, macOS and Linux only.
+func reasonOf(d *minidump.Dump, addr uint64, version int) reason {
 	var r reason
 	e := d.Exception
 	switch os := d.System.OS; {
@@ -49,10 +51,10 @@ func reasonOf(d *minidump.Dump, addr uint64) reason {
 		r.privileged = e.Code == winPrivInstruction
 		r.stackOverflow = e.Code == winStackOverflow
 	case os.Apple():
-		r.protectionFault = e.Code == excBadAccess && e.Flags == excI386GPFault && addr == 0
+		r.protectionFault = (version != 1 || os == minidump.MacOS) && e.Code == excBadAccess && e.Flags == excI386GPFault && addr == 0
 		r.divideByZero = e.Code == excArithmetic && e.Flags == excI386Div
 	case os == minidump.Linux || os == minidump.Android:
-		r.protectionFault = (e.Code == sigSEGV || e.Code == sigBUS) && e.Flags == siKernel && addr == 0
+		r.protectionFault = (version != 1 || os == minidump.Linux) && (e.Code == sigSEGV || e.Code == sigBUS) && e.Flags == siKernel && addr == 0
 		r.divideByZero = e.Code == sigFPE && e.Flags == fpeIntDiv
 	}
 	return r

@@ -40,7 +40,7 @@ func benchmarkDump(b *testing.B, path string, symbols []string, warm report.Inpu
 	}
 	found := make([]stackwalk.Symbols, len(warm.Dump.Modules))
 	for i := range found {
-		if f := load(&warm.Dump.Modules[i], symbols); f != nil {
+		if f, _ := load(&warm.Dump.Modules[i], symbols); f != nil {
 			found[i] = f
 		}
 	}
@@ -58,7 +58,7 @@ func benchmarkDump(b *testing.B, path string, symbols []string, warm report.Inpu
 		frames := 0
 		for b.Loop() {
 			in := walk()
-			analysis.Analyze(in.Dump)
+			analysis.Analyze(in.Dump, 0)
 			for i := range in.Walk.Threads {
 				frames += len(in.Walk.Threads[i].Frames)
 			}

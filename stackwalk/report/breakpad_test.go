@@ -32,7 +32,7 @@ func TestBreakpadAgrees(t *testing.T) {
 	}
 	for version := 1; version <= stackwalk.NewestVersion; version++ {
 		in.Walk = stackwalk.Walk(in.Dump, func(module int) stackwalk.Symbols {
-			if f := load(&in.Dump.Modules[module], symbols); f != nil {
+			if f, _ := load(&in.Dump.Modules[module], symbols); f != nil {
 				return f
 			}
 			return nil

@@ -3,7 +3,9 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -44,8 +46,13 @@ func sets(t testing.TB) []set {
 	}
 }
 
-// walkFile reads and walks a dump with the symbols in these folders.
+// walkFile reads and walks a dump with the symbols in these folders, with
+// version 1.
 func walkFile(path string, symbols []string) (report.Input, error) {
+	return walkVersion(path, symbols, 1)
+}
+
+func walkVersion(path string, symbols []string, version int) (report.Input, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return report.Input{}, err
@@ -57,52 +64,67 @@ func walkFile(path string, symbols []string) (report.Input, error) {
 	if err != nil {
 		return report.Input{}, err
 	}
-	status := make([]report.SymbolStatus, len(d.Modules))
+	told := make([]report.Symbols, len(d.Modules))
 	result := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
-		f := load(&d.Modules[module], symbols)
-		if f == nil {
-			status[module] = report.SymbolsMissing
+		f, err := load(&d.Modules[module], symbols)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			told[module].Status = report.SymbolsMissing
+			return nil
+		case err != nil, version == 1 && !f.Strict():
+			told[module].Status = report.SymbolsCorrupt
 			return nil
 		}
-		status[module] = report.SymbolsLoaded
+		told[module] = report.Symbols{Status: report.SymbolsLoaded, URL: f.URL}
 		return f
-	}, stackwalk.Options{Version: 1})
-	return report.Input{Dump: d, Walk: result, Symbols: status}, nil
+	}, stackwalk.Options{Version: version})
+	for i := range told {
+		for j := 0; j < len(told) && told[i].Status == report.SymbolsUnused; j++ {
+			if d.Modules[i].SameFile(&d.Modules[j]) {
+				told[i] = told[j]
+			}
+		}
+	}
+	return report.Input{Dump: d, Walk: result, Symbols: told}, nil
 }
 
-var loaded = map[string]*breakpad.File{} // by path; nil for none
+// parsed is a symbol file, or why there is none.
+type parsed struct {
+	file *breakpad.File
+	err  error
+}
 
-func load(m *minidump.Module, symbols []string) *breakpad.File {
+var loaded = map[string]parsed{} // by path
+
+// load finds the symbols of a module in these folders; the error wraps
+// fs.ErrNotExist if none has them.
+func load(m *minidump.Module, symbols []string) (*breakpad.File, error) {
 	if m.DebugID() == "" || m.DebugFile() == "" {
-		return nil
+		return nil, fs.ErrNotExist
 	}
 	for _, dir := range symbols {
 		leaf := m.DebugName()
 		path := filepath.Join(dir, leaf, m.DebugID(), strings.TrimSuffix(leaf, ".pdb")+".sym")
-		if f, ok := loaded[path]; ok {
-			if f != nil {
-				return f
+		p, ok := loaded[path]
+		if !ok {
+			in, err := os.Open(path) //nolint:gosec // as in exists
+			if p.err = err; err == nil {
+				p.file, p.err = breakpad.Parse(in, breakpad.ParseOptions{})
+				_ = in.Close()
 			}
-			continue
+			loaded[path] = p
 		}
-		loaded[path] = nil
-		in, err := os.Open(path) //nolint:gosec // as in exists
-		if err != nil {
-			continue
-		}
-		loaded[path], _ = breakpad.Parse(in, breakpad.ParseOptions{})
-		_ = in.Close()
-		if loaded[path] != nil {
-			return loaded[path]
+		if !errors.Is(p.err, fs.ErrNotExist) {
+			return p.file, p.err
 		}
 	}
-	return nil
+	return nil, fs.ErrNotExist
 }
 
 // TestJSONEqualsTheReference compares the whole document of every dump with
 // minidump-stackwalk's.
 func TestJSONEqualsTheReference(t *testing.T) {
-	allowed, used := allowedDifferences(t), map[string]bool{}
+	allowed, used := allowedDifferences(t, "differences.txt"), map[string]bool{}
 	var frames, fields, dumps tally
 	defer func() { t.Logf("frames %v, fields %v, dumps %v", frames, fields, dumps) }()
 	for _, s := range sets(t) {
@@ -159,10 +181,10 @@ func TestJSONEqualsTheReference(t *testing.T) {
 	}
 }
 
-// allowedDifferences reads testdata/differences.txt: the reason by "dump<TAB>field".
-func allowedDifferences(t *testing.T) map[string]string {
+// allowedDifferences reads a file of testdata: the reason by "dump<TAB>field".
+func allowedDifferences(t *testing.T, file string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "differences.txt"))
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +195,7 @@ func allowedDifferences(t *testing.T) map[string]string {
 		}
 		fields := strings.SplitN(strings.TrimSpace(line), "\t", 3)
 		if len(fields) != 3 {
-			t.Fatalf("testdata/differences.txt: %q: want dump, field and reason", line)
+			t.Fatalf("testdata/%s: %q: want dump, field and reason", file, line)
 		}
 		out[fields[0]+"\t"+fields[1]] = fields[2]
 	}

@@ -225,7 +225,7 @@ func (h *humanWriter) modules() {
 	for i := range h.Dump.Modules {
 		m := &h.Dump.Modules[i]
 		names = max(names, len(clean(m.CodeName())))
-		rows = append(rows, row{m, h.status(i).String()})
+		rows = append(rows, row{m, h.symbols(i).Status.String()})
 	}
 	if len(rows) == 0 {
 		return

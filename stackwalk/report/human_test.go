@@ -53,13 +53,13 @@ STACK CFI INIT 200 80 .cfa: $rsp 16 + .ra: .cfa 8 - ^
 	if err != nil {
 		t.Fatal(err)
 	}
-	status := make([]report.SymbolStatus, 2) // shorter than the modules: the last is unused
+	status := make([]report.Symbols, 2) // shorter than the modules: the last is unused
 	r := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
 		if module != 1 {
-			status[module] = report.SymbolsMissing
+			status[module].Status = report.SymbolsMissing
 			return nil
 		}
-		status[module] = report.SymbolsLoaded
+		status[module].Status = report.SymbolsLoaded
 		return f
 	}, stackwalk.Options{})
 	return report.Input{Dump: d, Walk: r, Symbols: status}

@@ -30,6 +30,8 @@ type document struct {
 	Input
 	jsonWriter
 	names []string // of modules, those that have been asked for
+	// byName is what is told of the symbols of modules with this name.
+	byName map[string]Symbols
 }
 
 // moduleName is Module.CodeName, decoded once.
@@ -122,7 +124,7 @@ func (d *document) handles() {
 
 func (d *document) linux() {
 	d.key("linux_memory_map_count")
-	if d.Dump.HasLinuxMaps() {
+	if d.Dump.HasLinuxMaps() && (d.Walk.Version != 1 || d.Dump.StrictLinuxMaps()) {
 		d.int(len(d.Dump.LinuxMaps))
 	} else {
 		d.null()
@@ -400,19 +402,33 @@ func (d *document) systemInfo() {
 	d.close('}')
 }
 
+// symbolsByName are those of the last module with the name of this one that
+// anybody asked for. Parity: that is how the reference keeps them.
+func (d *document) symbolsByName(i int) Symbols {
+	if d.byName == nil {
+		d.byName = map[string]Symbols{}
+		for i := range d.Dump.Modules {
+			if s := d.symbols(i); s.Status != SymbolsUnused {
+				d.byName[d.moduleName(i)] = s
+			}
+		}
+	}
+	return d.byName[d.moduleName(i)]
+}
+
 // nilDebugID is what the reference prints for a module without a debug id.
 const nilDebugID = "000000000000000000000000000000000"
 
 func (d *document) module(i int) {
 	m := &d.Dump.Modules[i]
-	status := d.status(i)
+	symbols := d.symbolsByName(i)
 	d.open('{')
 	d.key("base_addr")
 	d.address(m.Base)
 	d.key("code_id")
 	d.text(m.CodeID())
 	d.key("corrupt_symbols")
-	d.bool(status == SymbolsCorrupt)
+	d.bool(symbols.Status == SymbolsCorrupt)
 	d.key("debug_file")
 	d.text(m.DebugName())
 	d.key("debug_id")
@@ -422,9 +438,11 @@ func (d *document) module(i int) {
 	d.key("filename")
 	d.text(d.moduleName(i))
 	d.key("loaded_symbols")
-	d.bool(status == SymbolsLoaded)
+	d.bool(symbols.Status == SymbolsLoaded || symbols.Status == SymbolsCorrupt)
 	d.key("missing_symbols")
-	d.bool(status == SymbolsMissing)
+	d.bool(symbols.Status == SymbolsMissing)
+	d.key("symbol_url")
+	d.optional(symbols.URL)
 	d.key("version")
 	d.optional(m.Version())
 	d.close('}')
@@ -439,6 +457,6 @@ func (d *document) unloadedModule(m *minidump.UnloadedModule) {
 	d.key("end_addr")
 	d.address(m.End())
 	d.key("filename")
-	d.text(m.CodeName())
+	d.text(m.CodeFile) // parity: only of loaded modules the path is cut off
 	d.close('}')
 }

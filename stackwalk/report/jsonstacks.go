@@ -46,7 +46,7 @@ func (d *document) thread(i int, crashing bool) {
 
 func (d *document) frame(n int, f *stackwalk.Frame, withRegisters bool) {
 	d.open('{')
-	if d.key("file"); len(f.File) > 0 {
+	if d.key("file"); f.HasFile {
 		d.bytes(f.File)
 	} else {
 		d.null()
@@ -65,7 +65,7 @@ func (d *document) frame(n int, f *stackwalk.Frame, withRegisters bool) {
 	}
 	d.key("inlines")
 	d.inlines(f.Inlines)
-	if d.key("line"); len(f.File) > 0 {
+	if d.key("line"); f.HasFile {
 		d.uint(uint64(f.Line))
 	} else {
 		d.null()
@@ -94,7 +94,7 @@ func (d *document) frame(n int, f *stackwalk.Frame, withRegisters bool) {
 	d.close('}')
 }
 
-// inlines writes null for a frame without. Parity: line 0 is null only here.
+// inlines writes null for a frame without.
 func (d *document) inlines(list []breakpad.Location) {
 	if len(list) == 0 {
 		d.null()
@@ -105,14 +105,14 @@ func (d *document) inlines(list []breakpad.Location) {
 		l := &list[i]
 		d.element()
 		d.open('{')
-		if d.key("file"); len(l.File) > 0 {
+		if d.key("file"); l.HasFile {
 			d.bytes(l.File)
 		} else {
 			d.null()
 		}
 		d.key("function")
 		d.bytes(l.Function)
-		if d.key("line"); l.Line > 0 {
+		if d.key("line"); l.HasLine {
 			d.uint(uint64(l.Line))
 		} else {
 			d.null()
@@ -154,7 +154,7 @@ func (d *document) unloaded(f *stackwalk.Frame) {
 		return
 	}
 	hits := slices.Clone(f.Unloaded)
-	name := func(h stackwalk.UnloadedHit) string { return d.Dump.UnloadedModules[h.Module].CodeName() }
+	name := func(h stackwalk.UnloadedHit) string { return d.Dump.UnloadedModules[h.Module].CodeFile }
 	slices.SortFunc(hits, func(a, b stackwalk.UnloadedHit) int {
 		return cmp.Or(strings.Compare(name(a), name(b)), cmp.Compare(a.Offset, b.Offset))
 	})

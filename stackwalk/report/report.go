@@ -24,13 +24,20 @@ var symbolStatusNames = [...]string{"-", "loaded", "missing", "corrupt"}
 // String is "loaded", "missing", "corrupt", or "-" for unused.
 func (s SymbolStatus) String() string { return symbolStatusNames[s] }
 
+// Symbols tells what became of a module's symbols, and the INFO URL of those
+// that are loaded.
+type Symbols struct {
+	Status SymbolStatus
+	URL    string
+}
+
 // Input is what a report is made of.
 type Input struct {
 	Dump *minidump.Dump
 	Walk *stackwalk.Result
-	// Symbols has the status of each of Dump.Modules; modules beyond its end
-	// are SymbolsUnused.
-	Symbols []SymbolStatus
+	// Symbols tells of each of Dump.Modules; those beyond its end are
+	// SymbolsUnused.
+	Symbols []Symbols
 	// NoAnalysis leaves out what package analysis concludes from the crashing
 	// instruction.
 	NoAnalysis bool
@@ -41,13 +48,13 @@ func (in *Input) analysis() *analysis.Analysis {
 	if in.NoAnalysis {
 		return nil
 	}
-	return analysis.Analyze(in.Dump)
+	return analysis.Analyze(in.Dump, in.Walk.Version)
 }
 
-// status is the status of a module.
-func (in *Input) status(module int) SymbolStatus {
+// symbols are those of a module.
+func (in *Input) symbols(module int) Symbols {
 	if module >= len(in.Symbols) {
-		return SymbolsUnused
+		return Symbols{}
 	}
 	return in.Symbols[module]
 }
