@@ -51,6 +51,12 @@ func open(t *testing.T, o collector.Options) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openWith(t, o, blobs, nil)
+}
+
+// openWith opens a door with a blob store and, instead of the slice, a raw topic.
+func openWith(t *testing.T, o collector.Options, blobs blob.Store, appendRaw func(context.Context, *schema.RawCrash) error) *door {
+	t.Helper()
 	d := &door{blobs: blobs}
 	o.Append = func(_ context.Context, raw *schema.RawCrash) error {
 		d.mu.Lock()
@@ -59,6 +65,9 @@ func open(t *testing.T, o collector.Options) *door {
 			d.raw = append(d.raw, raw)
 		}
 		return d.refuse
+	}
+	if appendRaw != nil {
+		o.Append = appendRaw
 	}
 	o.Blobs, o.Annotations, o.Log, o.Metrics = blobs, schema.DefaultRegistry, zerolog.Nop(), prometheus.NewRegistry()
 	o.Now = func() time.Time { return received }
@@ -321,13 +330,19 @@ func TestInlineMaxSendsDumpsToTheBlobStore(t *testing.T) {
 	if _, err := rand.Read(noise); err != nil {
 		t.Fatal(err)
 	}
+	d := open(t, collector.Options{InlineMax: 1 << 20})
+	body, kind := form(t, "@upload_file_minidump", string(noise))
+	d.post(t, body, kind, "", false)
+	frame := len(d.raw[0].Dumps[0].Inline) // what it is compressed
 	for name, tc := range map[string]struct {
 		inlineMax, size int
 		wantBlob        bool
 	}{
 		"every dump":     {0, 10, true},
-		"at the default": {-1, collector.DefaultInlineMax, false},
-		"past it":        {-1, collector.DefaultInlineMax + 1, true},
+		"at the limit":   {frame, len(noise), false},
+		"past it":        {frame - 1, len(noise), true},
+		"at the default": {-1, collector.DefaultInlineMax - 100, false},
+		"past that":      {-1, collector.DefaultInlineMax + 1, true},
 		"an empty dump":  {-1, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -341,6 +356,22 @@ func TestInlineMaxSendsDumpsToTheBlobStore(t *testing.T) {
 				t.Errorf("blob %v, inline %d bytes", dump.Blob, len(dump.Inline))
 			}
 		})
+	}
+}
+
+// Large dumps are compressed piece by piece.
+func TestDumpOfSeveralPiecesIsKeptWhole(t *testing.T) {
+	dump := noise(t, 9<<20)
+	for _, size := range []int{4<<20 - 1, 4 << 20, 4<<20 + 1, 8 << 20, 9 << 20} {
+		d := open(t, collector.Options{InlineMax: -1})
+		body, kind := form(t, "@upload_file_minidump", dump[:size])
+		if status, text := d.post(t, body, kind, "", false); status != 200 {
+			t.Fatalf("%d %q", status, text)
+		}
+		got := d.raw[0].Dumps[0]
+		if got.Size != int64(size) || got.SHA256 != sha256.Sum256([]byte(dump[:size])) || string(d.dumpBytes(t, got)) != dump[:size] {
+			t.Errorf("a dump of %d bytes is another one", size)
+		}
 	}
 }
 
