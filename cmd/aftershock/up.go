@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/loopback"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
@@ -46,7 +47,7 @@ type upVerb struct {
 
 // Validate is called by the flags' parser, which calls one only.
 func (v *upVerb) Validate() error {
-	return errors.Join(v.processFlags.Validate(), v.deadLetterFlags.Validate())
+	return errors.Join(v.doorFlags.Validate(), v.processFlags.Validate(), v.deadLetterFlags.Validate())
 }
 
 // childStopTimeout is how long the embedded servers may take to end.
@@ -101,9 +102,11 @@ func (v *upVerb) Run(r *run) (err error) {
 	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
-	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error {
-		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
+		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, roles.health)), r.log, nil)
+	})
+	g.Go(func() error {
+		return serve(ctx, v.RegistryListen, loopback.Guard(v.RegistryListen, v.AllowHost, embedded.RegistryHandler(registrySchemas())), r.log, nil)
 	})
 	g.Go(func() error { roles.versions.Run(ctx); return nil })
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
