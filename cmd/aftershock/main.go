@@ -15,6 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+
+	"aftershock/schema"
 )
 
 // Exit codes.
@@ -45,6 +47,7 @@ type cli struct {
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
+	Names    string `help:"File that lists the products and channels there are (docs/annotations.md): no other is public then. It is part of the annotation registry, so all processes must have the same." placeholder:"FILE"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
 }
 
@@ -86,6 +89,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		say(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
 		return exitUsage
 	}
+	if err := useNames(c.Names); err != nil {
+		say(stderr, "aftershock: %v\n", err)
+		return exitUsage
+	}
 	notice := stderr
 	if strings.HasPrefix(kctx.Command(), "embedded") {
 		notice = io.Discard // up has said it
@@ -101,6 +108,34 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// maxNamesBytes bounds the file of --names.
+const maxNamesBytes = 4 << 20
+
+// useNames makes the registry of this process the shipped one with a file's names.
+func useNames(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("--names: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, maxNamesBytes+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("--names: %w", err)
+	case len(text) > maxNamesBytes:
+		return fmt.Errorf("--names: %s is larger than %d bytes", path, maxNamesBytes)
+	}
+	registry, err := schema.DefaultRegistry.WithNames(text)
+	if err != nil {
+		return fmt.Errorf("--names: %s: %w", path, err)
+	}
+	schema.DefaultRegistry = registry
+	return nil
 }
 
 // say prints for people. Where that fails there is nobody to tell.
