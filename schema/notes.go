@@ -51,6 +51,7 @@ const (
 	NoteAnnotationNotPublic    = "annotation_not_of_its_type"
 	NoteNoCrashingThread       = "no_crashing_thread"
 	NoteCrashpadAnnotationsCut = "crashpad_annotations_capped"
+	NoteCodeIDTooLong          = "code_id_too_long"
 )
 
 // Reasons why the door refuses a report: the answer is
@@ -124,6 +125,7 @@ var Catalogue = []Code{
 	{NoteAnnotationNotPublic, "a public annotation's value is not of its type and was kept protected"},
 	{NoteNoCrashingThread, "the dump does not say which thread crashed"},
 	{NoteCrashpadAnnotationsCut, "there are more annotations in the dump than are kept"},
+	{NoteCodeIDTooLong, "the module's build id is longer than build ids are, and was left out"},
 
 	{RejectNoContentType, "the request has no Content-Type"},
 	{RejectWrongContentType, "the Content-Type is not multipart/form-data"},
