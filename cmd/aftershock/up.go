@@ -71,8 +71,12 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer tracing.close()
+	private()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Chmod(v.DataDir, 0o700); err != nil { //nolint:gosec // a directory; one of an earlier release is open to a group
 		return fmt.Errorf("data directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
@@ -141,7 +145,6 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 		}
 	}
 	if v.ClickhouseURL == "" {
-		v.ClickhouseURL = "http://" + v.ClickhouseListen
 		if err := v.startClickHouse(ctx, s); err != nil {
 			return kafka, nil, err
 		}
@@ -168,9 +171,22 @@ func (v *upVerb) startClickHouse(ctx context.Context, s *servers) error {
 	if err != nil {
 		return err
 	}
-	return s.start(ctx, "clickhouse", v.ClickhouseListen, embedded.ClickHouseReady(v.ClickhouseURL),
-		"clickhouse", "--dir", filepath.Join(v.DataDir, "clickhouse"), "--listen", v.ClickhouseListen,
-		"--library", library, "--max-memory", fmt.Sprint(v.ClickhouseMemory))
+	dir := filepath.Join(v.DataDir, "clickhouse")
+	token, err := embedded.Token(dir)
+	if err != nil {
+		return fmt.Errorf("clickhouse: %w", err)
+	}
+	args := []string{
+		"clickhouse", "--dir", dir, "--listen", v.ClickhouseListen, "--library", library, "--max-memory", fmt.Sprint(v.ClickhouseMemory),
+	}
+	for _, name := range v.AllowHost {
+		args = append(args, "--allow-host", name)
+	}
+	if err := s.start(ctx, "clickhouse", v.ClickhouseListen, embedded.ClickHouseReady("http://"+v.ClickhouseListen), args...); err != nil {
+		return err
+	}
+	v.ClickhouseURL = "http://aftershock:" + token + "@" + v.ClickhouseListen
+	return nil
 }
 
 // servers are the child processes.
