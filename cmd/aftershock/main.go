@@ -46,6 +46,8 @@ type cli struct {
 
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
+	ClickhousePasswordFile string `help:"File with the password for --clickhouse-url; or set $AFTERSHOCK_CLICKHOUSE_PASSWORD. To write to an embedded ClickHouse: clickhouse/token in its data directory." name:"clickhouse-password-file" placeholder:"FILE"`
+
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
 	Names    string `help:"File that lists the products and channels there are (docs/annotations.md): no other is public then. It is part of the annotation registry, so all processes must have the same." placeholder:"FILE"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
@@ -56,6 +58,7 @@ type run struct {
 	ctx            context.Context
 	log            zerolog.Logger
 	stdout, stderr io.Writer
+	passwordFile   string // of ClickHouse
 }
 
 func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -99,7 +102,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signals(notice)
 	defer stop()
-	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr}); err != nil {
+	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr, passwordFile: c.ClickhousePasswordFile}); err != nil {
 		say(stderr, "aftershock: %v\n", err)
 		var usage *usageError
 		if errors.As(err, &usage) {
@@ -118,17 +121,9 @@ func useNames(path string) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.Open(path)
+	text, err := readSmall(path, maxNamesBytes)
 	if err != nil {
 		return fmt.Errorf("--names: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(f, maxNamesBytes+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("--names: %w", err)
-	case len(text) > maxNamesBytes:
-		return fmt.Errorf("--names: %s is larger than %d bytes", path, maxNamesBytes)
 	}
 	registry, err := schema.DefaultRegistry.WithNames(text)
 	if err != nil {

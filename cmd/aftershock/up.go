@@ -96,6 +96,11 @@ func (v *upVerb) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	if v.ClickhouseURL != "" {
+		if v.ClickhouseURL, err = r.withPassword(v.ClickhouseURL); err != nil {
+			return err
+		}
+	}
 	servers := &servers{log: r.log, failed: make(chan error, 2)}
 	defer func() { err = errors.Join(err, servers.stop()) }()
 	kafka, db, err := v.servers(r.ctx, servers, stream.Kafka{Brokers: v.Brokers, Security: security, Log: r.log})

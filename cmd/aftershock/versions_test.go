@@ -63,7 +63,7 @@ func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
 		}
 		return nil
 	})
-	for _, want := range []string{startCommand, "process version 2", "annotation registry 0123456789ab"} {
+	for _, want := range []string{startCommand, fmt.Sprint("process version ", processor.Version-1), "annotation registry 0123456789ab"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, log.String())
 		}
