@@ -65,10 +65,10 @@ func BenchmarkDoor(b *testing.B) {
 	for _, name := range []string{"ProductName", "Version", "BuildID", "Vendor"} {
 		form.WriteField(name, "12") //nolint:errcheck,gosec // in memory
 	}
-	form.Close() //nolint:errcheck,gosec // in memory
+	form.Close() //nolint:gosec // in memory
 	z := gzip.NewWriter(&zipped)
 	z.Write(body.Bytes()) //nolint:errcheck,gosec // in memory
-	z.Close()             //nolint:errcheck,gosec // in memory
+	z.Close()             //nolint:gosec // in memory
 
 	c := New(Options{
 		Append: func(context.Context, *schema.RawCrash) error { return nil },

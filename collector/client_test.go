@@ -28,7 +28,7 @@ func (d *door) dial(t *testing.T, kind, length string) *net.TCPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() }) //nolint:errcheck,gosec // the test is over
+	t.Cleanup(func() { conn.Close() }) //nolint:gosec // the test is over
 	if _, err := fmt.Fprintf(conn, "POST /submit HTTP/1.1\r\nHost: door\r\nConnection: close\r\nContent-Type: %s\r\n%s\r\n\r\n", kind, length); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestWhatHasArrivedIsStoredAlthoughItsClientLeaves(t *testing.T) {
 	if err := conn.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
-	conn.Close() //nolint:errcheck,gosec // a reset
+	conn.Close() //nolint:gosec // a reset
 	close(left)
 	for _, what := range []string{"annotation", "dump", "event"} {
 		if err := <-g.err; err != nil {

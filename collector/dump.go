@@ -2,6 +2,7 @@ package collector
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"hash"
 	"io"
 	"sync"
@@ -11,12 +12,14 @@ import (
 	"aftershock/schema"
 )
 
-// packed is a dump as it is stored; its original bytes are never in memory as a whole.
+// packed is a dump as it is stored. Its original bytes are in memory as a whole only
+// when they cannot be compressed.
 type packed struct {
-	name   string
-	size   int64
-	sum    schema.SHA256
-	stored []byte // zstd frames; nothing of an empty dump
+	name     string
+	size     int64
+	sum      schema.SHA256
+	stored   []byte
+	encoding schema.Encoding // of stored: zstd frames, or as it came
 }
 
 // compressor is safe for concurrent EncodeAll. Of zstd's levels it takes the fastest:
@@ -63,8 +66,17 @@ func (p *packer) flush() {
 	p.piece = p.piece[:0]
 }
 
-// pack reads a dump. Frames are what it is kept as, even where they save nothing:
-// then they are larger than the dump by a few bytes a block.
+// unpacker is safe for concurrent DecodeAll. It reads what packers have just written.
+var unpacker = func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil)
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return d
+}()
+
+// pack reads a dump. What is stored is never larger than the dump: where compressing
+// saves nothing, it is the dump itself.
 func pack(name string, src io.WriterTo) (packed, error) {
 	p := packers.Get().(*packer)
 	defer packers.Put(p)
@@ -76,8 +88,15 @@ func pack(name string, src io.WriterTo) (packed, error) {
 	if len(p.piece) > 0 {
 		p.flush()
 	}
-	d := packed{name: name, size: p.size, stored: p.stored}
+	d := packed{name: name, size: p.size, stored: p.stored, encoding: schema.EncodingZstd}
 	p.stored = nil
 	p.sum.Sum(d.sum[:0])
+	if int64(len(d.stored)) >= d.size {
+		var err error
+		d.encoding = schema.EncodingNone
+		if d.stored, err = unpacker.DecodeAll(d.stored, make([]byte, 0, d.size)); err != nil {
+			return packed{}, fmt.Errorf("a dump as it came: %w", err)
+		}
+	}
 	return d, nil
 }

@@ -96,10 +96,7 @@ func (c *Collector) overflow(ctx context.Context, raw *schema.RawCrash, rep *rep
 
 // dump puts a dump inline, if it takes at most inlineMax bytes, or into the blob store.
 func (c *Collector) dump(ctx context.Context, crashID string, p packed, inlineMax int) (schema.Dump, error) {
-	d := schema.Dump{Name: p.name, Size: p.size, SHA256: p.sum, Encoding: schema.EncodingZstd}
-	if p.size == 0 {
-		d.Encoding = schema.EncodingNone
-	}
+	d := schema.Dump{Name: p.name, Size: p.size, SHA256: p.sum, Encoding: p.encoding}
 	if len(p.stored) <= inlineMax && p.size > 0 {
 		// stored may have much more capacity than length: it lives as long as the event
 		d.Inline = bytes.Clone(p.stored)

@@ -15,7 +15,7 @@ import (
 
 // clickhousePassword is the environment's variable with ClickHouse's password. It
 // or --clickhouse-password-file keep it out of the list of processes.
-const clickhousePassword = "AFTERSHOCK_CLICKHOUSE_PASSWORD" //nolint:gosec // its name
+const clickhousePassword = "AFTERSHOCK_CLICKHOUSE_PASSWORD"
 
 // withPassword is a URL of ClickHouse with the password that was given beside it.
 func (r *run) withPassword(raw string) (string, error) {
