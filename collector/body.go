@@ -7,99 +7,82 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
 	"aftershock/schema"
 )
 
-// body reads a request's body: bounded on the wire, inflated, bounded again.
-// Errors of Read are refusals, or say that the client went away.
+// body is a report's body that has arrived: inflated and bounded again. Errors of
+// Read are refusals, or say that the door is full.
 type body struct {
-	ctx    context.Context
-	src    io.Reader // the wire, or gzip over it
-	gzip   bool
-	wire   int64 // bytes read off the wire so far
-	limits Limits
-	read   int64                       // bytes handed out
-	grow   func(context.Context) error // waits for a large report's place; nil when it has one
-	free   func()                      // gives it back
+	ctx   context.Context
+	src   io.Reader // what was held, or gzip over it
+	gzip  *gzip.Reader
+	read  int64 // bytes handed out
+	limit int64
+	small int64
+	place *place
+	large bool // it has a large report's place
 }
 
-// wire bounds and counts the bytes on the wire.
-type wire struct {
-	src  io.Reader
-	left int64
-	n    *int64
-}
-
-var errWireTooLarge = errors.New("body too large")
-
-func (w *wire) Read(p []byte) (int, error) {
-	if int64(len(p)) > w.left+1 {
-		p = p[:w.left+1]
-	}
-	n, err := w.src.Read(p)
-	*w.n += int64(n)
-	if w.left -= int64(n); w.left < 0 {
-		return 0, errWireTooLarge
-	}
-	return n, err
-}
-
-// open checks the request's head and returns its body.
-func (c *Collector) open(r *http.Request) (*body, error) {
-	if r.ContentLength == 0 {
-		return nil, refuse(schema.RejectEmptyBody, nil)
-	}
-	if r.ContentLength > c.o.Limits.BodyBytes {
-		return nil, refuse(schema.RejectTooLarge, fmt.Errorf("content length %d", r.ContentLength))
-	}
-	b := &body{ctx: r.Context(), limits: c.o.Limits, free: func() {}}
-	onWire := &wire{src: r.Body, left: c.o.Limits.BodyBytes, n: &b.wire}
-	b.src = onWire
-	b.grow = func(ctx context.Context) error {
-		if err := c.large.Acquire(ctx, 1); err != nil {
-			return fmt.Errorf("wait for a large report's place: %w", err)
-		}
-		b.free = func() { c.large.Release(1) }
-		return nil
-	}
+// encoded tells whether the body is compressed, by the request's head.
+func encoded(r *http.Request) (bool, error) {
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
+		return false, nil
 	case "gzip", "x-gzip":
-		b.gzip = true
-		z, err := gzip.NewReader(onWire)
-		if errors.Is(err, io.EOF) { // not a byte
-			return nil, refuse(schema.RejectEmptyBody, nil)
-		}
-		if err != nil {
-			return nil, b.cause(err)
-		}
-		b.src = z
+		return true, nil
 	default:
-		return nil, refuse(schema.RejectBadGzip, fmt.Errorf("content encoding %q", clip(encoding, 20)))
+		return false, refuse(schema.RejectBadGzip, fmt.Errorf("content encoding %q", clip(encoding, 20)))
 	}
+}
+
+// inflaters are large, and cheap to use again.
+var inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// open begins to read a body that has arrived.
+func (c *Collector) open(ctx context.Context, h *held, zipped bool, p *place) (*body, error) {
+	b := &body{ctx: ctx, limit: c.o.Limits.InflatedBytes, small: c.o.Limits.SmallBytes, place: p, src: h.reader()}
+	if err := b.settle(h.size); err != nil {
+		return nil, err
+	}
+	if !zipped {
+		return b, nil
+	}
+	b.gzip = inflaters.Get().(*gzip.Reader)
+	if err := b.gzip.Reset(b.src); err != nil {
+		b.close()
+		return nil, b.cause(err)
+	}
+	b.src = b.gzip
 	return b, nil
 }
 
-// Read hands out inflated bytes. Passing SmallBytes it waits for a large
-// report's place, so that few large reports are in memory at once.
+// settle takes the place that a body of that size needs, if it has it not.
+func (b *body) settle(size int64) error {
+	switch {
+	case size > b.small && !b.large:
+		b.large = true
+		return b.place.large(b.ctx)
+	case b.place.held == nil:
+		return b.place.small(b.ctx)
+	}
+	return nil
+}
+
+// Read hands out inflated bytes.
 func (b *body) Read(p []byte) (int, error) {
-	if left := b.limits.InflatedBytes - b.read; int64(len(p)) > left+1 {
+	if left := b.limit - b.read; int64(len(p)) > left+1 {
 		p = p[:left+1]
 	}
 	n, err := b.src.Read(p)
-	b.read += int64(n)
-	if b.read > b.limits.InflatedBytes {
+	if b.read += int64(n); b.read > b.limit {
 		return 0, refuse(schema.RejectTooLarge, nil)
 	}
-	if b.read > b.limits.SmallBytes && b.grow != nil {
-		grow := b.grow
-		b.grow = nil
-		if gerr := grow(b.ctx); gerr != nil {
-			return 0, gerr
-		}
+	if err := b.settle(b.read); err != nil {
+		return 0, err
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.cause(err)
@@ -109,18 +92,13 @@ func (b *body) Read(p []byte) (int, error) {
 
 // cause says who is to blame for a failed read.
 func (b *body) cause(err error) error {
-	var no *refusal
 	switch {
-	case errors.As(err, &no):
-		return err
-	case errors.Is(err, errWireTooLarge):
-		return refuse(schema.RejectTooLarge, err)
-	case b.ctx.Err() != nil:
-		return fmt.Errorf("client went away: %w", b.ctx.Err())
-	case b.gzip && !errors.Is(err, io.ErrUnexpectedEOF):
-		return refuse(schema.RejectBadGzip, err)
+	case b.gzip == nil:
+		return fmt.Errorf("read the body again: %w", err) // the disk
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return refuse(schema.RejectTruncated, err)
 	}
-	return refuse(schema.RejectTruncated, err)
+	return refuse(schema.RejectBadGzip, err)
 }
 
 // drain reads to the end, so that gzip's checksum is looked at and a cut body is noticed.
@@ -129,4 +107,8 @@ func (b *body) drain() error {
 	return err
 }
 
-func (b *body) close() { b.free() }
+func (b *body) close() {
+	if b.gzip != nil {
+		inflaters.Put(b.gzip)
+	}
+}

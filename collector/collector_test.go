@@ -51,6 +51,12 @@ func open(t *testing.T, o collector.Options) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openWith(t, o, blobs, nil)
+}
+
+// openWith opens a door with a blob store and, instead of the slice, a raw topic.
+func openWith(t *testing.T, o collector.Options, blobs blob.Store, appendRaw func(context.Context, *schema.RawCrash) error) *door {
+	t.Helper()
 	d := &door{blobs: blobs}
 	o.Append = func(_ context.Context, raw *schema.RawCrash) error {
 		d.mu.Lock()
@@ -59,6 +65,9 @@ func open(t *testing.T, o collector.Options) *door {
 			d.raw = append(d.raw, raw)
 		}
 		return d.refuse
+	}
+	if appendRaw != nil {
+		o.Append = appendRaw
 	}
 	o.Blobs, o.Annotations, o.Log, o.Metrics = blobs, schema.DefaultRegistry, zerolog.Nop(), prometheus.NewRegistry()
 	o.Now = func() time.Time { return received }
@@ -341,6 +350,26 @@ func TestInlineMaxSendsDumpsToTheBlobStore(t *testing.T) {
 				t.Errorf("blob %v, inline %d bytes", dump.Blob, len(dump.Inline))
 			}
 		})
+	}
+}
+
+// Large dumps are compressed piece by piece.
+func TestDumpOfSeveralPiecesIsKeptWhole(t *testing.T) {
+	dump := []byte(noise(t, 9<<20))
+	copy(dump[5<<20:], make([]byte, 3<<20)) // a part that can be compressed
+	for _, size := range []int{100_000, 4<<20 - 1, 4 << 20, 4<<20 + 1, 8 << 20, 9 << 20} {
+		d := open(t, collector.Options{InlineMax: -1})
+		body, kind := form(t, "@upload_file_minidump", string(dump[:size]))
+		if status, text := d.post(t, body, kind, "", false); status != 200 {
+			t.Fatalf("%d %q", status, text)
+		}
+		got := d.raw[0].Dumps[0]
+		if b, err := d.blobs.Get(t.Context(), *got.Blob, got.Size); err != nil || len(b) > size { // what a processor asks for
+			t.Errorf("a dump of %d bytes is stored as more: %v", size, err)
+		}
+		if got.Size != int64(size) || got.SHA256 != sha256.Sum256(dump[:size]) || !bytes.Equal(d.dumpBytes(t, got), dump[:size]) {
+			t.Errorf("a dump of %d bytes is another one", size)
+		}
 	}
 }
 

@@ -9,21 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"aftershock/blob"
 	"aftershock/redact"
 	"aftershock/schema"
 )
-
-// compressor is safe for concurrent EncodeAll.
-var compressor = func() *zstd.Encoder {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		panic(err) // the options are constant
-	}
-	return e
-}()
 
 // event makes the raw crash and stores the blobs that it names.
 func (c *Collector) event(ctx context.Context, rep *report, received time.Time, payload schema.Payload) (*schema.RawCrash, error) {
@@ -105,24 +94,19 @@ func (c *Collector) overflow(ctx context.Context, raw *schema.RawCrash, rep *rep
 	return nil
 }
 
-// dump compresses a dump and puts it inline, if it takes at most inlineMax
-// bytes, or into the blob store.
-func (c *Collector) dump(ctx context.Context, crashID string, p part, inlineMax int) (schema.Dump, error) {
-	d := schema.Dump{Name: p.name, Size: int64(len(p.data)), SHA256: sha256.Sum256(p.data), Encoding: schema.EncodingZstd}
-	stored := compressor.EncodeAll(p.data, nil)
-	if len(stored) >= len(p.data) {
-		d.Encoding, stored = schema.EncodingNone, p.data
-	}
-	if len(stored) <= inlineMax && len(stored) > 0 {
+// dump puts a dump inline, if it takes at most inlineMax bytes, or into the blob store.
+func (c *Collector) dump(ctx context.Context, crashID string, p packed, inlineMax int) (schema.Dump, error) {
+	d := schema.Dump{Name: p.name, Size: p.size, SHA256: p.sum, Encoding: p.encoding}
+	if len(p.stored) <= inlineMax && p.size > 0 {
 		// stored may have much more capacity than length: it lives as long as the event
-		d.Inline = bytes.Clone(stored)
+		d.Inline = bytes.Clone(p.stored)
 		return d, nil
 	}
 	key, err := blob.Key(crashID, p.name, d.SHA256)
 	if err != nil {
 		return d, err
 	}
-	if err := c.o.Blobs.Put(ctx, key, stored); err != nil {
+	if err := c.o.Blobs.Put(ctx, key, p.stored); err != nil {
 		return d, fmt.Errorf("store dump: %w", err)
 	}
 	d.Blob = &key

@@ -10,7 +10,7 @@ const (
 	resultAccepted  = "accepted"
 	resultMalformed = "malformed"
 	resultFailed    = "failed"
-	resultGone      = "client_gone"
+	resultBusy      = "busy"
 )
 
 type metrics struct {
@@ -19,13 +19,14 @@ type metrics struct {
 	bytes     prometheus.Counter
 	claims    prometheus.Counter
 	seconds   prometheus.Histogram
+	full      prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
 	return &metrics{
 		reports: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "aftershock_collector_reports_total", Help: "Reports by result: accepted, malformed, failed, client_gone.",
+			Name: "aftershock_collector_reports_total", Help: "Reports by result: accepted, malformed, failed, busy.",
 		}, []string{"result"}),
 		malformed: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "aftershock_collector_malformed_total", Help: "Refused reports by reason.",
@@ -35,6 +36,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		claims: f.NewCounter(prometheus.CounterOpts{
 			Name: "aftershock_collector_claim_checks_total", Help: "Dumps put into the blob store.",
+		}),
+		full: f.NewGauge(prometheus.GaugeOpts{
+			Name: "aftershock_collector_full", Help: "1 while reports are asked to come again because the door has no room for them.",
 		}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "aftershock_collector_report_seconds", Help: "Time from the head of a report to its answer.",

@@ -12,10 +12,10 @@ import (
 var walkOptions = stackwalk.Options{Version: 2}
 
 // describe copies what the dump says of the crash, the process and the machine.
-func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
+func describe(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.ProcessedCrash, n *notes) {
 	if s := d.System; s != nil {
 		out.System = schema.System{
-			OS: s.OS.String(), OSVersion: n.text(s.OSVersion()), CPUArch: s.CPU.String(), CPUInfo: n.text(s.CPUInfo), CPUCount: int32(s.CPUCount),
+			OS: s.OS.String(), OSVersion: n.text(osVersion(s)), CPUArch: s.CPU.String(), CPUInfo: n.text(s.CPUInfo), CPUCount: int32(s.CPUCount),
 		}
 	}
 	out.Crash.Reason = n.text(d.CrashReason())
@@ -40,7 +40,7 @@ func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
 			}
 			module := ""
 			if a.Module >= 0 && a.Module < len(d.Modules) {
-				module = d.Modules[a.Module].CodeName()
+				module = moduleName(d, a.Module, symbols[a.Module].Outcome)
 			}
 			out.CrashpadAnnotations = append(out.CrashpadAnnotations, schema.CrashpadAnnotation{Module: n.text(module), Name: n.text(a.Name), Value: n.long(a.Value)})
 		}
@@ -52,7 +52,7 @@ func describe(d *minidump.Dump, out *schema.ProcessedCrash, n *notes) {
 		}
 		m := &d.UnloadedModules[i]
 		out.UnloadedModules = append(out.UnloadedModules, schema.UnloadedModule{
-			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile), Base: hexWord(d, m.Base), Size: int64(m.Size), CodeID: n.text(m.CodeID),
+			Filename: n.text(fileName(m.CodeName())), Path: n.text(m.CodeFile), Base: hexWord(d, m.Base), Size: int64(m.Size), CodeID: n.text(m.CodeID),
 		})
 	}
 }
@@ -94,16 +94,21 @@ func modules(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Process
 		case outcome.Transient():
 			n.add(schema.StageSymbols, schema.NoteSymbolsTransient, i)
 		}
+		name := moduleName(d, i, outcome)
+		id, ok := codeID(m.CodeID())
+		if !ok {
+			n.add(schema.StageEvent, schema.NoteCodeIDTooLong, i)
+		}
 		out.Modules = append(out.Modules, schema.Module{
-			Filename: n.text(m.CodeName()), Path: n.text(m.CodeFile()), Base: hexWord(d, m.Base), Size: int64(m.Size), Version: n.text(m.Version()),
-			CodeID: n.text(m.CodeID()), DebugFile: n.text(m.DebugName()), DebugID: n.text(m.DebugID()),
+			Filename: n.text(name), Path: n.text(m.CodeFile()), Base: hexWord(d, m.Base), Size: int64(m.Size), Version: n.text(m.Version()),
+			CodeID: id, DebugFile: n.text(debugName(m, name)), DebugID: n.text(m.DebugID()),
 			Symbols: string(outcome), SymbolsSHA256: symbols[i].SHA256,
 		})
 	}
 }
 
 // threads copies the walked threads.
-func threads(d *minidump.Dump, walk *stackwalk.Result, out *schema.ProcessedCrash, n *notes) {
+func threads(d *minidump.Dump, walk *stackwalk.Result, symbols []symbolcache.Lookup, out *schema.ProcessedCrash, n *notes) {
 	if walk.CrashingThread >= 0 {
 		out.Crash.CrashingThread = new(int32(walk.CrashingThread))
 	} else if len(walk.Threads) > 0 {
@@ -133,7 +138,7 @@ func threads(d *minidump.Dump, walk *stackwalk.Result, out *schema.ProcessedCras
 			if leftOut(j, len(w.Frames), keep) {
 				continue
 			}
-			t.Frames = append(t.Frames, frame(d, out.Modules, &w.Frames[j], n))
+			t.Frames = append(t.Frames, frame(d, symbols, out.Modules, &w.Frames[j], n))
 		}
 		out.Threads = append(out.Threads, t)
 	}
@@ -153,16 +158,16 @@ func limited(e stackwalk.End) bool {
 	}
 }
 
-func frame(d *minidump.Dump, modules []schema.Module, w *stackwalk.Frame, n *notes) schema.Frame {
+func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Module, w *stackwalk.Frame, n *notes) schema.Frame {
 	f := schema.Frame{
 		Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction),
-		Function: n.text(string(w.Function)), File: n.text(string(w.File)), Line: int64(w.Line),
+		Function: n.text(string(w.Function)), File: n.text(sourceFile(string(w.File))), Line: int64(w.Line),
 	}
 	if w.Module >= 0 {
 		if w.Module < len(modules) {
 			f.Module = modules[w.Module].Filename
 		} else { // beyond what the event keeps
-			f.Module = n.text(d.Modules[w.Module].CodeName())
+			f.Module = n.text(moduleName(d, w.Module, symbols[w.Module].Outcome))
 		}
 		f.ModuleOffset = hexWord(d, w.ModuleOffset(d))
 	}
@@ -175,13 +180,13 @@ func frame(d *minidump.Dump, modules []schema.Module, w *stackwalk.Frame, n *not
 			break
 		}
 		l := &w.Inlines[i]
-		f.Inlines = append(f.Inlines, schema.Inline{Function: n.text(string(l.Function)), File: n.text(string(l.File)), Line: int64(l.Line)})
+		f.Inlines = append(f.Inlines, schema.Inline{Function: n.text(string(l.Function)), File: n.text(sourceFile(string(l.File))), Line: int64(l.Line)})
 	}
 	for _, hit := range w.Unloaded {
 		if len(f.Unloaded) == maxUnloadedHits {
 			break
 		}
-		name := n.text(d.UnloadedModules[hit.Module].CodeName())
+		name := n.text(fileName(d.UnloadedModules[hit.Module].CodeName()))
 		offset := hexWord(d, hit.Offset)
 		if k := len(f.Unloaded) - 1; k >= 0 && f.Unloaded[k].Module == name {
 			f.Unloaded[k].Offsets = append(f.Unloaded[k].Offsets, offset)

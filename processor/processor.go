@@ -114,9 +114,9 @@ func (p *Processor) stacks(ctx context.Context, data []byte, out *schema.Process
 		return
 	}
 	walk, symbols := Walk(ctx, dump, p.Symbols, walkOptions)
-	describe(dump, out, n)
+	describe(dump, symbols, out, n)
 	modules(dump, symbols, out, n)
-	threads(dump, walk, out, n)
+	threads(dump, walk, symbols, out, n)
 }
 
 // Dump statuses beside schema.DumpOK.

@@ -31,6 +31,8 @@ const (
 	NoteDumpTwice            = "dump_twice"
 	NoteDumpRenamed          = "dump_renamed"
 	NotePartUnnamed          = "part_unnamed"
+	NotePartHeader           = "part_header_malformed"
+	NoteAnnotationTooLarge   = "annotation_too_large"
 )
 
 // Notes of processing.
@@ -51,6 +53,7 @@ const (
 	NoteCrashpadAnnotationsCut = "crashpad_annotations_capped"
 	NoteDumpsCapped            = "dumps_capped"
 	NoteCodeUnknown            = "door_note_unknown"
+	NoteCodeIDTooLong          = "code_id_too_long"
 )
 
 // Reasons why the door refuses a report: the answer is
@@ -69,6 +72,7 @@ const (
 	RejectNothing          = "no_annotations"
 	RejectTooManyParts     = "too_many_parts"
 	RejectTooLarge         = "too_large"
+	RejectTooSlow          = "too_slow"
 )
 
 // Classes of dead letters.
@@ -109,6 +113,8 @@ var Catalogue = []Code{
 	{NoteDumpTwice, "a dump's name came twice; the second got a number"},
 	{NoteDumpRenamed, "a dump's name had other characters than letters, digits and underscores"},
 	{NotePartUnnamed, "a part without a name was ignored"},
+	{NotePartHeader, "a part whose header makes no sense was ignored"},
+	{NoteAnnotationTooLarge, "an annotation larger than is taken was left out"},
 	{NoteDumpMissing, "the report has no main dump"},
 	{NoteDumpUnreadable, "the main dump is no minidump that can be read; dump_status says why"},
 	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
@@ -125,6 +131,7 @@ var Catalogue = []Code{
 	{NoteAnnotationNotPublic, "a public annotation's value is not of its type and was kept protected"},
 	{NoteNoCrashingThread, "the dump does not say which thread crashed"},
 	{NoteCrashpadAnnotationsCut, "there are more annotations in the dump than are kept"},
+	{NoteCodeIDTooLong, "the module's build id is longer than build ids are, and was left out"},
 
 	{RejectNoContentType, "the request has no Content-Type"},
 	{RejectWrongContentType, "the Content-Type is not multipart/form-data"},
@@ -138,7 +145,8 @@ var Catalogue = []Code{
 	{RejectDumpName, "a dump has a reserved name, or none that can be kept"},
 	{RejectNothing, "the report has neither annotations nor dumps"},
 	{RejectTooManyParts, "the body has too many parts"},
-	{RejectTooLarge, "the body, or what it inflates to, is too large"},
+	{RejectTooLarge, "the body, what it inflates to, or its annotations are too large or too many"},
+	{RejectTooSlow, "the body did not arrive in time"},
 
 	{DeadRawUndecodable, "the record is no raw crash of a known schema"},
 	{DeadCrashID, "the raw crash's id has not the shape of a crash id"},

@@ -6,8 +6,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
-	"regexp"
-	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -25,44 +24,6 @@ const (
 	ClassNeverStore Class = "never-store"
 )
 
-// ValueType is the shape that an annotation's value must have to be public.
-// Free text is never public.
-type ValueType string
-
-// Types of annotation values.
-const (
-	// TypeToken is a short word: letters, digits and . _ + - : / ( ) and
-	// spaces inside, at most MaxTokenBytes bytes.
-	TypeToken ValueType = "token"
-	// TypeInteger is a decimal 64-bit integer.
-	TypeInteger ValueType = "integer"
-	// TypeBoolean is 0, 1, true or false.
-	TypeBoolean ValueType = "boolean"
-	// TypeText is anything.
-	TypeText ValueType = "text"
-)
-
-// MaxTokenBytes bounds a value of TypeToken.
-const MaxTokenBytes = 100
-
-var token = regexp.MustCompile(`^[0-9A-Za-z](?:[0-9A-Za-z._+:()/ -]*[0-9A-Za-z.)+-])?$`)
-
-// Holds tells whether the value is of the type.
-func (t ValueType) Holds(value string) bool {
-	switch t {
-	case TypeToken:
-		return len(value) <= MaxTokenBytes && token.MatchString(value)
-	case TypeInteger:
-		_, err := strconv.ParseInt(value, 10, 64)
-		return err == nil
-	case TypeBoolean:
-		return value == "0" || value == "1" || value == "true" || value == "false"
-	case TypeText:
-		return true
-	}
-	return false
-}
-
 // AnnotationInfo is the registry's entry of one annotation.
 type AnnotationInfo struct {
 	Name        string    `yaml:"name"`
@@ -75,8 +36,11 @@ type AnnotationInfo struct {
 // Registry knows the annotations. It is immutable and safe for concurrent use.
 type Registry struct {
 	byName map[string]AnnotationInfo
+	never  map[string]bool // folded names of what is never stored
 	order  []string
+	text   []byte
 	hash   string
+	names  *names // what replaces shapes; nil for none
 }
 
 // Fields that an annotation can mean, whatever the client calls it.
@@ -88,7 +52,8 @@ const (
 	MeansProcessType = "process_type"
 )
 
-// DefaultRegistry is the registry that ships with this build (annotations.yaml).
+// DefaultRegistry is the registry that ships with this build (annotations.yaml). A
+// program may add names to it before it does anything else.
 var DefaultRegistry = mustRegistry(annotationsYAML)
 
 func mustRegistry(text []byte) *Registry {
@@ -108,8 +73,7 @@ func ParseRegistry(text []byte) (*Registry, error) {
 	if err := dec.Decode(&entries); err != nil {
 		return nil, fmt.Errorf("annotation registry: %w", err)
 	}
-	sum := sha256.Sum256(text)
-	r := &Registry{byName: make(map[string]AnnotationInfo, len(entries)), hash: hex.EncodeToString(sum[:])}
+	r := &Registry{byName: make(map[string]AnnotationInfo, len(entries)), never: map[string]bool{}, text: text, hash: hashOf(text)}
 	for i, e := range entries {
 		if err := e.check(); err != nil {
 			return nil, fmt.Errorf("annotation registry: entry %d (%q): %w", i, e.Name, err)
@@ -119,8 +83,26 @@ func ParseRegistry(text []byte) (*Registry, error) {
 		}
 		r.byName[e.Name] = e
 		r.order = append(r.order, e.Name)
+		if e.Class == ClassNeverStore {
+			r.never[fold(e.Name)] = true
+		}
+	}
+	for _, e := range entries {
+		if e.Class != ClassNeverStore && r.never[fold(e.Name)] {
+			return nil, fmt.Errorf("annotation registry: %q is never stored by another spelling of its name", e.Name)
+		}
 	}
 	return r, nil
+}
+
+func hashOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// fold is a name without case, hyphens and underscores.
+func fold(name string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 }
 
 func (e AnnotationInfo) check() error {
@@ -129,9 +111,7 @@ func (e AnnotationInfo) check() error {
 	default:
 		return fmt.Errorf("unknown class %q", e.Class)
 	}
-	switch e.Type {
-	case TypeToken, TypeInteger, TypeBoolean, TypeText:
-	default:
+	if valueTypes[e.Type] == nil {
 		return fmt.Errorf("unknown type %q", e.Type)
 	}
 	switch e.Means {
@@ -150,23 +130,36 @@ func (e AnnotationInfo) check() error {
 	return nil
 }
 
-// Hash is the SHA-256 of the registry's text, hexadecimal: a signature version names it.
+// Hash is the SHA-256 of the registry's text, and of the names that were added to
+// it, hexadecimal: a signature version names it.
 func (r *Registry) Hash() string { return r.hash }
 
 // Names lists the annotations in the order of the registry. The caller must not change it.
 func (r *Registry) Names() []string { return r.order }
 
 // Lookup returns the entry of that name; an unknown annotation is protected text.
+// What is never stored is so in every spelling: case, hyphens and underscores make
+// no difference. What is public is so by its exact name alone.
 func (r *Registry) Lookup(name string) AnnotationInfo {
 	if e, ok := r.byName[name]; ok {
 		return e
+	}
+	if r.never[fold(name)] {
+		return AnnotationInfo{Name: name, Type: TypeText, Class: ClassNeverStore}
 	}
 	return AnnotationInfo{Name: name, Type: TypeText, Class: ClassProtected}
 }
 
 // Public tells whether this very value may be shown to anybody: the annotation
-// is public and the value has the shape of its type.
+// is public and the value has the shape of its type, or is one of the names that
+// replace it.
 func (r *Registry) Public(name, value string) bool {
 	e := r.Lookup(name)
-	return e.Class == ClassPublic && e.Type.Holds(value)
+	if e.Class != ClassPublic {
+		return false
+	}
+	if list := r.names.of(e.Means); list != nil {
+		return list[value]
+	}
+	return e.Type.Holds(value)
 }

@@ -63,38 +63,80 @@ func (c *Crash) annotate(annotations []schema.Annotation, native bool) {
 	}
 }
 
-// Names in the code of a JVM's program: what is not one may be a message.
+// Names in the code of a JVM's program, by the conventions that compilers and
+// programmers keep: a message rarely does. Packages begin with a small letter, classes
+// with a capital, or are one or two letters where names were shortened.
 var (
-	javaClass  = regexp.MustCompile(`^[\w$][\w$.-]{0,511}$`)
-	javaMethod = regexp.MustCompile(`^[\w$<][\w$.<>-]{0,511}$`)
-	javaFile   = regexp.MustCompile(`^[\w$][\w$.-]{0,127}$`)
-	javaAt     = regexp.MustCompile(`^at (?:[\w$.@-]{0,128}/){0,2}[\w$<][\w$.<>-]{0,511}\((?:[\w$][\w$.-]{0,127}(?::[0-9]{1,9})?|Native Method|Unknown Source(?::[0-9]{1,9})?)\)$`)
+	// javaThrowable is a class in a package, or one by whose name it can be thrown.
+	javaThrowable = regexp.MustCompile(`^(?:(?:[a-z][\w$]*\.){1,16}[A-Z][\w$]*|[A-Z][\w$]*(?:Exception|Error|Throwable))$`)
+	javaPackage   = regexp.MustCompile(`^[a-z][\w$]*(?:\.[a-z][\w$]*){0,15}$`)
+	javaSimple    = regexp.MustCompile(`^[A-Z][\w$]*$`)
+	javaClass     = regexp.MustCompile(`^(?:[a-z][\w$]*\.){0,16}(?:[A-Z][\w$-]*|[a-z][\w$]?)$`)
+	javaMethod    = regexp.MustCompile(`^(?:[a-z_$][\w$-]*|<init>|<clinit>|[A-Z])$`)
+	javaFile      = regexp.MustCompile(`^(?:[A-Za-z][\w$]*\.(?:java|kts?|scala|groovy|clj)|SourceFile)$`)
+	javaAt        = regexp.MustCompile(`^at (?:[\w$.@-]*/){0,2}((?:[\w$]+\.){0,16}[\w$-]+)\.([\w$<>-]+)\(([^():]*)(?::[0-9]{1,9})?\)$`)
 )
+
+// maxJavaLine bounds a line that is shown: a class, or a frame.
+const maxJavaLine = 1024
+
+// isFrame tells whether a line is a frame, as a JVM prints it: of a method of a class,
+// in the file that this class is in.
+func isFrame(line string) bool {
+	if len(line) > maxJavaLine {
+		return false
+	}
+	m := javaAt.FindStringSubmatch(line)
+	if m == nil || !javaClass.MatchString(m[1]) || !javaMethod.MatchString(m[2]) {
+		return false
+	}
+	switch file := m[3]; file {
+	case "Native Method", "Unknown Source", "SourceFile":
+		return true
+	default:
+		outer, _, _ := strings.Cut(m[1][strings.LastIndexByte(m[1], '.')+1:], "$")
+		name, _, _ := strings.Cut(file, ".")
+		// Kotlin's functions outside classes are in a class of the file's name and Kt.
+		return javaFile.MatchString(file) && (name == outer || name+"Kt" == outer || len(outer) <= 2)
+	}
+}
 
 // codeOfTrace leaves of a printed exception its class and innermost method:
 // neither its message nor what caused it, as Socorro's processor does before its
 // rules see a trace. It is empty for a text that is no trace.
+//
+// A message may go on for lines, also such that look like frames. So there is a method
+// only when the second line is a frame, and all up to a cause are: then the message
+// ended on the first.
 func codeOfTrace(trace string) string {
 	trace = strings.TrimLeft(trace, "\r\n")
 	first, rest, _ := strings.Cut(trace, "\n")
 	class, _, _ := strings.Cut(first, ":")
-	if class = strip(class); !javaClass.MatchString(class) {
+	if class = strip(class); len(class) > maxJavaLine || !javaThrowable.MatchString(class) {
 		return ""
 	}
+	method := ""
 	for line := range strings.SplitSeq(rest, "\n") {
-		if !strings.HasPrefix(line, "\tat ") {
-			continue // the message goes on
+		text := strip(line)
+		if text == "" || strings.HasPrefix(text, "Caused by: ") || strings.HasPrefix(text, "Suppressed: ") || strings.HasPrefix(text, "... ") {
+			break
 		}
-		if line = strip(line); !javaAt.MatchString(line) {
-			return ""
+		if !strings.HasPrefix(line, "\tat ") || !isFrame(text) {
+			return class + ":"
 		}
-		// With a colon, and an empty message, the line is in the expected format.
-		return class + ":\n" + line
+		if method == "" {
+			method = text
+		}
 	}
-	return class + ":"
+	if method == "" {
+		return class + ":"
+	}
+	// With a colon, and an empty message, the line is in the expected format.
+	return class + ":\n" + method
 }
 
-// codeOfException is codeOfTrace for an exception that came as JSON.
+// codeOfException is codeOfTrace for an exception that came as JSON, where a message
+// is a value of its own.
 func codeOfException(document string) *JavaException {
 	r := jsonReader{in: document}
 	var v any
@@ -102,7 +144,13 @@ func codeOfException(document string) *JavaException {
 		return &JavaException{unreadable: javaShape}
 	}
 	e := javaExceptionOf(v)
-	if e == nil || e.unreadable != javaFine || !javaClass.MatchString(e.Type) || e.Module != "" && !javaClass.MatchString(e.Module) {
+	if e == nil || e.unreadable != javaFine {
+		return &JavaException{unreadable: javaShape}
+	}
+	if len(e.Module)+len(e.Type) > maxJavaLine {
+		return &JavaException{unreadable: javaShape}
+	}
+	if e.Module == "" && !javaThrowable.MatchString(e.Type) || e.Module != "" && (!javaPackage.MatchString(e.Module) || !javaSimple.MatchString(e.Type)) {
 		return &JavaException{unreadable: javaShape}
 	}
 	for i := range e.Frames {
@@ -114,7 +162,7 @@ func codeOfException(document string) *JavaException {
 
 // matching is s, or empty where it does not match.
 func matching(re *regexp.Regexp, s string) string {
-	if !re.MatchString(s) {
+	if len(s) > maxJavaLine || !re.MatchString(s) {
 		return ""
 	}
 	return s

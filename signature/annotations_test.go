@@ -21,6 +21,8 @@ func processedWith(annotations ...string) *schema.ProcessedCrash {
 	return p
 }
 
+var classAlone = []string{"SignatureGenerationRule: JavaSignatureTool: stack trace line 2 is missing"}
+
 const ignoredJava = "SignatureGenerationRule: Java exception not in expected format, ignored"
 
 func TestPublicAnnotationsFeedTheRules(t *testing.T) {
@@ -42,12 +44,23 @@ func TestPublicAnnotationsFeedTheRules(t *testing.T) {
 		"no hang":                    {[]string{"Hang", "0"}, "native", nil},
 		"an abort message":           {[]string{"AbortMessage", "secret"}, "native", nil},
 		"a shutdown":                 {[]string{"AsyncShutdownTimeout", `{"phase":"secret"}`}, "native", nil},
-		"a Java stack":               {[]string{"JavaStackTrace", "a.E: secret\nmore secret\n\tat a.B.c(B.java:7)\n\tat a.D.e(D.java)\nCaused by: b.F: secret"}, "a.E: at a.B.c(B.java)", nil},
+		"a Java stack":               {[]string{"JavaStackTrace", "a.E: secret\n\tat a.B.c(B.java:7)\n\tat a.D.e(D.java)\nCaused by: b.F: secret"}, "a.E: at a.B.c(B.java)", nil},
+		"a message of lines":         {[]string{"JavaStackTrace", "a.E: secret\nmore secret\n\tat a.B.c(B.java:7)"}, "a.E", classAlone},
+		"a message like a frame":     {[]string{"JavaStackTrace", "a.E: secret\n\tat hunter2.password_of.x(y.java)\n\tat a.B.c(B.java:7)"}, "a.E", classAlone},
+		"text behind a frame":        {[]string{"JavaStackTrace", "a.E: secret\n\tat a.B.c(B.java:7)\nsecret\n\tat a.B.c(B.java:7)"}, "a.E", classAlone},
+		"a frame in another file":    {[]string{"JavaStackTrace", "a.E: secret\n\tat a.Hunter.two(Secret.java:7)"}, "a.E", classAlone},
+		"an empty line, a frame":     {[]string{"JavaStackTrace", "a.E: secret\n\n\tat a.B.c(B.java:7)"}, "a.E", classAlone},
+		"a host for a class":         {[]string{"JavaStackTrace", "db01.internal.corp.example\n\tat a.B.c(B.java:7)"}, "native", []string{ignoredJava}},
+		"a word for a class":         {[]string{"JavaStackTrace", "Hunter2\n\tat a.B.c(B.java:7)"}, "native", []string{ignoredJava}},
+		"an error in no package":     {[]string{"JavaStackTrace", "OutOfMemoryError\n\tat a.B.c(B.java:7)"}, "OutOfMemoryError: at a.B.c(B.java)", nil},
+		"Kotlin outside classes":     {[]string{"JavaStackTrace", "a.E\n\tat a.MainKt.main(Main.kt)"}, "a.E: at a.MainKt.main(Main.kt)", nil},
+		"shortened names":            {[]string{"JavaStackTrace", "a.E\n\tat a.b.c.d(SourceFile:3)\n\t... 3 more"}, "a.E: at a.b.c.d(SourceFile:3)", nil},
+		"a text for a JSON type":     {[]string{"JavaException", exception("hunter2", "", "a", "c", "B.java")}, "native", []string{ignoredJava}},
 		"a Java stack of a module":   {[]string{"JavaStackTrace", "a.E\n\tat app//a.B$1.<init>(B.kt:7)"}, "a.E: at app//a.B$1.<init>(B.kt:7)", nil},
 		"a Java stack, native":       {[]string{"JavaStackTrace", "a.E: x\n\tat a.B.c(Native Method)"}, "a.E: at a.B.c(Native Method)", nil},
-		"a Java class alone":         {[]string{"JavaStackTrace", "a.E: secret"}, "a.E", []string{"SignatureGenerationRule: JavaSignatureTool: stack trace line 2 is missing"}},
+		"a Java class alone":         {[]string{"JavaStackTrace", "a.E: secret"}, "a.E", classAlone},
 		"a sentence for a class":     {[]string{"JavaStackTrace", "my secret: x\n\tat a.B.c(B.java:7)"}, "native", []string{ignoredJava}},
-		"a sentence for a method":    {[]string{"JavaStackTrace", "a.E: x\n\tat home, my secret (B.java:7)"}, "native", []string{ignoredJava}},
+		"a sentence for a method":    {[]string{"JavaStackTrace", "a.E: x\n\tat home, my secret (B.java:7)"}, "a.E", classAlone},
 		"a Java exception":           {[]string{"JavaException", exception("E", "secret", "a", "c", "B.java")}, "a.E: at a.B.c(B.java)", nil},
 		"a sentence for a type":      {[]string{"JavaException", exception("my secret", "", "a", "c", "B.java")}, "native", []string{ignoredJava}},
 		"a sentence for a function":  {[]string{"JavaException", exception("E", "", "a", "my secret", "my secret")}, "a.E: at a.B", nil},

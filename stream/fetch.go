@@ -102,7 +102,7 @@ func original(stored []byte, d *schema.Dump) ([]byte, error) {
 			return nil, err
 		}
 		defer dec.Close()
-		if data, err = dec.DecodeAll(stored, nil); err != nil {
+		if data, err = dec.DecodeAll(stored, make([]byte, 0, d.Size)); err != nil {
 			return nil, fmt.Errorf("inflate dump: %w", err)
 		}
 	}

@@ -221,7 +221,12 @@ func startFleet(t *testing.T, realKafka, s3 bool) *fleet {
 		f.kafka = freePort(t)
 		f.victims = append(f.victims, keep(t, "broker", "embedded", "broker", "--dir", t.TempDir(), "--listen", f.kafka))
 	}
-	f.victims = append(f.victims, keep(t, "clickhouse", "embedded", "clickhouse", "--dir", t.TempDir(), "--listen", f.clickhouse, "--library", library))
+	tables := t.TempDir()
+	token, err := embedded.Token(tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.victims = append(f.victims, keep(t, "clickhouse", "embedded", "clickhouse", "--dir", tables, "--listen", f.clickhouse, "--library", library))
 	var blobs string
 	if s3 {
 		blobs = f.bucket()
@@ -249,7 +254,7 @@ func startFleet(t *testing.T, realKafka, s3 bool) *fleet {
 		f.role(fmt.Sprint("process ", i), common("process", "--instance", fmt.Sprint("p", i), "--blob", blobs, "--symbols", sampleSymbols, "--symbol-cache", t.TempDir())...)
 		f.role(fmt.Sprint("sink telemetry ", i), common("sink", "telemetry", "--instance", fmt.Sprint("t", i))...)
 	}
-	f.role("sink clickhouse", common("sink", "clickhouse", "--instance", "c0", "--clickhouse-url", "http://"+f.clickhouse)...)
+	f.role("sink clickhouse", common("sink", "clickhouse", "--instance", "c0", "--clickhouse-url", "http://aftershock:"+token+"@"+f.clickhouse)...)
 	f.waitReady()
 	return f
 }

@@ -12,6 +12,7 @@ import (
 
 	"aftershock/blob"
 	"aftershock/collector"
+	"aftershock/internal/loopback"
 	"aftershock/schema"
 	"aftershock/spool"
 	"aftershock/stream"
@@ -26,13 +27,7 @@ func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store, chec
 	}
 	defer producer.Close()
 	if f.Spool == "" {
-		return r.door(ctx, f, blobs, func(ctx context.Context, raw *schema.RawCrash) error {
-			value, err := schema.Encode(raw)
-			if err != nil {
-				return err
-			}
-			return producer.ProduceSync(ctx, rawRecord(spool.Record{CrashID: raw.CrashID, ReceivedAt: raw.ReceivedAt, Event: value})).FirstErr()
-		})
+		return r.door(ctx, f, blobs, func(ctx context.Context, raw *schema.RawCrash) error { return produce(ctx, producer, raw) })
 	}
 	s, err := spool.Open(spool.Options{
 		Dir: f.Spool, Bytes: f.SpoolBytes,
@@ -57,6 +52,25 @@ func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store, chec
 	return g.Wait()
 }
 
+// produce returns when the brokers have the crash, or when ctx is done. That ends
+// the waiting and not the record: a record whose context ends fails all that are
+// buffered behind it.
+func produce(ctx context.Context, producer *kgo.Client, raw *schema.RawCrash) error {
+	value, err := schema.Encode(raw)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	producer.Produce(context.WithoutCancel(ctx), rawRecord(spool.Record{CrashID: raw.CrashID, ReceivedAt: raw.ReceivedAt, Event: value}),
+		func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("no broker has taken the crash: %w", ctx.Err())
+	}
+}
+
 // door serves the collector.
 func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Store, appendRaw func(context.Context, *schema.RawCrash) error) error {
 	ready := r.health.part("collector")
@@ -64,10 +78,15 @@ func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Store, appendR
 	mux.Handle("/submit", r.tracing.receive(collector.New(collector.Options{
 		Append: appendRaw,
 		Blobs:  blobs, Annotations: schema.DefaultRegistry, InlineMax: f.InlineMax,
-		Limits: collector.Limits{BodyBytes: f.MaxBody, InflatedBytes: 2 * f.MaxBody},
-		Now:    time.Now, Log: r.log, Metrics: r.metrics,
+		Limits: collector.Limits{
+			BodyBytes: f.MaxBody, InflatedBytes: 2 * f.MaxBody,
+			Arriving: f.Arriving, PerAddress: f.PerAddress, BytesPerSecond: f.BodyRate, Grace: f.BodyGrace,
+		},
+		Folder: f.BodyDir, Ready: ready,
+		Now: time.Now, Log: r.log, Metrics: r.metrics,
 	})))
-	return serve(ctx, f.CollectorListen, mux, r.log, func() { ready(nil) })
+	// No client is a page, and answers tell nothing: by which name it is called is no matter.
+	return serve(ctx, f.CollectorListen, loopback.NoPages(mux), r.log, func() { ready(nil) })
 }
 
 // rawRecord is a raw crash's record, always made anew: one that was given to the

@@ -257,6 +257,21 @@ func httpGet(target string) (string, error) {
 	return string(text), err
 }
 
+// token lets who has it write to the ClickHouse that up runs.
+func (u *upProcess) token() string {
+	u.t.Helper()
+	text, err := os.ReadFile(filepath.Join(u.dir, "clickhouse", "token"))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (u *upProcess) clickhouseURL() string {
+	u.t.Helper()
+	return "http://aftershock:" + u.token() + "@" + u.clickhouse
+}
+
 // query asks ClickHouse over HTTP, as curl would.
 func (u *upProcess) query(sql string) (string, error) {
 	return httpGet("http://" + u.clickhouse + "/?query=" + url.QueryEscape(sql))

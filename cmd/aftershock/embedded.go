@@ -1,6 +1,8 @@
 package main
 
 import (
+	"syscall"
+
 	"aftershock/internal/embedded"
 )
 
@@ -19,6 +21,7 @@ type embeddedBrokerVerb struct {
 
 // Run serves until SIGTERM.
 func (v *embeddedBrokerVerb) Run(r *run) error {
+	private()
 	return embedded.ServeBroker(r.ctx, embedded.BrokerOptions{
 		Dir: v.Dir, Listen: v.Listen, MemoryLimit: v.MemoryLimit, SyncWrites: v.SyncWrites, Log: r.log,
 	})
@@ -29,11 +32,22 @@ type embeddedClickHouseVerb struct {
 	Listen    string `required:"" help:"Its address."`
 	Library   string `required:"" help:"Path of libchdb.so."`
 	MaxMemory int64  `default:"2147483648" help:"Bytes of memory the engine may use."`
+
+	AllowHost []string `help:"Names by which the server may be called."`
 }
 
 // Run serves until SIGTERM.
 func (v *embeddedClickHouseVerb) Run(r *run) error {
+	private()
+	token, err := embedded.Token(v.Dir)
+	if err != nil {
+		return err
+	}
 	return embedded.ServeClickHouse(r.ctx, embedded.ClickHouseOptions{
+		Token: token, AllowHost: v.AllowHost,
 		Dir: v.Dir, Listen: v.Listen, Library: v.Library, MaxMemory: v.MaxMemory, DefaultDatabase: "aftershock", Log: r.log,
 	})
 }
+
+// private keeps what this process makes, and its children, from other users.
+func private() { syscall.Umask(0o077) }

@@ -137,13 +137,13 @@ func serve(ctx context.Context, addr string, handler http.Handler, log zerolog.L
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       5 * time.Minute, // a slow client with a large dump
-		WriteTimeout:      6 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		ReadTimeout:       5 * time.Minute, // a slow client with a large dump; the door has bounds of its own
+		WriteTimeout:      8 * time.Minute, // counted from the head of the request
+		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	go func() { failed <- server.Serve(boundConnections(ln, maxConnections, maxConnectionsPerAddress)) }()
 	if listening != nil {
 		listening()
 	}

@@ -77,7 +77,7 @@ func TestRealKafka(t *testing.T) {
 	}
 	u.whole()
 	u.execute("ALTER TABLE aftershock.crash_rows DELETE WHERE crash_id = '" + ids[0] + "' SETTINGS mutations_sync = 2")
-	if out, errs, code := u.verb("verify", "--repair", "--clickhouse-url", "http://"+u.clickhouse); code != 0 || !strings.Contains(out, "asked for 1 raw records") {
+	if out, errs, code := u.verb("verify", "--repair", "--clickhouse-url", u.clickhouseURL()); code != 0 || !strings.Contains(out, "asked for 1 raw records") {
 		t.Errorf("verify: exit code %d, %s%s", code, out, errs)
 	}
 	u.revision(ids[0], 0)

@@ -5,12 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"strings"
 
 	"github.com/rs/zerolog"
 
+	"aftershock/internal/loopback"
 	"aftershock/schema"
 	"aftershock/stream"
 )
@@ -134,22 +133,12 @@ func (f securityFlags) check(brokers []string, inVariable bool) error {
 	case f.KafkaSASL == stream.SASLPlain && !f.KafkaTLS && !f.KafkaSASLPlainWithoutTLS:
 		// SCRAM never sends the password; only this mechanism gives it to the network.
 		for _, b := range brokers {
-			if !loopback(b) {
+			if !loopback.Is(b) {
 				return &usageError{fmt.Sprintf("--kafka-sasl plain would send the password readable to %s: add --kafka-tls, use scram-sha-512, or accept it with --kafka-sasl-plain-without-tls", b)}
 			}
 		}
 	}
 	return nil
-}
-
-// loopback tells whether a broker's address is this machine's own.
-func loopback(broker string) bool {
-	host, _, err := net.SplitHostPort(broker)
-	if err != nil {
-		host = broker // without a port
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // maxPasswordBytes bounds a password: a larger file is something else.

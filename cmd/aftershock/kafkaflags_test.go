@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"aftershock/internal/loopback"
 	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
@@ -87,7 +88,7 @@ func TestPlainPasswordsMayGoToThisMachine(t *testing.T) {
 		"127.0.0.1:9092": true, "localhost:9092": true, "[::1]:9092": true, "127.0.0.1": true, "::1": true,
 		"10.0.0.1:9092": false, "localhost.example.org:9092": false, "kafka": false, "": false,
 	} {
-		if got := loopback(broker); got != want {
+		if got := loopback.Is(broker); got != want {
 			t.Errorf("loopback(%q) = %v", broker, got)
 		}
 	}

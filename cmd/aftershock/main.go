@@ -15,6 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+
+	"aftershock/schema"
 )
 
 // Exit codes.
@@ -44,7 +46,10 @@ type cli struct {
 
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
+	ClickhousePasswordFile string `help:"File with the password for --clickhouse-url; or set $AFTERSHOCK_CLICKHOUSE_PASSWORD. To write to an embedded ClickHouse: clickhouse/token in its data directory." name:"clickhouse-password-file" placeholder:"FILE"`
+
 	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
+	Names    string `help:"File that lists the products and channels there are (docs/annotations.md): no other is public then. It is part of the annotation registry, so all processes must have the same." placeholder:"FILE"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
 }
 
@@ -53,6 +58,7 @@ type run struct {
 	ctx            context.Context
 	log            zerolog.Logger
 	stdout, stderr io.Writer
+	passwordFile   string // of ClickHouse
 }
 
 func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -86,13 +92,17 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		say(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
 		return exitUsage
 	}
+	if err := useNames(c.Names); err != nil {
+		say(stderr, "aftershock: %v\n", err)
+		return exitUsage
+	}
 	notice := stderr
 	if strings.HasPrefix(kctx.Command(), "embedded") {
 		notice = io.Discard // up has said it
 	}
 	ctx, stop := signals(notice)
 	defer stop()
-	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr}); err != nil {
+	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr, passwordFile: c.ClickhousePasswordFile}); err != nil {
 		say(stderr, "aftershock: %v\n", err)
 		var usage *usageError
 		if errors.As(err, &usage) {
@@ -101,6 +111,26 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// maxNamesBytes bounds the file of --names.
+const maxNamesBytes = 4 << 20
+
+// useNames makes the registry of this process the shipped one with a file's names.
+func useNames(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := readSmall(path, maxNamesBytes)
+	if err != nil {
+		return fmt.Errorf("--names: %w", err)
+	}
+	registry, err := schema.DefaultRegistry.WithNames(text)
+	if err != nil {
+		return fmt.Errorf("--names: %s: %w", path, err)
+	}
+	schema.DefaultRegistry = registry
+	return nil
 }
 
 // say prints for people. Where that fails there is nobody to tell.

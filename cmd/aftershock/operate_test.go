@@ -33,7 +33,7 @@ func (u *upProcess) verb(args ...string) (out, errs string, code int) {
 // execute changes the tables.
 func (u *upProcess) execute(sql string) {
 	u.t.Helper()
-	res, err := testClient.Post("http://"+u.clickhouse+"/", "text/plain", strings.NewReader(sql))
+	res, err := testClient.Post("http://"+u.clickhouse+"/?password="+u.token(), "text/plain", strings.NewReader(sql))
 	if err != nil {
 		u.t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func (u *upProcess) execute(sql string) {
 func (u *upProcess) whole() {
 	u.t.Helper()
 	eventually(u.t, time.Minute, func() error {
-		out, errs, code := u.verb("verify", "--clickhouse-url", "http://"+u.clickhouse)
+		out, errs, code := u.verb("verify", "--clickhouse-url", u.clickhouseURL())
 		if code != 0 || !strings.Contains(out, "is whole") {
 			return fmt.Errorf("exit code %d\n%s%s", code, out, errs)
 		}
@@ -128,7 +128,7 @@ func TestOperatorsVerbs(t *testing.T) {
 		u.execute("ALTER TABLE aftershock.crash_rows DELETE WHERE crash_id = '" + ids[2] + "' SETTINGS mutations_sync = 2")
 		u.execute("ALTER TABLE aftershock_protected.crash_rows DELETE WHERE crash_id = '" + ids[3] + "' SETTINGS mutations_sync = 2")
 		u.rows(len(ids) - 1)
-		verify := []string{"verify", "--clickhouse-url", "http://" + u.clickhouse}
+		verify := []string{"verify", "--clickhouse-url", u.clickhouseURL()}
 		out, errs, code := u.verb(verify...)
 		if code != exitFailed || !strings.Contains(errs, fmt.Sprintf("2 of %d raw records lack something", len(ids))) {
 			t.Errorf("exit code %d, %s%s", code, out, errs)

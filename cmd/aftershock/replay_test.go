@@ -46,7 +46,7 @@ func (u *upProcess) replay(verb ...string) (string, error) {
 	args := append([]string{"replay"}, verb...)
 	args = append(args, "--brokers", u.kafka)
 	if slices.Contains([]string{"promote", "rollback", "drop", "diff"}, verb[0]) {
-		args = append(args, "--clickhouse-url", "http://"+u.clickhouse)
+		args = append(args, "--clickhouse-url", u.clickhouseURL())
 	}
 	cmd := program(u.t.Context(), args...)
 	var out, errs bytes.Buffer
@@ -309,7 +309,7 @@ func replayAndPromote(t *testing.T, u *upProcess, source string) {
 		}
 	}
 	u.agree()
-	if out, err := program(t.Context(), "verify", "--brokers", u.kafka, "--clickhouse-url", "http://"+u.clickhouse, "--version", "2").CombinedOutput(); err != nil {
+	if out, err := program(t.Context(), "verify", "--brokers", u.kafka, "--clickhouse-url", u.clickhouseURL(), "--version", "2").CombinedOutput(); err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 
@@ -535,7 +535,7 @@ func TestPromotePartOfTime(t *testing.T) {
 	verify := func() {
 		t.Helper()
 		eventually(t, time.Minute, func() error {
-			out, err := program(t.Context(), "verify", "--brokers", u.kafka, "--clickhouse-url", "http://"+u.clickhouse).CombinedOutput()
+			out, err := program(t.Context(), "verify", "--brokers", u.kafka, "--clickhouse-url", u.clickhouseURL()).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("%w: %s", err, out)
 			}
@@ -674,7 +674,7 @@ func TestPromoteRefusesWhatWouldVanish(t *testing.T) {
 
 	u.mustReplay("promote", "2", "--accept-missing", "1")
 	u.want(len(ids) + 10 - 1)
-	out, err := program(t.Context(), "replay", "lineage", "opener", "--clickhouse-url", "http://"+u.clickhouse).CombinedOutput()
+	out, err := program(t.Context(), "replay", "lineage", "opener", "--clickhouse-url", u.clickhouseURL()).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "opener | disk") {
 		t.Errorf("what became of opener: %v\n%s", err, out)
 	}

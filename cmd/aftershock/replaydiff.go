@@ -39,16 +39,7 @@ func (f *rowFlags) limits() clickhouse.Limits {
 }
 
 // open connects; the caller closes it.
-func (f *rowFlags) open(r *run) (*clickhouse.DB, error) {
-	db, err := clickhouse.Open(f.ClickhouseURL, schema.DefaultRegistry)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Ping(r.ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("clickhouse: %w (is %s the right --clickhouse-url?)", err, redactURL(f.ClickhouseURL)), db.Close())
-	}
-	return db, nil
-}
+func (f *rowFlags) open(r *run) (*clickhouse.DB, error) { return r.tables(f.ClickhouseURL) }
 
 // replayDiffVerb compares what two versions made of crashes.
 type replayDiffVerb struct {

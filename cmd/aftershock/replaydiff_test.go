@@ -36,11 +36,16 @@ func newStore(t *testing.T) (string, *clickhouse.DB) {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	url := "http://" + addr
+	dir := t.TempDir()
+	token, err := embedded.Token(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://aftershock:" + token + "@" + addr
 	child, err := embedded.Start(t.Context(), embedded.ChildOptions{
 		Name: "clickhouse", Exe: os.Args[0], Env: []string{asProgram + "=1"},
-		Args:  []string{"embedded", "clickhouse", "--dir", t.TempDir(), "--listen", addr, "--library", library},
-		Ready: embedded.ClickHouseReady(url), Log: zerolog.Nop(),
+		Args:  []string{"embedded", "clickhouse", "--dir", dir, "--listen", addr, "--library", library},
+		Ready: embedded.ClickHouseReady("http://" + addr), Log: zerolog.Nop(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func (u *upProcess) operate(ctx context.Context, verb ...string) error {
 	args := append([]string{"replay"}, verb...)
 	args = append(args, "--brokers", u.kafka)
 	if verb[0] != "start" {
-		args = append(args, "--clickhouse-url", "http://"+u.clickhouse)
+		args = append(args, "--clickhouse-url", u.clickhouseURL())
 	}
 	cmd := program(ctx, args...)
 	var errs bytes.Buffer

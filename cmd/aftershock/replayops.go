@@ -8,7 +8,6 @@ import (
 	"aftershock/processor"
 	"aftershock/replay"
 	"aftershock/schema"
-	"aftershock/sinks/clickhouse"
 )
 
 // operatorFlags are those of every operation.
@@ -52,14 +51,11 @@ func (f *storeFlags) with(r *run, do func(*replay.Operator) error) error {
 	if err != nil {
 		return err
 	}
-	db, err := clickhouse.Open(f.ClickhouseURL, schema.DefaultRegistry)
+	db, err := r.tables(f.ClickhouseURL)
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	if err := db.Ping(r.ctx); err != nil {
-		return fmt.Errorf("clickhouse: %w (is %s the right --clickhouse-url?)", err, redactURL(f.ClickhouseURL))
-	}
 	o.DB = db
 	return do(o)
 }

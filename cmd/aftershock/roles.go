@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/blob"
+	"aftershock/internal/loopback"
 	"aftershock/processor"
 	"aftershock/replay"
 	"aftershock/schema"
@@ -382,7 +383,9 @@ func runUnchecked(r *run, kafka stream.Kafka, instance string, metrics metricsFl
 	registry := newRegistry()
 	roles := newRoles(kafka, instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
-	g.Go(func() error { return serve(ctx, metrics.MetricsListen, observe(registry, roles.health), r.log, nil) })
+	g.Go(func() error {
+		return serve(ctx, metrics.MetricsListen, loopback.Guard(metrics.MetricsListen, metrics.AllowHost, observe(registry, roles.health)), r.log, nil)
+	})
 	g.Go(func() error { return role(ctx, roles) })
 	return g.Wait()
 }

@@ -81,7 +81,7 @@ func newRush(t *testing.T, seed uint64) *rush {
 // engineDump is a crash of engine with that stack.
 func engineDump(modules []string) []byte {
 	const base, size, stackBase = 0x400000, 0x10000, 0x7fff0000
-	b := minidumptest.New(minidump.CPUAMD64, minidump.Linux)
+	b := minidumptest.New(minidump.CPUAMD64, minidump.MacOS) // where files without an ending are code
 	pc := func(i int) uint64 { return base + uint64(i)*size + 0x123 }
 	stack := minidumptest.StackAt(stackBase).Zeros(4)
 	for i, name := range modules {

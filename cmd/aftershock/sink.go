@@ -1,12 +1,6 @@
 package main
 
-import (
-	"context"
-	"fmt"
-
-	"aftershock/schema"
-	"aftershock/sinks/clickhouse"
-)
+import "context"
 
 // sinkVerbs are the sinks.
 type sinkVerbs struct {
@@ -28,7 +22,11 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	db, err := openClickHouse(r.ctx, v.ClickhouseURL)
+	url, err := r.withPassword(v.ClickhouseURL)
+	if err != nil {
+		return err
+	}
+	db, err := openClickHouse(r.ctx, url)
 	if err != nil {
 		return err
 	}
@@ -37,18 +35,6 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 		roles.sinkClickHouse(ctx, v.deadLetterFlags, db)
 		return nil
 	})
-}
-
-// openClickHouse connects and brings the tables up to date.
-func openClickHouse(ctx context.Context, url string) (*clickhouse.DB, error) {
-	db, err := clickhouse.Open(url, schema.DefaultRegistry)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Migrate(ctx); err != nil {
-		return nil, fmt.Errorf("%w (is %s the right --clickhouse-url?)", err, redactURL(url))
-	}
-	return db, nil
 }
 
 type sinkTelemetryVerb struct {

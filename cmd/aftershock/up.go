@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/loopback"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
@@ -46,7 +47,7 @@ type upVerb struct {
 
 // Validate is called by the flags' parser, which calls one only.
 func (v *upVerb) Validate() error {
-	return errors.Join(v.processFlags.Validate(), v.deadLetterFlags.Validate())
+	return errors.Join(v.doorFlags.Validate(), v.processFlags.Validate(), v.deadLetterFlags.Validate())
 }
 
 // childStopTimeout is how long the embedded servers may take to end.
@@ -70,8 +71,12 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer tracing.close()
+	private()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Chmod(v.DataDir, 0o700); err != nil { //nolint:gosec // a directory; one of an earlier release is open to a group
 		return fmt.Errorf("data directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
@@ -91,6 +96,11 @@ func (v *upVerb) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	if v.ClickhouseURL != "" {
+		if v.ClickhouseURL, err = r.withPassword(v.ClickhouseURL); err != nil {
+			return err
+		}
+	}
 	servers := &servers{log: r.log, failed: make(chan error, 2)}
 	defer func() { err = errors.Join(err, servers.stop()) }()
 	kafka, db, err := v.servers(r.ctx, servers, stream.Kafka{Brokers: v.Brokers, Security: security, Log: r.log})
@@ -101,9 +111,11 @@ func (v *upVerb) Run(r *run) (err error) {
 	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
-	g.Go(func() error { return serve(ctx, v.MetricsListen, observe(registry, roles.health), r.log, nil) })
 	g.Go(func() error {
-		return serve(ctx, v.RegistryListen, embedded.RegistryHandler(registrySchemas()), r.log, nil)
+		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, roles.health)), r.log, nil)
+	})
+	g.Go(func() error {
+		return serve(ctx, v.RegistryListen, loopback.Guard(v.RegistryListen, v.AllowHost, embedded.RegistryHandler(registrySchemas())), r.log, nil)
 	})
 	g.Go(func() error { roles.versions.Run(ctx); return nil })
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
@@ -138,7 +150,6 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 		}
 	}
 	if v.ClickhouseURL == "" {
-		v.ClickhouseURL = "http://" + v.ClickhouseListen
 		if err := v.startClickHouse(ctx, s); err != nil {
 			return kafka, nil, err
 		}
@@ -165,9 +176,22 @@ func (v *upVerb) startClickHouse(ctx context.Context, s *servers) error {
 	if err != nil {
 		return err
 	}
-	return s.start(ctx, "clickhouse", v.ClickhouseListen, embedded.ClickHouseReady(v.ClickhouseURL),
-		"clickhouse", "--dir", filepath.Join(v.DataDir, "clickhouse"), "--listen", v.ClickhouseListen,
-		"--library", library, "--max-memory", fmt.Sprint(v.ClickhouseMemory))
+	dir := filepath.Join(v.DataDir, "clickhouse")
+	token, err := embedded.Token(dir)
+	if err != nil {
+		return fmt.Errorf("clickhouse: %w", err)
+	}
+	args := []string{
+		"clickhouse", "--dir", dir, "--listen", v.ClickhouseListen, "--library", library, "--max-memory", fmt.Sprint(v.ClickhouseMemory),
+	}
+	for _, name := range v.AllowHost {
+		args = append(args, "--allow-host", name)
+	}
+	if err := s.start(ctx, "clickhouse", v.ClickhouseListen, embedded.ClickHouseReady("http://"+v.ClickhouseListen), args...); err != nil {
+		return err
+	}
+	v.ClickhouseURL = "http://aftershock:" + token + "@" + v.ClickhouseListen
+	return nil
 }
 
 // servers are the child processes.

@@ -46,13 +46,10 @@ func (v *verifyVerb) Run(r *run) error {
 	}
 	var db *clickhouse.DB
 	if v.ClickhouseURL != "" {
-		if db, err = clickhouse.Open(v.ClickhouseURL, schema.DefaultRegistry); err != nil {
+		if db, err = r.tables(v.ClickhouseURL); err != nil {
 			return err
 		}
 		defer db.Close() //nolint:errcheck // nothing is left in it
-		if err := db.Ping(r.ctx); err != nil {
-			return fmt.Errorf("clickhouse: %w (is %s the right --clickhouse-url?)", err, redactURL(v.ClickhouseURL))
-		}
 	}
 	if v.Repair && !liveVersions(state)[versions[0].Number] {
 		return &usageError{fmt.Sprintf("--repair: signature version %d is not live: nobody would process what is asked for", versions[0].Number)}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"aftershock/internal/loopback"
 )
 
 const (
@@ -42,7 +44,13 @@ type ClickHouseOptions struct {
 	// DefaultDatabase is created if missing and used when a request names none;
 	// empty means "default".
 	DefaultDatabase string
-	Log             zerolog.Logger
+	// Token is the password of those who may write. Without it everybody may
+	// everything, reading files of the machine included: for tests.
+	Token string
+	// AllowHost are names by which the server may be called, beside those of this
+	// machine.
+	AllowHost []string
+	Log       zerolog.Logger
 }
 
 // ServeClickHouse runs ClickHouse's engine behind its HTTP interface until ctx
@@ -54,8 +62,9 @@ type ClickHouseOptions struct {
 // What works is what clickhouse-go, curl and web tools use: statements in the
 // URL or the body, settings, param_*, database, sessions, compression. An
 // insert begins when its whole body has arrived and been unpacked, so that one
-// cut short leaves nothing behind. Everyone who can reach the port may do
-// everything, reading files of the machine included.
+// cut short leaves nothing behind. Everyone on this machine may read every table,
+// who has the token may write (access.go); pages in a browser may nothing, and files,
+// other servers and programs are out of everybody's reach (forbidden.go).
 func ServeClickHouse(ctx context.Context, o ClickHouseOptions) error {
 	if err := serveClickHouse(ctx, o); err != nil {
 		return fmt.Errorf("clickhouse: %w", err)
@@ -98,16 +107,22 @@ func serveClickHouse(ctx context.Context, o ClickHouseOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	facade := &facade{pool: pool, spoolDir: spoolDir, log: o.Log}
+	facade := &facade{pool: pool, spoolDir: spoolDir, token: o.Token, log: o.Log}
 	versions, err := pool.control.text("SELECT version(), timezone()")
 	if err != nil {
 		pool.closeAll()
 		return err
 	}
 	facade.version, facade.timezone, _ = strings.Cut(strings.TrimSpace(versions), "\t")
+	functions, err := pool.control.text("SELECT lower(name) FROM system.table_functions")
+	if err != nil {
+		pool.closeAll()
+		return err
+	}
+	facade.tableFunctions = set(functions)
 	o.Log.Info().Str("listen", o.Listen).Str("dir", o.Dir).Str("version", facade.version).
 		Dur("took_ms", time.Since(begun)).Msg("clickhouse is ready")
-	return serveFacade(ctx, listener, facade)
+	return serveFacade(ctx, listener, facade, loopback.Guard(o.Listen, o.AllowHost, facade))
 }
 
 func engineArgs(o ClickHouseOptions) []string {
@@ -121,11 +136,11 @@ func engineArgs(o ClickHouseOptions) []string {
 }
 
 // serveFacade answers requests until ctx ends or the engine is lost.
-func serveFacade(ctx context.Context, listener net.Listener, f *facade) error {
+func serveFacade(ctx context.Context, listener net.Listener, f *facade, guarded http.Handler) error {
 	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelRequests()
 	server := &http.Server{
-		Handler:           f,
+		Handler:           guarded,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -160,5 +175,5 @@ func emptyDir(dir string) (string, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
-	return dir, os.MkdirAll(dir, 0o750)
+	return dir, os.MkdirAll(dir, privateDir)
 }

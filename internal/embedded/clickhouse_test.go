@@ -255,11 +255,11 @@ func cutBodies(t *testing.T, db string) map[string][]byte {
 	rows := []byte(strings.Repeat("12345\n", 200_000))
 	target := "/?" + url.Values{"database": {db}, "query": {"INSERT INTO t FORMAT TSV"}}.Encode()
 	head := func(extra ...string) []byte {
-		return []byte("POST " + target + " HTTP/1.1\r\nHost: x\r\n" + strings.Join(extra, "\r\n") + "\r\n\r\n")
+		return []byte("POST " + target + " HTTP/1.1\r\nHost: localhost\r\n" + strings.Join(extra, "\r\n") + "\r\n\r\n")
 	}
 	whole := func(body []byte, target string, extra ...string) []byte {
 		lines := append([]string{fmt.Sprintf("Content-Length: %d", len(body))}, extra...)
-		return append([]byte("POST "+target+" HTTP/1.1\r\nHost: x\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n"), body...)
+		return append([]byte("POST "+target+" HTTP/1.1\r\nHost: localhost\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n"), body...)
 	}
 	var zipped bytes.Buffer
 	zip := gzip.NewWriter(&zipped)

@@ -49,6 +49,8 @@ func exceptionStatus(code int) int {
 	switch code {
 	case 6, 26, 27, 33, 36, 38, 41, 42, 43, 44, 46, 53, 62, 70, 72, 73, 115, 117, 372, 457:
 		return http.StatusBadRequest
+	case 497, 516:
+		return http.StatusForbidden
 	case 16, 47, 60, 81:
 		return http.StatusNotFound
 	case 48:

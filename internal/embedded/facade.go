@@ -25,7 +25,10 @@ type facade struct {
 	spoolDir string
 	version  string
 	timezone string
-	log      zerolog.Logger
+	token    string // of those who may write; "" when everybody may
+	// tableFunctions are the engine's, in small letters.
+	tableFunctions map[string]bool
+	log            zerolog.Logger
 }
 
 func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -85,6 +88,13 @@ func (f *facade) run(r *http.Request, request *request, out *answer) error {
 	if err != nil {
 		return err
 	}
+	write, err := f.mayWrite(r)
+	if err != nil {
+		return err
+	}
+	if err := f.forbid(request, s); err != nil {
+		return err
+	}
 	if isHello(request, s.text) {
 		_, err := out.Write(helloBlock(f.version, f.timezone))
 		return err
@@ -92,11 +102,19 @@ func (f *facade) run(r *http.Request, request *request, out *answer) error {
 	if r.Method != http.MethodPost && s.kind != kindSelect && s.kind != kindRead {
 		return exceptionf(164, "READONLY", "Cannot execute query in readonly mode: %s wants the method POST", s.verb)
 	}
+	readOnly := false
+	if !write {
+		elsewhere, err := readerMay(request, s)
+		if err != nil {
+			return err
+		}
+		readOnly = !elsewhere
+	}
 	if s.kind == kindInsert {
 		return f.runInsert(r, request, s, io.MultiReader(strings.NewReader(s.data), body), out)
 	}
 	comment := rand.Text()
-	lease, err := f.pool.acquire(r.Context(), request, comment)
+	lease, err := f.pool.acquire(r.Context(), request, comment, readOnly)
 	if err != nil {
 		return err
 	}
@@ -147,7 +165,7 @@ func (f *facade) runInsert(r *http.Request, request *request, s statement, data 
 			f.log.Warn().Err(err).Msg("spool file could not be closed")
 		}
 	}()
-	lease, err := f.pool.acquire(r.Context(), request, rand.Text())
+	lease, err := f.pool.acquire(r.Context(), request, rand.Text(), false)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func lockDir(dir string) (*dirLock, error) {
 	if dir == "" {
 		return nil, errors.New("no data directory given")
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)

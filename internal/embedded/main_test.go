@@ -26,6 +26,8 @@ type childConfig struct {
 	Library      string
 	Housekeeping time.Duration
 	PIDFile      string
+	Token        string
+	AllowHost    []string
 }
 
 func TestMain(m *testing.M) {
@@ -55,6 +57,7 @@ func runChild(text string) error {
 	case "clickhouse":
 		return ServeClickHouse(ctx, ClickHouseOptions{
 			Dir: c.Dir, Listen: c.Listen, Library: c.Library, Connections: 4, DefaultDatabase: "aftershock", Log: log,
+			Token: c.Token, AllowHost: c.AllowHost,
 		})
 	case "signals":
 		return checkSignals(ctx, c)

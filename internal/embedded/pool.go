@@ -21,6 +21,7 @@ type pool struct {
 	log      zerolog.Logger
 
 	free    chan *slot
+	readers chan *slot // on which nothing can be written
 	control *engineConn
 	lost    chan error // a connection could be neither cleaned nor replaced
 
@@ -40,7 +41,8 @@ type session struct {
 type lease struct {
 	*slot
 	pool     *pool
-	session  *session // nil for a connection of the pool
+	session  *session   // nil for a connection of the pool
+	home     chan *slot // where the connection goes back to; nil for a session's
 	baseline map[string]string
 	before   string // a session's database, to return to; "" if it need not
 }
@@ -50,6 +52,7 @@ func openPool(lib *libchdb, dir, database string, n int, log zerolog.Logger, arg
 	p := &pool{
 		lib: lib, dir: dir, args: args, database: database, log: log,
 		free:     make(chan *slot, n),
+		readers:  make(chan *slot, n),
 		lost:     make(chan error, 1),
 		sessions: make(map[string]*session),
 	}
@@ -63,33 +66,36 @@ func openPool(lib *libchdb, dir, database string, n int, log zerolog.Logger, arg
 			return nil, err
 		}
 	}
-	for i := range n + maxSessions {
-		s, err := p.open()
+	for i := range 2*n + maxSessions {
+		s, err := p.open(i < n)
 		if err != nil {
 			p.closeAll()
 			return nil, err
 		}
-		if i < n {
+		switch {
+		case i < n:
+			p.readers <- s
+		case i < 2*n:
 			p.free <- s
-		} else {
+		default:
 			p.sessionFree = append(p.sessionFree, s)
 		}
 	}
 	return p, nil
 }
 
-func (p *pool) open() (*slot, error) {
+func (p *pool) open(readOnly bool) (*slot, error) {
 	conn, err := p.lib.open(p.dir, p.args...)
 	if err != nil {
 		return nil, err
 	}
-	return newSlot(conn)
+	return newSlot(conn, readOnly)
 }
 
-// acquire answers a connection with the database and settings of the request;
-// it waits for one until ctx ends. The caller must release the lease, which is
+// acquire answers a connection with the database and settings of the request, one
+// that cannot write if readOnly; it waits for one until ctx ends. The caller must release the lease, which is
 // nil only if err is not.
-func (p *pool) acquire(ctx context.Context, r *request, comment string) (*lease, error) {
+func (p *pool) acquire(ctx context.Context, r *request, comment string, readOnly bool) (*lease, error) {
 	l := &lease{pool: p}
 	if r.session.id != "" {
 		s, err := p.openSession(r.session)
@@ -98,8 +104,11 @@ func (p *pool) acquire(ctx context.Context, r *request, comment string) (*lease,
 		}
 		l.session, l.slot = s, s.slot
 	} else {
+		if l.home = p.free; readOnly {
+			l.home = p.readers
+		}
 		select {
-		case l.slot = <-p.free:
+		case l.slot = <-l.home:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -151,7 +160,7 @@ func (l *lease) release(r *request, s statement) {
 		l.slot = l.pool.replace(l.slot)
 	}
 	if l.slot != nil {
-		l.pool.free <- l.slot
+		l.home <- l.slot
 	}
 }
 
@@ -163,7 +172,7 @@ func mayChangeSession(s statement) bool { return s.kind == kindOther && s.verb !
 // nil, and then the server ends.
 func (p *pool) replace(old *slot) *slot {
 	old.conn.close()
-	s, err := p.open()
+	s, err := p.open(old.readOnly)
 	if err != nil {
 		select {
 		case p.lost <- fmt.Errorf("connection lost: %w", err):
@@ -277,12 +286,14 @@ func (p *pool) cancelWhenGone(ctx context.Context, comment string) (stop func())
 // drain takes all connections out of use, waiting for their statements until
 // ctx ends, and closes them. It answers ctx's error when some were still busy.
 func (p *pool) drain(ctx context.Context) error {
-	for range cap(p.free) {
-		select {
-		case s := <-p.free:
-			s.conn.close()
-		case <-ctx.Done():
-			return ctx.Err() // closing the engine under a statement would crash
+	for _, home := range []chan *slot{p.free, p.readers} {
+		for range cap(home) {
+			select {
+			case s := <-home:
+				s.conn.close()
+			case <-ctx.Done():
+				return ctx.Err() // closing the engine under a statement would crash
+			}
 		}
 	}
 	p.mu.Lock()
@@ -299,8 +310,10 @@ func (p *pool) drain(ctx context.Context) error {
 
 // closeAll closes the connections that nobody has, the control connection last.
 func (p *pool) closeAll() {
-	for len(p.free) > 0 {
-		(<-p.free).conn.close()
+	for _, home := range []chan *slot{p.free, p.readers} {
+		for len(home) > 0 {
+			(<-home).conn.close()
+		}
 	}
 	for _, s := range p.sessionFree {
 		s.conn.close()

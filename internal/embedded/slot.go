@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -9,6 +10,7 @@ import (
 // One request has it at a time, and leaves it as it was found.
 type slot struct {
 	conn     *engineConn
+	readOnly bool
 	database string            // the current one, "" when unknown
 	baseline map[string]string // settings that differ from the engine's defaults
 }
@@ -24,11 +26,17 @@ var baseSettings = []param{
 const commentSetting = "log_comment"
 
 // newSlot brings a fresh connection into its initial state.
-func newSlot(conn *engineConn) (*slot, error) {
-	if _, err := conn.text(setStatement(baseSettings)); err != nil {
+func newSlot(conn *engineConn, readOnly bool) (*slot, error) {
+	settings := baseSettings
+	if readOnly {
+		// Others may be set, this one not any more. It does not keep functions from
+		// files and other servers: forbidden.go does.
+		settings = append(slices.Clone(settings), param{"readonly", "2"})
+	}
+	if _, err := conn.text(setStatement(settings)); err != nil {
 		return nil, err
 	}
-	s := &slot{conn: conn}
+	s := &slot{conn: conn, readOnly: readOnly}
 	var err error
 	s.baseline, err = s.changedSettings()
 	return s, err

@@ -45,6 +45,7 @@ func main() {
 type demo struct {
 	bin, crashes, symbols                            string
 	collector, kafka, clickhouse, registry, observed string // addresses
+	token                                            string // the file with which ClickHouse is written to
 }
 
 // limits of the demo's patience.
@@ -121,6 +122,7 @@ type process struct {
 }
 
 func (d *demo) up(dir string) (*process, error) {
+	d.token = filepath.Join(dir, "data", "clickhouse", "token")
 	p := &process{done: make(chan error, 1), logFile: filepath.Join(dir, "up.log")}
 	out, err := os.Create(p.logFile)
 	if err != nil {

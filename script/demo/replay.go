@@ -121,7 +121,7 @@ func (d *demo) verb(ctx context.Context, title string, args ...string) error {
 	args = append(args, "--brokers", d.kafka)
 	switch args[1] {
 	case "diff", "promote", "rollback":
-		args = append(args, "--clickhouse-url", "http://"+d.clickhouse)
+		args = append(args, "--clickhouse-url", "http://"+d.clickhouse, "--clickhouse-password-file", d.token)
 	}
 	cmd := exec.CommandContext(ctx, d.bin, args...) //nolint:gosec // our own binary
 	var errs bytes.Buffer

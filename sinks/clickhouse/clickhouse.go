@@ -41,7 +41,7 @@ type DB struct {
 func Open(url string, annotations *schema.Registry) (*DB, error) {
 	o, err := ch.ParseDSN(url)
 	if err != nil {
-		return nil, fmt.Errorf("clickhouse url: %w", err)
+		return nil, errors.New("clickhouse url: want http://[user:password@]host:port") // its error quotes the password
 	}
 	if o.Protocol != ch.HTTP {
 		return nil, fmt.Errorf("clickhouse url %q: want http:// or https://", o.Addr)

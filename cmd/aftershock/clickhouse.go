@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+
+	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
+)
+
+// clickhousePassword is the environment's variable with ClickHouse's password. It
+// or --clickhouse-password-file keep it out of the list of processes.
+const clickhousePassword = "AFTERSHOCK_CLICKHOUSE_PASSWORD"
+
+// withPassword is a URL of ClickHouse with the password that was given beside it.
+func (r *run) withPassword(raw string) (string, error) {
+	password := os.Getenv(clickhousePassword)
+	if r.passwordFile != "" {
+		if password != "" {
+			return "", &usageError{"two passwords: remove --clickhouse-password-file or $" + clickhousePassword}
+		}
+		text, err := readSmall(r.passwordFile, maxPasswordBytes)
+		if err != nil {
+			return "", fmt.Errorf("--clickhouse-password-file: %w", err)
+		}
+		if password = string(bytes.TrimRight(text, "\r\n")); password == "" {
+			return "", fmt.Errorf("--clickhouse-password-file: %s is empty", r.passwordFile)
+		}
+	}
+	if password == "" {
+		return raw, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw, nil //nolint:nilerr // who opens it says so, without the URL
+	}
+	user := "default"
+	if u.User != nil {
+		if _, has := u.User.Password(); has {
+			return "", &usageError{"two passwords: remove that of --clickhouse-url, which everybody on this machine can see"}
+		}
+		user = u.User.Username()
+	}
+	u.User = url.UserPassword(user, password)
+	return u.String(), nil
+}
+
+// readSmall reads a file that must not be larger.
+func readSmall(path string, maxBytes int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err == nil && int64(len(text)) > maxBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxBytes)
+	}
+	return text, err
+}
+
+// tables connects to ClickHouse for a verb that asks it; the caller closes it.
+func (r *run) tables(raw string) (*clickhouse.DB, error) {
+	raw, err := r.withPassword(raw)
+	if err != nil {
+		return nil, err
+	}
+	db, err := clickhouse.Open(raw, schema.DefaultRegistry)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Ping(r.ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("clickhouse: %w (is %s the right --clickhouse-url?)", err, redactURL(raw)), db.Close())
+	}
+	return db, nil
+}
+
+// openClickHouse connects to ClickHouse and brings the tables up to date.
+func openClickHouse(ctx context.Context, raw string) (*clickhouse.DB, error) {
+	db, err := clickhouse.Open(raw, schema.DefaultRegistry)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx); err != nil {
+		return nil, fmt.Errorf("%w (is %s the right --clickhouse-url?)", err, redactURL(raw))
+	}
+	return db, nil
+}

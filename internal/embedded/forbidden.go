@@ -1,0 +1,113 @@
+package embedded
+
+import "strings"
+
+// What reaches beyond the engine's own tables is nobody's: files, other servers,
+// programs. Of table functions, engines and verbs those stand here that stay inside;
+// the engine names its table functions itself, so that a new one is refused too.
+
+// insideFunctions are table functions that reach nothing else.
+var insideFunctions = set("dummy format fuzzjson generaterandom generateseries generate_series input loop merge mergetreeanalyzeindexes mergetreeindex mergetreeprojection " +
+	"mergetreetextindex null numbers numbers_mt one primes timeseriesdata timeseriesmetrics timeseriesselector timeseriestags values view viewexplain viewifpermitted zeros zeros_mt fuzzquery")
+
+// outsideFunctions are functions that are no table functions, or none that every
+// engine names.
+var outsideFunctions = set("file catboostevaluate reversednsquery disk python executable executablepool dictionary zookeeper cluster clusterallreplicas url s3 remote remotesecure " +
+	"hdfs jdbc odbc mysql postgresql mongodb redis sqlite azureblobstorage http source")
+
+// insideEngines are engines of tables and databases, beside those that end in MergeTree.
+var insideEngines = set("memory null view materializedview log tinylog stripelog set join buffer atomic merge")
+
+// outsideVerbs begin statements that reach beyond by themselves.
+var outsideVerbs = set("backup restore attach detach install")
+
+// outsideWords make a format or a statement reach beyond wherever they stand.
+var outsideWords = set("format_avro_schema_registry_url dictionary infile outfile avroconfluent named")
+
+func set(words string) map[string]bool {
+	out := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		out[w] = true
+	}
+	return out
+}
+
+func errOutside(what string) error {
+	return exceptionf(497, "ACCESS_DENIED", "Not enough privileges: %s reaches beyond the tables of the embedded server", what)
+}
+
+// forbid looks for what reaches beyond. Names are looked at as the engine reads
+// them, quoted or not. A server without a token has no such bounds.
+func (f *facade) forbid(r *request, s statement) error {
+	if f.token == "" {
+		return nil
+	}
+	for _, setting := range r.settings {
+		if outsideWords[strings.ToLower(setting.name)] {
+			return errOutside(setting.name)
+		}
+	}
+	for _, name := range []string{r.format, s.format} {
+		if outsideWords[strings.ToLower(name)] {
+			return errOutside(name)
+		}
+	}
+	if outsideVerbs[strings.ToLower(s.verb)] {
+		return errOutside(s.verb)
+	}
+	l := &lexer{text: s.text}
+	var before token
+	for t := l.next(); t.kind != tokenEnd && t.kind != tokenBroken; t = l.next() {
+		word := l.word(t)
+		switch {
+		case outsideWords[strings.ToLower(word)] && s.kind != kindSelect && s.kind != kindRead,
+			word == "FORMAT_AVRO_SCHEMA_REGISTRY_URL":
+			return errOutside(strings.ToLower(word))
+		case l.symbol(t, '('):
+			if err := f.forbidFunction(l, before); err != nil {
+				return err
+			}
+		case word == "ENGINE" && s.kind == kindOther:
+			if err := forbidEngine(l); err != nil {
+				return err
+			}
+			before = token{}
+			continue
+		}
+		before = t
+	}
+	return nil
+}
+
+// forbidFunction looks at what stands before a bracket.
+func (f *facade) forbidFunction(l *lexer, t token) error {
+	if t.kind != tokenWord && t.kind != tokenQuoted {
+		return nil
+	}
+	name := l.text[t.from:t.to]
+	if t.kind == tokenQuoted {
+		if name[0] == '\'' {
+			return nil
+		}
+		if name = name[1 : len(name)-1]; strings.ContainsAny(name, "\\`\"") {
+			return errOutside("a function whose name has to be unescaped")
+		}
+	}
+	if lower := strings.ToLower(name); outsideFunctions[lower] || f.tableFunctions[lower] && !insideFunctions[lower] {
+		return errOutside("the function " + lower)
+	}
+	return nil
+}
+
+// forbidEngine looks at what stands behind ENGINE.
+func forbidEngine(l *lexer) error {
+	t := l.next()
+	if l.symbol(t, '=') {
+		t = l.next()
+	}
+	name := strings.ToLower(strings.Trim(l.text[t.from:t.to], "`\"'"))
+	if !insideEngines[name] && !strings.HasSuffix(name, "mergetree") {
+		return errOutside("an engine other than those of the server's own tables")
+	}
+	return nil
+}

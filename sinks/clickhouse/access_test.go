@@ -1,0 +1,95 @@
+package clickhouse_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
+)
+
+// accessSQL are the statements that an administrator runs on a server with users,
+// which the embedded one has not.
+func accessSQL(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/clickhouse/access.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(string(text), "")
+	var out []string
+	for s := range strings.SplitSeq(plain, ";\n") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// The engine understands every statement, and every table in them is there.
+func TestAccessIsGrantedOnWhatThereIs(t *testing.T) {
+	db, _ := open(t)
+	on := regexp.MustCompile(`(?:ON|ALTER TABLE) (aftershock\w*)\.(\w+|\*)`)
+	statements := accessSQL(t)
+	if len(statements) < 15 {
+		t.Fatalf("%d statements", len(statements))
+	}
+	for _, s := range statements {
+		rows, err := db.Conn().Query(t.Context(), "EXPLAIN AST "+s)
+		if err != nil {
+			t.Errorf("%s: %v", s, err)
+			continue
+		}
+		rows.Close()
+		m := on.FindStringSubmatch(s)
+		if m == nil || m[2] == "*" {
+			continue
+		}
+		var n uint64
+		if err := db.Conn().QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = ? AND name = ?", m[1], m[2]).Scan(&n); err != nil || n != 1 {
+			t.Errorf("%s.%s: %d, %v", m[1], m[2], n, err)
+		}
+	}
+}
+
+// Whoever only has the public role reads the views, and no table behind them.
+func TestPublicRoleReadsTheViewsAlone(t *testing.T) {
+	admin := os.Getenv("AFTERSHOCK_TEST_CLICKHOUSE_ADMIN") // http://user:password@host:port of a server with users
+	if admin == "" {
+		t.Skip("AFTERSHOCK_TEST_CLICKHOUSE_ADMIN names no server: the embedded one has no users")
+	}
+	ctx := t.Context()
+	db, err := clickhouse.Open(admin, schema.DefaultRegistry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range append(accessSQL(t), "CREATE USER OR REPLACE aftershock_test IDENTIFIED BY 'test'", "GRANT aftershock_public TO aftershock_test", "SET DEFAULT ROLE aftershock_public TO aftershock_test") {
+		if err := db.Conn().Exec(ctx, s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	reader, err := clickhouse.Open(regexp.MustCompile(`//.*@`).ReplaceAllString(admin, "//aftershock_test:test@"), schema.DefaultRegistry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, s := range []string{"SELECT count() FROM aftershock.crashes", "SELECT count() FROM aftershock.lineage"} {
+		if err := reader.Conn().Exec(ctx, s); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	for _, s := range []string{
+		"SELECT count() FROM aftershock.crash_rows", "SELECT count() FROM aftershock_protected.crashes", "SELECT count() FROM aftershock_protected.crash_rows",
+		"SELECT count() FROM aftershock.activation", "INSERT INTO aftershock.activation (epoch) VALUES (99)", "SELECT * FROM url('http://127.0.0.1:1', CSV, 'a String')",
+	} {
+		if err := reader.Conn().Exec(ctx, s); err == nil {
+			t.Errorf("%s: allowed", s)
+		}
+	}
+}
