@@ -69,7 +69,7 @@ func (g *Groups) Offsets(ctx context.Context, group, topic string) (map[int32]in
 func (g *Groups) Members(ctx context.Context, groups ...string) (map[string]int, error) {
 	described, err := g.admin.DescribeGroups(ctx, groups...)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("members of consumer groups: %w", err)
+		return nil, fmt.Errorf("members of consumer groups: %w", Named(err, "DESCRIBE", "", strings.Join(groups, ", "), ""))
 	}
 	out := map[string]int{}
 	for _, d := range described {
