@@ -22,6 +22,7 @@ const (
 	OpDropped  = "dropped" // and is gone
 	OpArchive  = "archive" // a version that is seen has no loops of its own any more
 	OpArchived = "archived"
+	OpRepair   = "repair" // groups go on behind records that are gone
 )
 
 // States of a signature version.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/schema"
@@ -63,6 +62,8 @@ type Options struct {
 	Ready   func(error)
 	Metrics *Metrics
 	Log     zerolog.Logger
+
+	losses *stream.Losses // of the session
 }
 
 // A batch is written when it has maxRows or maxBytes, or is maxAge old.
@@ -77,30 +78,41 @@ const (
 
 // Run consumes until ctx is done; then it returns nil. What was read and not
 // written comes again to the next member. When ctx is cancelled with
-// stream.ErrUnwanted, it leaves the group.
+// stream.ErrUnwanted, it leaves the group. Partitions whose offsets are out of range
+// rest, see stream.Losses.
 func Run(ctx context.Context, o Options) error {
+	group := schema.SinkGroup(o.Name, o.Version)
+	defer o.Kafka.Leave(ctx, group, o.Instance) // when the client is closed
+	o.Guard.SelfTest = o.selfTest
+	watch := stream.Watch{Guard: o.Guard}
+	for {
+		err := o.session(ctx, &watch)
+		if !stream.Repaired(err) || ctx.Err() != nil {
+			return err
+		}
+		o.Log.Info().Err(err).Str("group", group).Msg("going on")
+	}
+}
+
+// session is one membership.
+func (o *Options) session(ctx context.Context, watch *stream.Watch) error {
 	group, topic := schema.SinkGroup(o.Name, o.Version), schema.ProcessedTopic(o.Version)
 	cl, err := o.Kafka.GroupClient(group, topic, o.Instance)
 	if err != nil {
 		return err
 	}
-	defer o.Kafka.Leave(ctx, group, o.Instance) // when the client is closed
 	defer cl.Close()
+	o.losses = o.Kafka.NewLosses(group, topic, o.Log)
 	o.ready(nil)
-	o.Guard.SelfTest = o.selfTest
-	watch := stream.Watch{Guard: o.Guard}
 	for {
 		b, err := o.collect(ctx, cl)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, kerr.OffsetOutOfRange) {
-			return fmt.Errorf("group %s: %w: %w", group, stream.ErrDataLoss, err)
-		}
 		if err != nil {
 			return fmt.Errorf("group %s: %w", group, stream.Named(err, "READ", topic, group, ""))
 		}
-		if err := o.write(ctx, cl, &b, &watch); errors.Is(err, stream.ErrGuard) {
+		if err := o.write(ctx, cl, &b, watch); errors.Is(err, stream.ErrGuard) {
 			cl.Close() // another member may be well
 			o.stopped(ctx, err)
 			return nil
@@ -118,6 +130,9 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (o *Options) ready(err error) {
+	if err == nil {
+		err = o.losses.Err()
+	}
 	if o.Ready != nil {
 		o.Ready(err)
 	}
@@ -136,19 +151,24 @@ func (o *Options) collect(ctx context.Context, cl *kgo.Client) (batch, error) {
 	var b batch
 	var age context.Context
 	for len(b.records) < maxRows && b.bytes < maxBytes {
-		poll := ctx
-		if age != nil {
-			poll = age
+		poll, cancel := age, context.CancelFunc(func() {})
+		if age == nil {
+			poll, cancel = o.losses.Patience(ctx)
 		}
 		fetches := cl.PollRecords(poll, maxRows-len(b.records))
+		err := o.losses.Look(ctx, poll, cl, fetches)
+		cancel()
 		if ctx.Err() != nil {
 			return b, ctx.Err()
 		}
-		for _, e := range fetches.Errors() {
-			if age != nil && age.Err() != nil && errors.Is(e.Err, age.Err()) {
-				return b, nil
-			}
-			return b, fmt.Errorf("fetch %s partition %d: %w", e.Topic, e.Partition, e.Err)
+		if err != nil {
+			return b, err
+		}
+		if o.losses.Err() != nil {
+			o.ready(nil)
+		}
+		if age != nil && age.Err() != nil {
+			return b, nil
 		}
 		o.Kafka.Metrics.Polled(schema.SinkGroup(o.Name, o.Version), fetches)
 		for _, r := range fetches.Records() {

@@ -23,8 +23,8 @@ type KafkaMetrics struct {
 
 	producedRecords, producedBytes, fetchedRecords, fetchedBytes *prometheus.CounterVec
 
-	lag, unstable, behind *prometheus.GaugeVec
-	age                   *prometheus.HistogramVec
+	lag, unstable, behind, gone *prometheus.GaugeVec
+	age                         *prometheus.HistogramVec
 
 	mu      sync.Mutex
 	clients map[*kgo.Client]bool
@@ -71,6 +71,7 @@ func NewKafkaMetrics(r prometheus.Registerer) *KafkaMetrics {
 		lag:      gauges("lag_records", "Records, and transaction markers, behind the last one polled, as of its fetch, by group and partition of this member.", "group", "partition"),
 		unstable: gauges("unstable_records", "Records of open transactions at the end of the partition, which nobody may read yet, as of the last fetch.", "group", "partition"),
 		behind:   gauges("lag_seconds", "Age of the newest record of the last committed batch, by group.", "group"),
+		gone:     gauges("lost_partitions", "Partitions that rest because offsets are out of range, until somebody decides (topics repair), by group.", "group"),
 		age: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "aftershock_kafka_record_age_seconds", Help: "Age of records when their batch is committed, by group: for process groups the time since the door.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 11),
@@ -85,6 +86,13 @@ func NewKafkaMetrics(r prometheus.Registerer) *KafkaMetrics {
 			func() float64 { return m.sum(of) })
 	}
 	return m
+}
+
+// lost says how many partitions of a group rest.
+func (m *KafkaMetrics) lost(group string, partitions int) {
+	if m != nil {
+		m.gone.WithLabelValues(group).Set(float64(partitions))
+	}
 }
 
 // hook makes clients report to m.

@@ -6,38 +6,70 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
 )
 
 // A group whose offsets point at records that have expired was too slow: crashes
-// are lost. It must not rewind or skip and go on as if nothing were.
-func TestRecordsThatExpiredUnreadStopTheLoop(t *testing.T) {
-	k, _ := streamtest.Broker(t, 1, "in", "out")
-	put(t, k, "in", numbered(0, 5)...)
-	stop := run(t, copying(k))
-	streamtest.Committed(t, k, "out", 5)
-	stop()
-	put(t, k, "in", numbered(5, 20)...)
-	streamtest.DeleteBefore(t, k, "in", 0, 12)
-	ended := make(chan error, 1)
-	go func() { ended <- copying(k).Run(t.Context()) }()
-	select {
-	case err := <-ended:
-		if !errors.Is(err, stream.ErrDataLoss) {
-			t.Errorf("%v, want ErrDataLoss", err)
+// are lost. It must not rewind or skip as if nothing were; other partitions go on, and the
+// one goes on when somebody has decided.
+func TestAPartitionWhoseRecordsExpiredUnreadRests(t *testing.T) {
+	k, _ := streamtest.Broker(t, 2, "in", "out", schema.TopicVersions)
+	keys := func(partition int32, from, to int) (out []string) { // of a partition
+		p := kgo.StickyKeyPartitioner(nil).ForTopic("in")
+		for _, key := range numbered(from, to) {
+			if int32(p.Partition(&kgo.Record{Key: []byte(key)}, 2)) == partition {
+				out = append(out, key)
+			}
 		}
-	case <-time.After(30 * time.Second):
-		t.Error("the loop goes on")
+		return out
 	}
-	if got := streamtest.Committed(t, k, "out", 0); len(got) > 5 {
-		t.Errorf("%d records: what came after the gap was taken", len(got))
+	put(t, k, "in", numbered(0, 30)...)
+	stop := run(t, copying(k))
+	streamtest.Committed(t, k, "out", 30)
+	stop()
+	lost, others := keys(0, 30, 80), keys(1, 30, 80)
+	put(t, k, "in", numbered(30, 80)...)
+	start := int64(len(keys(0, 0, 30)) + 4)
+	streamtest.DeleteBefore(t, k, "in", 0, start)
+	tr := copying(k)
+	var ready atomic.Pointer[error]
+	tr.Ready = func(err error) { ready.Store(&err) }
+	run(t, tr)
+	got := streamtest.Keys(streamtest.Committed(t, k, "out", 30+len(others)))
+	if want := slices.Sorted(slices.Values(slices.Concat(numbered(0, 30), others))); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := *ready.Load(); !errors.Is(err, stream.ErrDataLoss) {
+		t.Errorf("ready: %v", err)
+	}
+
+	g, err := stream.NewGroups(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	gone, err := g.Gone(t.Context())
+	if want := []stream.Gone{{Group: "g", Topic: "in", Partition: 0, Committed: start - 4, From: start, End: start - 4 + int64(len(lost))}}; err != nil || !slices.Equal(gone, want) {
+		t.Fatalf("%+v, want %+v; %v", gone, want, err)
+	}
+	if _, err := stream.OperateWith(t.Context(), k, func(*schema.VersionEvent) (stream.Operation, error) {
+		return stream.Operation{Event: &schema.VersionEvent{}, Offsets: map[string]map[string][]schema.PartitionOffset{"g": {"in": {{Partition: 0, Offset: start}}}}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got = streamtest.Keys(streamtest.Committed(t, k, "out", 30+len(others)+len(lost)-4))
+	if want := slices.Sorted(slices.Values(slices.Concat(numbered(0, 30), others, lost[4:]))); !slices.Equal(got, want) {
+		t.Errorf("after the repair: %q, want %q", got, want)
+	}
+	if err := *ready.Load(); err != nil {
+		t.Errorf("ready: %v", err)
 	}
 }
 

@@ -86,7 +86,8 @@ var ErrDataLoss = errors.New("records are gone that were never consumed")
 
 // Run works until ctx is done: then it finishes the batch at hand, commits it
 // and returns nil. When ctx is cancelled with ErrUnwanted, it commits nothing more and
-// leaves the group. A broken session is rebuilt; an error is final. When the Guard
+// leaves the group. A broken session is rebuilt; an error is final. Partitions whose offsets
+// are out of range rest, see Losses. When the Guard
 // trips, Run leaves the group, says so, and waits for ctx: whoever looks after
 // it must decide.
 func (t *Transform) Run(ctx context.Context) error {
@@ -99,8 +100,9 @@ func (t *Transform) Run(ctx context.Context) error {
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return nil // the end was asked for: what broke off is done again
-		case errors.Is(err, kerr.OffsetOutOfRange):
-			return fmt.Errorf("group %s: %w: %w", t.Group, ErrDataLoss, err)
+		case Repaired(err):
+			t.Log.Info().Err(err).Str("group", t.Group).Msg("going on")
+			continue
 		case errors.Is(err, ErrGuard):
 			l.stopped(ctx, err)
 			return nil
@@ -156,6 +158,15 @@ type loop struct {
 	// joined is when the session last got partitions.
 	joined   atomic.Pointer[time.Time]
 	attempts attempts
+	losses   *Losses
+}
+
+// ready is Ready, but that a loop with partitions that rest is not.
+func (l *loop) ready(err error) {
+	if err == nil {
+		err = l.losses.Err()
+	}
+	l.Transform.ready(err)
 }
 
 // place is a record's.
@@ -184,6 +195,7 @@ func (l *loop) session(ctx context.Context) error {
 	done := &recent{tail: max(recentTail, 2*int64(l.maxPoll()))}
 	l.joined.Store(new(time.Now()))
 	l.attempts = attempts{group: l.Group, topic: l.Topic}
+	l.losses = l.Kafka.NewLosses(l.Group, l.Topic, l.Log)
 	gone := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 		l.attempts.forget(partitions[l.Topic])
 		l.Kafka.Metrics.revoked(l.Group, partitions[l.Topic])
@@ -215,12 +227,18 @@ func (l *loop) session(ctx context.Context) error {
 	// Whatever ends the session while the process lives is no attempt that killed.
 	defer func() { l.attempts.survived(context.WithoutCancel(ctx), s.Client()) }()
 	for {
-		fetches := s.PollRecords(ctx, l.pace.next())
+		poll, cancel := l.losses.Patience(ctx)
+		fetches := s.PollRecords(poll, l.pace.next())
+		err := l.losses.Look(ctx, poll, s.Client(), fetches)
+		cancel()
 		if ctx.Err() != nil {
 			return nil // what was polled is polled again by the next member
 		}
-		if err := fetchError(fetches); err != nil {
+		if err != nil {
 			return l.named(err, "READ", l.Topic)
+		}
+		if l.losses.Err() != nil {
+			l.ready(nil)
 		}
 		l.Kafka.Metrics.Polled(l.Group, fetches)
 		records, err := l.gather(ctx, s, fetches.Records())
@@ -300,7 +318,7 @@ func (l *loop) gather(ctx context.Context, s *kgo.GroupTransactSession, records 
 		fetches := s.PollRecords(wait, most-len(records))
 		late := wait.Err() != nil
 		cancel()
-		if err := fetchError(fetches); err != nil && (!late || !errors.Is(err, context.DeadlineExceeded)) {
+		if err := fetchError(fetches); err != nil && (!late || !errors.Is(err, context.DeadlineExceeded)) && !errors.Is(err, kerr.OffsetOutOfRange) {
 			return nil, l.named(err, "READ", l.Topic)
 		}
 		l.Kafka.Metrics.Polled(l.Group, fetches)

@@ -202,7 +202,8 @@ func archiving(t *testing.T, admin, k stream.Kafka, at schema.Position, id strin
 		t.Helper()
 		if _, err := stream.Operate(t.Context(), admin, func(state *schema.VersionEvent) (*schema.VersionEvent, error) {
 			next := state.Clone()
-			if next.Version(7) == nil {
+			next.Versions = slices.DeleteFunc(next.Versions, func(v schema.SignatureVersion) bool { return v.Number == 7 })
+			if version == 7 {
 				old := next.Versions[0]
 				old.Number, old.State = 7, schema.StateArchived
 				next.Versions = append(next.Versions, old)

@@ -17,6 +17,7 @@ import (
 // topicsVerbs prepare Kafka.
 type topicsVerbs struct {
 	Create topicsCreateVerb `cmd:"" help:"Create the topics that do not exist, and announce signature version 1 if there is none."`
+	Repair topicsRepairVerb `cmd:"" help:"Say which groups' offsets are out of range, because records have expired unread or a topic was made anew, and let them go on by decision."`
 	Check  topicsCheckVerb  `cmd:"" help:"Compare topics and brokers with what they should be; exit code 1 when something loses or doubles crashes."`
 }
 
