@@ -55,6 +55,13 @@ type Archivist struct {
 // Run makes late crashes until ctx is done; see Transform.Run.
 func (a *Archivist) Run(ctx context.Context) error {
 	a.Version = schema.Archived
+	kept, done, err := a.Kafka.Keep()
+	if err != nil {
+		return fmt.Errorf("reprocess: %w", err)
+	}
+	defer done()
+	defer func(own Kafka) { a.Kafka = own }(a.Kafka)
+	a.Kafka = kept
 	t := a.transform(schema.ReprocessGroup(schema.Archived), schema.TopicReprocess, stageReprocess)
 	t.Work = a.work
 	return t.Run(ctx)

@@ -23,3 +23,28 @@ func HealPause(t *testing.T, pause time.Duration) {
 	healPause = pause
 	t.Cleanup(func() { healPause = before })
 }
+
+// Remembered gives a loop's memory so many partitions, adds identities to each, and tells
+// how many of the newest of each are known.
+func Remembered(partitions, each int, identity func(partition, n int) string) []int {
+	r := recent{tail: 1}
+	windows := map[int32]*window{}
+	for p := range partitions {
+		windows[int32(p)] = newWindow(recentWindow)
+	}
+	r.windows = windows
+	r.bound()
+	out := make([]int, partitions)
+	for p := range partitions {
+		for n := range each {
+			windows[int32(p)].add(identity(p, n))
+		}
+		for n := each - 1; n >= 0 && windows[int32(p)].has(identity(p, n)); n-- {
+			out[p]++
+		}
+		if len(windows[int32(p)].have) != out[p] {
+			out[p] = 0
+		}
+	}
+	return out
+}

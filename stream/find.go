@@ -41,11 +41,11 @@ func FindRaws(ctx context.Context, k Kafka, crashIDs []string, found func(*kgo.R
 	if len(crashIDs) > MaxFind {
 		return nil, fmt.Errorf("%d crash ids at a time, more than %d", len(crashIDs), MaxFind)
 	}
-	cl, err := kgo.NewClient(k.Options()...)
+	cl, done, err := k.ask()
 	if err != nil {
 		return nil, fmt.Errorf("find crashes: %w", err)
 	}
-	defer cl.Close()
+	defer done()
 	s := search{kafka: k, admin: kadm.NewClient(cl), days: map[time.Time]map[int32][]string{}}
 	if s.spans, err = k.committedSpans(ctx, schema.TopicRaw); err != nil {
 		return nil, fmt.Errorf("find crashes: %w", err)

@@ -148,11 +148,11 @@ func (f *Following) await(ctx context.Context, end int64, asked time.Time) (*sch
 
 // end is the offset behind the last committed record of the log.
 func (f *Following) end(ctx context.Context) (int64, error) {
-	cl, err := kgo.NewClient(f.kafka.Options()...)
+	cl, done, err := f.kafka.ask()
 	if err != nil {
 		return 0, err
 	}
-	defer cl.Close()
+	defer done()
 	ends, err := listed(kadm.NewClient(cl).ListCommittedOffsets(ctx, schema.TopicVersions))
 	if err != nil {
 		return 0, err

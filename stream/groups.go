@@ -16,21 +16,21 @@ import (
 // concurrent use.
 type Groups struct {
 	kafka Kafka
-	cl    *kgo.Client
+	done  func()
 	admin *kadm.Client
 }
 
 // NewGroups connects when it is first asked.
 func NewGroups(k Kafka) (*Groups, error) {
-	cl, err := kgo.NewClient(k.Options()...)
+	kept, done, err := k.Keep()
 	if err != nil {
 		return nil, fmt.Errorf("consumer groups: %w", err)
 	}
-	return &Groups{kafka: k, cl: cl, admin: kadm.NewClient(cl)}, nil
+	return &Groups{kafka: kept, done: done, admin: kadm.NewClient(kept.kept.asking)}, nil
 }
 
 // Close ends the connections.
-func (g *Groups) Close() { g.cl.Close() }
+func (g *Groups) Close() { g.done() }
 
 // Span is the part of a partition from its first record to its end.
 type Span struct{ From, End int64 }
@@ -100,12 +100,15 @@ func (g *Groups) Named(ctx context.Context, prefix string) ([]string, error) {
 }
 
 // maxMarkers is how much of a partition is read to see whether it holds but the
-// ends of transactions.
-const maxMarkers = 1000
+// ends of transactions, and markersBytes bounds an answer then.
+const (
+	maxMarkers   = 1000
+	markersBytes = 64 << 10
+)
 
 // Behind is how many offsets a group has not committed of those before until, by
-// partition; nothing for partitions where only ends of transactions are left, which
-// no group commits.
+// partition. A partition where only ends of transactions are left, which no group
+// commits, is not behind.
 func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int32]int64) (map[int32]int64, error) {
 	offsets, err := g.Offsets(ctx, group, topic)
 	if err != nil {
@@ -129,9 +132,11 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 	if len(short) == 0 {
 		return behind, nil
 	}
-	err = g.kafka.read(ctx, topic, short, maxSilence, data(func(r *kgo.Record) error {
+	few := g.kafka
+	few.fetchBytes = markersBytes
+	err = few.read(ctx, topic, short, maxSilence, data(func(r *kgo.Record) error {
 		behind[r.Partition] = short[r.Partition].end - short[r.Partition].from
-		return nil
+		return errEnough // the first one tells
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", topic, err)

@@ -19,11 +19,11 @@ func (s span) holds(offset int64) bool { return s.from <= offset && offset < s.e
 // committedSpans are the partitions of a topic from their first record to the
 // last that a transaction committed.
 func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span, error) {
-	cl, err := kgo.NewClient(k.Options()...)
+	cl, done, err := k.ask()
 	if err != nil {
 		return nil, err
 	}
-	defer cl.Close()
+	defer done()
 	admin := kadm.NewClient(cl)
 	starts, err := listed(admin.ListStartOffsets(ctx, topic))
 	if err != nil {
@@ -47,11 +47,11 @@ const settlePause = 100 * time.Millisecond
 // settledSpans are committedSpans once nothing is open any more that some
 // partitions hold now: what is in a transaction may be committed yet.
 func (k Kafka) settledSpans(ctx context.Context, topic string, partitions []int32) (map[int32]span, error) {
-	cl, err := kgo.NewClient(k.Options()...)
+	cl, done, err := k.ask()
 	if err != nil {
 		return nil, err
 	}
-	defer cl.Close()
+	defer done()
 	now, err := listed(kadm.NewClient(cl).ListEndOffsets(ctx, topic))
 	if err != nil {
 		return nil, Named(err, "DESCRIBE", topic, "", "")
@@ -84,9 +84,12 @@ const maxSilence = 3 * transactionTimeout
 // errSilence: the brokers stopped sending before the end of a partition.
 var errSilence = errors.New("the brokers send nothing more")
 
+// errEnough is a reader's: no more of this partition.
+var errEnough = errors.New("no more of this partition")
+
 // read hands each committed record of the spans to the caller until it fails,
 // control records as well: else the last offset would never be seen. Unless it
-// has seen all of them it fails after a silence of that length: the end of what
+// has seen all of them, or the caller has had enough of a partition, it fails after a silence of that length: the end of what
 // was sent is not the end of a log.
 func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, silence time.Duration, each func(*kgo.Record) error) error {
 	from := map[int32]kgo.Offset{}
@@ -121,14 +124,19 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, sil
 			return Named(err, "READ", topic, "", "")
 		}
 		for _, r := range fetches.Records() {
-			end := spans[r.Partition].end
+			if _, wanted := from[r.Partition]; !wanted {
+				continue
+			}
+			end, enough := spans[r.Partition].end, false
 			if r.Offset < end {
-				if err := each(r); err != nil {
+				err := each(r)
+				if enough = errors.Is(err, errEnough); err != nil && !enough {
 					return err
 				}
 			}
-			if r.Offset >= end-1 {
+			if enough || r.Offset >= end-1 {
 				delete(from, r.Partition)
+				cl.PauseFetchPartitions(map[string][]int32{topic: {r.Partition}})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,8 +51,10 @@ type recent struct {
 }
 
 const (
-	// recentWindow is how many identities of a partition are remembered.
+	// recentWindow is how many identities of a partition are remembered at most, and
+	// recentTotal of all partitions of a loop: about 60 bytes each, 16 MB.
 	recentWindow = 20_000
+	recentTotal  = 1 << 18
 	// recentTail is how many of them are read back at least: the records of several
 	// transactions, and the markers between them.
 	recentTail = 4 * identifiedPoll
@@ -59,25 +62,58 @@ const (
 	recentDeadline = 20 * time.Second
 )
 
+// identityHash stands for an identity: two with the same one are not to be expected.
+type identityHash [16]byte
+
+func hashIdentity(identity string) identityHash {
+	sum := sha256.Sum256([]byte(identity))
+	return identityHash(sum[:16])
+}
+
 // window is a set that forgets its oldest members.
 type window struct {
-	have  map[string]bool
-	order []string // a ring, oldest at next when full
+	most  int
+	have  map[identityHash]struct{}
+	order []identityHash // a ring, oldest at next when full
 	next  int
 }
 
+func newWindow(most int) *window { return &window{most: most, have: map[identityHash]struct{}{}} }
+
+func (w *window) has(id string) bool {
+	_, has := w.have[hashIdentity(id)]
+	return has
+}
+
 func (w *window) add(id string) {
-	if id == "" || w.have[id] {
+	if id == "" {
 		return
 	}
-	if len(w.order) < recentWindow {
-		w.order = append(w.order, id)
+	h := hashIdentity(id)
+	if _, has := w.have[h]; has {
+		return
+	}
+	if len(w.order) < w.most {
+		w.order = append(w.order, h)
 	} else {
 		delete(w.have, w.order[w.next])
-		w.order[w.next] = id
-		w.next = (w.next + 1) % recentWindow
+		w.order[w.next] = h
+		w.next = (w.next + 1) % len(w.order)
 	}
-	w.have[id] = true
+	w.have[h] = struct{}{}
+}
+
+// shrink leaves room for the newest members alone.
+func (w *window) shrink(most int) {
+	if w.most <= most {
+		return
+	}
+	newest := append(w.order[w.next:len(w.order):len(w.order)], w.order[:w.next]...)
+	newest = newest[max(0, len(newest)-most):]
+	w.most, w.next, w.order, w.have = most, 0, slices.Clone(newest), make(map[identityHash]struct{}, len(newest))
+	for _, h := range newest {
+		w.have[h] = struct{}{}
+	}
 }
 
 // forget drops what is known of partitions that have just been assigned: another
@@ -98,7 +134,7 @@ func (r *recent) load(ctx context.Context, k Kafka, topics []string, inputs []*k
 	r.mu.Lock()
 	for _, in := range inputs {
 		if r.windows[in.Partition] == nil {
-			fresh[in.Partition] = &window{have: map[string]bool{}}
+			fresh[in.Partition] = newWindow(recentWindow)
 		}
 	}
 	r.mu.Unlock()
@@ -119,7 +155,16 @@ func (r *recent) load(ctx context.Context, k Kafka, topics []string, inputs []*k
 		r.windows = map[int32]*window{}
 	}
 	maps.Copy(r.windows, fresh)
+	r.bound()
 	return nil
+}
+
+// bound shares recentTotal among the partitions; each keeps what is read back of it.
+func (r *recent) bound() {
+	most := max(min(recentWindow, recentTotal/max(len(r.windows), 1)), int(r.tail))
+	for _, w := range r.windows {
+		w.shrink(most)
+	}
 }
 
 // without leaves out the outputs that have been produced already, in the window
@@ -138,7 +183,7 @@ func (r *recent) without(inputs []*kgo.Record, outputs [][]*kgo.Record) (left []
 		w := r.windows[p]
 		for _, rec := range out {
 			at := output{p, identity(rec)}
-			if at.id != "" && (batch[at] || w != nil && w.have[at.id]) {
+			if at.id != "" && (batch[at] || w != nil && w.has(at.id)) {
 				duplicates++
 				continue
 			}

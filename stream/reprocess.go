@@ -34,11 +34,14 @@ type Reprocessor struct {
 
 // Run reprocesses until ctx is done; see Transform.Run.
 func (r *Reprocessor) Run(ctx context.Context) error {
-	cl, err := kgo.NewClient(r.Kafka.Options()...)
+	kept, done, err := r.Kafka.Keep()
 	if err != nil {
 		return fmt.Errorf("reprocess: %w", err)
 	}
-	defer cl.Close()
+	defer done()
+	defer func(own Kafka) { r.Kafka = own }(r.Kafka)
+	r.Kafka = kept
+	cl := kept.kept.asking
 	r.passed = passed{admin: kadm.NewClient(cl), group: schema.ProcessGroup(r.Version)}
 	r.resigning = resigning{admin: kadm.NewClient(cl), version: r.Of}
 	t := r.transform(schema.ReprocessGroup(r.Version), schema.TopicReprocess, stageReprocess)
@@ -116,6 +119,13 @@ var ErrGone = errors.New("the record is gone")
 func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error) {
 	fail := func(err error) (*kgo.Record, error) {
 		return nil, fmt.Errorf("%s partition %d offset %d: %w", at.Topic, at.Partition, at.Offset, Named(err, "READ", at.Topic, "", ""))
+	}
+	if k.kept != nil && at.Topic == schema.TopicRaw {
+		r, err := k.kept.reader.at(ctx, at)
+		if err != nil {
+			return fail(err)
+		}
+		return r, nil
 	}
 	all, err := k.committedSpans(ctx, at.Topic)
 	if err != nil {

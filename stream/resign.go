@@ -54,11 +54,11 @@ const (
 // Run signs until ctx is done, or everything is signed: then it leaves the group and
 // returns ErrDone.
 func (r *Resigner) Run(ctx context.Context) error {
-	cl, err := kgo.NewClient(r.Kafka.Options()...)
+	cl, done, err := r.Kafka.ask()
 	if err != nil {
 		return fmt.Errorf("resign: %w", err)
 	}
-	defer cl.Close()
+	defer done()
 	admin := kadm.NewClient(cl)
 	if done, err := resigned(ctx, admin, r.Version); err != nil || done {
 		return doneOr(err)

@@ -110,11 +110,11 @@ func EachFrom(ctx context.Context, k Kafka, topic string, from map[int32]int64, 
 
 // cut leaves out of the spans what is older than a time.
 func (k Kafka) cut(ctx context.Context, topic string, spans map[int32]span, since time.Time) error {
-	cl, err := kgo.NewClient(k.Options()...)
+	cl, done, err := k.ask()
 	if err != nil {
 		return err
 	}
-	defer cl.Close()
+	defer done()
 	return raise(ctx, kadm.NewClient(cl), topic, spans, since)
 }
 

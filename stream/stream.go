@@ -38,6 +38,9 @@ type Kafka struct {
 	// Tracing makes spans of what happens to records; may be nil.
 	Tracing *Tracing
 	Log     zerolog.Logger
+
+	fetchBytes int32 // of an answer; 0 for the default
+	kept       *kept // nil: each question connects anew
 }
 
 // Timeouts of group members and transactions. A member killed blocks readers of
@@ -58,14 +61,18 @@ const clientID = "aftershock"
 // topics' (the client checks a batch before compression), and logging.
 func (k Kafka) Options() []kgo.Opt {
 	opts := slices.Concat(k.Metrics.hook(), k.Tracing.hook(), k.Security.options())
+	perAnswer, perPartition := int32(fetchMaxBytes), int32(fetchMaxPartitionBytes)
+	if k.fetchBytes > 0 {
+		perAnswer, perPartition = k.fetchBytes, k.fetchBytes
+	}
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.ClientID(clientID),
 		kgo.WithLogger(kafkaLog{k.Log}),
 		kgo.ProducerBatchMaxBytes(schema.MaxMessageBytes),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.NoCompression()),
-		kgo.FetchMaxBytes(fetchMaxBytes),
-		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
+		kgo.FetchMaxBytes(perAnswer),
+		kgo.FetchMaxPartitionBytes(perPartition),
 		kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a topic made a moment ago is found soon
 		kgo.RequestTimeoutOverhead(5 * time.Second),

@@ -162,11 +162,11 @@ func (v *Verifier) Run(ctx context.Context, each func(*Verified) error) error {
 	if v.limits == (verifyLimits{}) {
 		v.limits = defaultVerifyLimits
 	}
-	cl, err := kgo.NewClient(v.Kafka.Options()...)
+	cl, done, err := v.Kafka.ask()
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	defer cl.Close()
+	defer done()
 	c, err := v.cut(ctx, kadm.NewClient(cl))
 	if err != nil {
 		return fmt.Errorf("verify version %d: %w", v.Version, err)

@@ -27,6 +27,7 @@ import (
 // roles holds what the roles of one process share.
 type roles struct {
 	kafka    stream.Kafka
+	close    func() // ends what all of them ask brokers with
 	versions *stream.Following
 	instance string
 	log      zerolog.Logger
@@ -39,10 +40,14 @@ type roles struct {
 
 func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer, t *tracing) *roles {
 	kafka.Metrics, kafka.Tracing = stream.NewKafkaMetrics(r), t.stream()
+	done := func() {}
+	if kept, end, err := kafka.Keep(); err == nil { // else whoever asks first is told why
+		kafka, done = kept, end
+	}
 	versions := stream.NewFollowing(kafka)
 	r.MustRegister(promoting(versions.Newest))
 	return &roles{
-		kafka: kafka, versions: versions, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
+		kafka: kafka, close: done, versions: versions, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
 	}
 }
@@ -382,6 +387,7 @@ func runUnchecked(r *run, kafka stream.Kafka, instance string, metrics metricsFl
 	defer tracing.close()
 	registry := newRegistry()
 	roles := newRoles(kafka, instance, r.log, registry, tracing)
+	defer roles.close()
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error {
 		return serve(ctx, metrics.MetricsListen, loopback.Guard(metrics.MetricsListen, metrics.AllowHost, observe(registry, roles.health)), r.log, nil)

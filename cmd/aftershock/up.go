@@ -109,6 +109,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
+	defer roles.close()
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
 	g.Go(func() error {
