@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// RecentTail is the least that a loop remembers of a partition.
+const RecentTail = recentTail
+
 // Limit makes a Verifier's limits small.
 func (v *Verifier) Limit(span int64, dead, again, waiting int) {
 	v.limits = verifyLimits{span, dead, again, waiting}

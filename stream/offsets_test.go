@@ -52,15 +52,15 @@ func TestRecentIDsForgetTheOldest(t *testing.T) {
 		return k
 	}
 	for n := range 2 * idGeneration {
-		if !r.add(id(n)) {
+		if r.add(id(n), int64(n)) >= 0 {
 			t.Fatalf("%d is known", n)
 		}
 	}
-	if r.add(id(0)) || r.add(id(2*idGeneration-1)) {
+	if r.add(id(0), -9) != 0 || r.add(id(2*idGeneration-1), -9) != 2*idGeneration-1 {
 		t.Error("one of the last two generations is forgotten")
 	}
-	r.add(id(2 * idGeneration)) // a third
-	if !r.add(id(0)) {
+	r.add(id(2*idGeneration), 0) // a third
+	if r.add(id(0), 0) >= 0 {
 		t.Error("the first generation is still known")
 	}
 	if len(r.young)+len(r.old) > 2*idGeneration {

@@ -80,6 +80,9 @@ type Verified struct {
 	// Twice are raw offsets that the raw pass has processed a second time, or
 	// whose crash id it had processed before.
 	Twice Offsets `json:"twice"`
+	// Repeated are later raw records of a crash id that were processed because they came
+	// long after the first: analysts see the crash once.
+	Repeated int64 `json:"repeated"`
 	// Strange are processed records that cannot be of this partition's raw crashes.
 	Strange int64          `json:"strange"`
 	Tables  []VerifiedSink `json:"tables"`

@@ -236,6 +236,20 @@ func TestVerifyFindsWhatIsMissingAndWhatIsTwice(t *testing.T) {
 			nil, func(w *world) { w.raw(3); w.append(3, crashes, 0) },
 			"missing none twice 6" + goodTelemetry + goodRows, 0,
 		},
+		"a duplicate that came long after and was processed": {
+			nil, func(w *world) {
+				var between []*kgo.Record // dead ones
+				for n := range stream.RecentTail {
+					r := kgo.Record{Topic: schema.TopicRaw, Key: []byte("no id"), Value: []byte("raw"), Timestamp: received(0)}
+					lies := r
+					lies.Offset = int64(crashes + n)
+					between = append(between, &r, stream.DeadLetter(&lies, schema.DeadDeadline, "process", 1))
+				}
+				streamtest.Put(w.t, w.k, between...)
+				w.raw(3)
+				w.append(3, crashes+stream.RecentTail, 0)
+			}, good, 0,
+		},
 		"a raw record that was processed twice": {
 			nil, func(w *world) { w.append(4, 4, 0) },
 			"missing none twice 4" + goodTelemetry + goodRows, 0,

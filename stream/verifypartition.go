@@ -77,7 +77,7 @@ func (s *census) readRaw(ctx context.Context) error {
 		if s.Wants != nil && !s.Wants(s.number, r.Offset, r.Timestamp) {
 			s.unwanted.add(r.Offset)
 		}
-		if ok && !ids.add(id) {
+		if ok && ids.add(id, r.Offset) >= 0 {
 			s.duplicates.add(r.Offset)
 		}
 		return nil
@@ -102,9 +102,15 @@ func (s *census) readProcessed(ctx context.Context) error {
 		if head.Revision == 0 {
 			first = min(first, offset)
 			id, ok := crashKeyOf(r.Key)
-			known := ok && !ids.add(id)
-			if s.there.has(offset) && !s.live.add(offset) || known {
+			before := int64(-1) // another raw record of the crash id
+			if ok {
+				before = ids.add(id, offset)
+			}
+			switch {
+			case s.there.has(offset) && !s.live.add(offset), before >= 0 && offset-before <= recentTail:
 				s.twice.add(offset)
+			case before >= 0: // further away than every processor remembers: rows count it once
+				s.found.Repeated++
 			}
 		}
 		if !s.there.has(offset) {
@@ -266,21 +272,23 @@ func crashKeyOf(key []byte) (crashKey, bool) {
 // idGeneration is half of how many crash ids are remembered at most: about 50 MB.
 const idGeneration = 1 << 19
 
-// recentIDs remembers the last crash ids, between one generation and two.
-type recentIDs struct{ young, old map[crashKey]struct{} }
+// recentIDs remembers the last crash ids, between one generation and two, and at which raw
+// offset each was first.
+type recentIDs struct{ young, old map[crashKey]int64 }
 
-func newRecentIDs() *recentIDs { return &recentIDs{young: map[crashKey]struct{}{}} }
+func newRecentIDs() *recentIDs { return &recentIDs{young: map[crashKey]int64{}} }
 
-// add tells whether the id is new.
-func (r *recentIDs) add(id crashKey) bool {
-	_, young := r.young[id]
-	_, old := r.old[id]
-	if young || old {
-		return false
+// add returns the raw offset at which the id was before, -1 if it is new.
+func (r *recentIDs) add(id crashKey, offset int64) (first int64) {
+	if first, young := r.young[id]; young {
+		return first
+	}
+	if first, old := r.old[id]; old {
+		return first
 	}
 	if len(r.young) == idGeneration {
-		r.old, r.young = r.young, map[crashKey]struct{}{}
+		r.old, r.young = r.young, map[crashKey]int64{}
 	}
-	r.young[id] = struct{}{}
-	return true
+	r.young[id] = offset
+	return -1
 }
