@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka replay-check generate libchdb fuzz clean
+.PHONY: soak promotions build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka replay-check generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -65,6 +65,13 @@ chaos-kafka: build libchdb ## the same with a real Apache Kafka
 replay-check: build libchdb ## 50,000 crashes replayed and promoted, embedded and on a real Kafka, and 20 kills meanwhile
 	AFTERSHOCK_REPLAY_CRASHES=50000 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplay(AndPromote|FromProcessedAndPromote|OnRealKafka)$$'
 	AFTERSHOCK_REPLAY_KILLS=20 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplaySurvivesKills$$'
+
+SOAK_FOR ?= 1h
+soak: build libchdb ## a steady load for a long time: memory, descriptors and threads stay flat, and every crash is counted; SOAK_FOR, AFTERSHOCK_SOAK_RATE
+	AFTERSHOCK_SOAK_FOR=$(SOAK_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 3h -run 'TestSoak$$'
+
+promotions: build libchdb ## 200 rule changes in a row, each promoted for what comes from then on
+	AFTERSHOCK_PROMOTIONS=200 $(GO) test ./cmd/aftershock -count 1 -v -timeout 3h -run 'TestPromotionsInARow$$'
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME

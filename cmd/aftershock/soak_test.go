@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The environment of make soak: for how long, and how many crashes a second.
+const (
+	soakFor  = "AFTERSHOCK_SOAK_FOR"
+	soakRate = "AFTERSHOCK_SOAK_RATE"
+)
+
+// A soak looks at what a process takes in its steady state: soakWarm of it are not looked
+// at, and then nothing may grow by more than these.
+const (
+	soakWarm        = 10 * time.Minute
+	soakLook        = 15 * time.Second
+	soakGrowth      = 1.15 // of memory, between the first and the last quarter
+	soakDescriptors = 20
+	soakThreads     = 10
+)
+
+// taken is what a process takes.
+type taken struct{ bytes, descriptors, threads int }
+
+func takenBy(pid int) (out taken, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return out, err
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+		switch name {
+		case "VmRSS":
+			out.bytes = n << 10
+		case "Threads":
+			out.threads = n
+		}
+	}
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	out.descriptors = len(open)
+	return out, err
+}
+
+// TestSoak sends crashes at a steady rate for a long time: what each process takes stays
+// flat, and every crash that was answered is seen once. make soak runs it.
+func TestSoak(t *testing.T) {
+	length, err := time.ParseDuration(os.Getenv(soakFor))
+	if err != nil {
+		t.Skip("make soak runs it")
+	}
+	rate, err := strconv.Atoi(os.Getenv(soakRate))
+	if err != nil {
+		rate = 200
+	}
+	warm := min(soakWarm, length/2)
+	u := startUp(t, "--symbols", sampleSymbols)
+	stop := make(chan struct{})
+	var answered []string
+	var mu sync.Mutex
+	var load sync.WaitGroup
+	senders := 8
+	for s := range senders {
+		load.Go(func() {
+			ids := u.steadily(stop, s, time.Second*time.Duration(senders)/time.Duration(rate))
+			mu.Lock()
+			defer mu.Unlock()
+			answered = append(answered, ids...)
+		})
+	}
+	looks := map[string][]taken{}
+	began := time.Now()
+	for time.Since(began) < length {
+		time.Sleep(soakLook)
+		for _, name := range []string{"up", "broker", "clickhouse"} {
+			pid := u.cmd.Process.Pid
+			if name != "up" {
+				if pid, err = u.childPID(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			at, err := takenBy(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if time.Since(began) >= warm {
+				looks[name] = append(looks[name], at)
+			}
+			if len(looks[name])%8 == 1 || time.Since(began) < 2*soakLook {
+				t.Logf("%5.0f s %-10s %4d MB, %3d descriptors, %3d threads", time.Since(began).Seconds(), name, at.bytes>>20, at.descriptors, at.threads)
+			}
+		}
+	}
+	close(stop)
+	load.Wait()
+	t.Logf("%d crashes were answered, %.0f a second", len(answered), float64(len(answered))/length.Seconds())
+	for name, of := range looks {
+		first, last := of[:max(len(of)/4, 1)], of[len(of)*3/4:]
+		was, is := most(first), most(last)
+		t.Logf("%-10s %4d MB, %3d descriptors, %3d threads at first; %4d MB, %3d, %3d at last", name, was.bytes>>20, was.descriptors, was.threads, is.bytes>>20, is.descriptors, is.threads)
+		if float64(is.bytes) > soakGrowth*float64(was.bytes) || is.descriptors > was.descriptors+soakDescriptors || is.threads > was.threads+soakThreads {
+			t.Errorf("%s grows: %+v, then %+v", name, was, is)
+		}
+	}
+	// Crash by crash.
+	slices.Sort(answered)
+	eventually(t, 5*time.Minute, func() error {
+		text, err := u.query("SELECT crash_id FROM crashes ORDER BY crash_id FORMAT TSV")
+		if err != nil {
+			return err
+		}
+		seen := lines(text)
+		if d := len(answered) - len(seen); d != 0 || !slices.Equal(seen, answered) {
+			return fmt.Errorf("%d crashes are seen, %d were answered", len(seen), len(answered))
+		}
+		return nil
+	})
+	u.whole()
+}
+
+// most is the largest of each.
+func most(of []taken) (out taken) {
+	for _, t := range of {
+		out = taken{max(out.bytes, t.bytes), max(out.descriptors, t.descriptors), max(out.threads, t.threads)}
+	}
+	return out
+}
+
+// steadily sends the sample crashes, one each pause, until stop, and returns the answered ids.
+func (u *upProcess) steadily(stop <-chan struct{}, first int, pause time.Duration) (answered []string) {
+	type report struct {
+		body []byte
+		kind string
+	}
+	var reports []report
+	paths, _ := filepath.Glob("../../testdata/crashes/*.dmp")
+	for _, path := range paths {
+		dump, err := os.ReadFile(path)
+		if err != nil {
+			u.t.Error(err)
+			return nil
+		}
+		body, kind := reportBody(u.t, dump)
+		reports = append(reports, report{body, kind})
+	}
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for i := first; ; i++ {
+		select {
+		case <-stop:
+			return answered
+		case <-tick.C:
+		}
+		r := reports[i%len(reports)]
+		if id, _ := u.send(r.body, r.kind); id != "" {
+			answered = append(answered, id)
+		}
+	}
+}
