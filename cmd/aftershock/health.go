@@ -88,6 +88,19 @@ func (h *health) drop(name string) {
 	h.never.DeleteLabelValues(name)
 }
 
+// notReady are the parts that do not do their work, by name.
+func (h *health) notReady() map[string]partState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]partState{}
+	for name, state := range h.parts {
+		if state != partReady {
+			out[name] = state
+		}
+	}
+	return out
+}
+
 // readyz answers 200 when every part is ready, else 503; a line a part.
 func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
 	h.mu.Lock()

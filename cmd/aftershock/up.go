@@ -72,6 +72,8 @@ func (v *upVerb) Run(r *run) (err error) {
 	}
 	defer tracing.close()
 	private()
+	screen := upScreen{up: v, w: r.screen, tables: v.ClickhouseURL == ""}
+	screen.starting()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -117,6 +119,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error {
 		return serve(ctx, v.RegistryListen, loopback.Guard(v.RegistryListen, v.AllowHost, embedded.RegistryHandler(registrySchemas())), r.log, nil)
 	})
+	g.Go(func() error { screen.started(ctx, roles); return nil })
 	g.Go(func() error { roles.versions.Run(ctx); return nil })
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
@@ -214,7 +217,7 @@ func (s *servers) start(ctx context.Context, name, listen string, ready func(con
 		return err
 	}
 	child, err := embedded.Start(ctx, embedded.ChildOptions{
-		Name: name, Exe: exe, Args: append([]string{"--log-json", "embedded"}, verb...), Ready: ready, Log: s.log,
+		Name: name, Exe: exe, Args: append([]string{"--log-json", "--log-level", s.log.GetLevel().String(), "embedded"}, verb...), Ready: ready, Log: s.log,
 	})
 	if err != nil {
 		return err
