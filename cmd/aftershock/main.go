@@ -46,6 +46,12 @@ type cli struct {
 
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
+	Version    versionVerb    `cmd:"" help:"Which release this is, and what it ships with: process version, ruleset, registry, schemas."`
+	Completion completionVerb `cmd:"" help:"Print a script that completes verbs and flags: source <(aftershock completion bash)."`
+	Complete   completeVerb   `cmd:"" hidden:"" help:"What those scripts ask."`
+
+	ShowVersion versionFlag `help:"Say which release this is." name:"version" env:"-"`
+
 	ClickhousePasswordFile string `help:"File with the password for --clickhouse-url; or set $AFTERSHOCK_CLICKHOUSE_PASSWORD. To write to an embedded ClickHouse: clickhouse/token in its data directory." name:"clickhouse-password-file" placeholder:"FILE"`
 
 	LogLevel string `help:"Least level that is logged: debug, info, warn or error. By default info; warn for up on a terminal, where it says by itself how it started." enum:",debug,info,warn,error" default:""`
