@@ -128,7 +128,7 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
-// observe is the handler of /metrics, /healthz and /readyz.
+// observe is the handler of /metrics, /healthz, /readyz, and of / that names them.
 func observe(r *prometheus.Registry, h *health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
@@ -137,6 +137,7 @@ func observe(r *prometheus.Registry, h *health) http.Handler {
 		fmt.Fprintln(w, "ok") //nolint:errcheck // the client left
 	})
 	mux.HandleFunc("GET /readyz", h.readyz)
+	mux.HandleFunc("GET /{$}", rootPage(metricsPage))
 	return mux
 }
 
