@@ -110,9 +110,10 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
+	roles := newRoles(kafka, v.instance(), r.log, registry, tracing)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
+	g.Go(func() error { return roles.twins.watch(ctx) })
 	g.Go(func() error {
 		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, roles.health)), r.log, nil)
 	})
@@ -165,8 +166,14 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 			return kafka, nil, err
 		}
 	}
-	db, err := openClickHouse(ctx, v.ClickhouseURL)
-	return kafka, db, err
+	db, err := openClickHouse(v.ClickhouseURL)
+	if err != nil {
+		return kafka, nil, err
+	}
+	if err := migrate(ctx, db, v.ClickhouseURL, s.log); err != nil {
+		return kafka, nil, errors.Join(err, db.Close())
+	}
+	return kafka, db, nil
 }
 
 func (v *upVerb) startBroker(ctx context.Context, s *servers) error {
