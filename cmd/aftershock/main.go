@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -46,11 +47,9 @@ type cli struct {
 
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
-	Version    versionVerb    `cmd:"" help:"Which release this is, and what it ships with: process version, ruleset, registry, schemas."`
+	Version    versionVerb    `cmd:"" help:"Which release this is (also --version), and what it ships with: process version, ruleset, registry, schemas."`
 	Completion completionVerb `cmd:"" help:"Print a script that completes verbs and flags: source <(aftershock completion bash)."`
 	Complete   completeVerb   `cmd:"" hidden:"" help:"What those scripts ask."`
-
-	ShowVersion versionFlag `help:"Say which release this is." name:"version" env:"-"`
 
 	ClickhousePasswordFile string `help:"File with the password for --clickhouse-url; or set $AFTERSHOCK_CLICKHOUSE_PASSWORD. To write to an embedded ClickHouse: clickhouse/token in its data directory." name:"clickhouse-password-file" placeholder:"FILE"`
 
@@ -76,6 +75,9 @@ func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
 func Main(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	code := -1
+	if slices.Equal(args, []string{"--version"}) { // verbs have flags of that name
+		args = []string{"version"}
+	}
 	parser, err := kong.New(&c,
 		kong.Name("aftershock"),
 		kong.Description("Crash reports in, signatures out."),

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/alecthomas/kong"
-
 	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/signature"
@@ -24,16 +22,6 @@ type versionVerb struct {
 
 // Run prints it.
 func (v *versionVerb) Run(r *run) error { return release().write(r.stdout, v.JSON) }
-
-// versionFlag is the verb for those who try --version first.
-type versionFlag bool
-
-// BeforeReset prints and ends.
-func (versionFlag) BeforeReset(app *kong.Kong) error {
-	err := release().write(app.Stdout, false)
-	app.Exit(0)
-	return err
-}
 
 // releaseInfo is what a build is made of. ProcessVersion, Ruleset and Registry are the
 // three parts of the signature versions that it begins.

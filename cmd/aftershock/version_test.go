@@ -27,6 +27,10 @@ func TestVersionSaysWhatAReleaseShipsWith(t *testing.T) {
 	if outputs["version"] != outputs["--version"] {
 		t.Errorf("the flag says\n%s, the verb\n%s", outputs["--version"], outputs["version"])
 	}
+	var out, errs bytes.Buffer // a verb's own flag is its own
+	if code := Main([]string{"verify", "--version", "1", "--nonsense"}, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "--nonsense") {
+		t.Errorf("verify --version 1: exit %d: %s%s", code, &errs, &out)
+	}
 	var info releaseInfo
 	if err := json.Unmarshal([]byte(outputs["version --json"]), &info); err != nil {
 		t.Fatal(err)
