@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"io/fs"
 	"net/http"
 	"path/filepath"
@@ -75,6 +76,22 @@ func TestLoopbackIsABorder(t *testing.T) {
 	}
 }
 
+// curl asks as people do, who take anything: clients of a registry get JSON.
+func (u *upProcess) curl(target string) (string, error) {
+	r, err := http.NewRequestWithContext(u.t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Accept", "*/*")
+	res, err := testClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return string(text), err
+}
+
 // sayWhatTheyAre asks every port for /, and then for what that names.
 func (u *upProcess) sayWhatTheyAre() {
 	u.t.Helper()
@@ -84,7 +101,7 @@ func (u *upProcess) sayWhatTheyAre() {
 		u.registry:   "http://" + u.registry + "/subjects/crash.telemetry-value/versions/latest",
 		u.clickhouse: "http://" + u.clickhouse + "/",
 	} {
-		text, err := httpGet("http://" + addr + "/")
+		text, err := u.curl("http://" + addr + "/")
 		if err != nil || !strings.Contains(text, "Aftershock") || !strings.Contains(text, want) || len(text) > 1000 {
 			u.t.Errorf("%s, without %s (%v):\n%s", addr, want, err, text)
 		}

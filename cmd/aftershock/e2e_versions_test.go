@@ -86,7 +86,7 @@ func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
 	eventually(t, time.Minute, func() error {
 		said, err := httpGet("http://" + observed + "/readyz")
 		if err == nil || !strings.Contains(err.Error(), "process.v2: "+string(partUnserved)+"\n") || !strings.Contains(err.Error(), "process.v3: "+string(partUnseen)+"\n") {
-			return fmt.Errorf("version 2 is seen, and not missed: %v %s", err, said)
+			return errors.New("version 2 is seen, and not missed: " + fmt.Sprint(err, said))
 		}
 		return metric(`aftershock_version_unserved{part="process.v2"} 1`)
 	})

@@ -207,7 +207,7 @@ func (c *cli) logger(command string, w io.Writer) zerolog.Logger {
 	people := isTerminal(w) && !c.LogJSON
 	switch {
 	case c.LogLevel != "":
-		level, _ = zerolog.ParseLevel(c.LogLevel) //nolint:errcheck // the flags' parser knows which there are
+		level, _ = zerolog.ParseLevel(c.LogLevel) // the flags' parser has looked
 	case people && command == "up":
 		level = zerolog.WarnLevel
 	}

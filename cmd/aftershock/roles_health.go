@@ -88,6 +88,7 @@ func (h *health) set(name string, state partState) {
 		return
 	case partUnserved:
 		h.never.WithLabelValues(name).Set(1)
+	default:
 	}
 	value := 0.0
 	if state == partReady {

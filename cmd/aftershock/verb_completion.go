@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"slices"
 	"strings"
 
@@ -38,8 +39,8 @@ complete -c aftershock -n 'count (_aftershock) >/dev/null' -f -a '(_aftershock)'
 
 // Run prints the script.
 func (v *completionVerb) Run(r *run) error {
-	say(r.stdout, "%s", completionScripts[v.Shell])
-	return nil
+	_, err := io.WriteString(r.stdout, completionScripts[v.Shell])
+	return err
 }
 
 // completeVerb is what the scripts ask.
@@ -54,7 +55,9 @@ func (v *completeVerb) Run(r *run, k *kong.Context) error {
 		words = words[1:]
 	}
 	for _, answer := range complete(k.Model.Node, words) {
-		say(r.stdout, "%s\n", answer)
+		if _, err := io.WriteString(r.stdout, answer+"\n"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

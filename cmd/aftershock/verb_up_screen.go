@@ -105,13 +105,13 @@ func (s upScreen) tries(program string) []string {
 	if s.up.CollectorListen != "127.0.0.1:8000" { // the verb's default
 		submit += " --url http://" + s.up.CollectorListen + "/submit"
 	}
-	view, password := "crashes", ""
+	view, as := "crashes", ""
 	if !s.tables {
-		view, password = "aftershock.crashes", "--user USER "
+		view, as = "aftershock.crashes", "--user USER "
 	}
 	return []string{
 		submit + " --annotation ProductName=Trial " + dump,
-		fmt.Sprintf("curl %shttp://%s/ --data-binary 'SELECT crash_id, product, signature FROM %s ORDER BY received_at DESC LIMIT 9'", password, s.clickhouse(), view),
+		fmt.Sprintf("curl %shttp://%s/ --data-binary 'SELECT crash_id, product, signature FROM %s ORDER BY received_at DESC LIMIT 9'", as, s.clickhouse(), view),
 		program + " verify --brokers " + strings.Join(s.brokers(), ",") + " --clickhouse-url http://" + s.clickhouse(),
 		program + " --help",
 	}

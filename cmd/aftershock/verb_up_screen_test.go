@@ -49,7 +49,7 @@ func TestScreenSaysWhatIsNotRightAndWhatToType(t *testing.T) {
 		"older rules":                    {rules, nil, []string{"S"}, []string{"Newer rules", start}, []string{"promote"}},
 	} {
 		var out bytes.Buffer
-		up := &upVerb{DataDir: "data", KafkaListen: "127.0.0.1:9092", ClickhouseURL: "http://u:secret@127.0.0.1:8123"}
+		up := &upVerb{DataDir: "data", KafkaListen: "127.0.0.1:9092", ClickhouseURL: "http://u:secret@127.0.0.1:8123"} //nolint:gosec // made up
 		up.CollectorListen, up.Symbols = "127.0.0.1:8000", tc.symbols
 		upScreen{up: up, w: &out, tables: true}.say("as", tc.state, tc.waiting, now)
 		for _, want := range append(tc.wants, "http://127.0.0.1:8000/submit", "curl http://127.0.0.1:8123/ ") {
@@ -108,7 +108,7 @@ func TestUpOnATerminalSaysWhatWorks(t *testing.T) {
 			if err != nil {
 				return
 			}
-			said.Write(piece[:n])
+			said.Write(piece[:n]) //nolint:errcheck // a buffer
 		}
 	}()
 	if err := cmd.Start(); err != nil {

@@ -16,7 +16,8 @@ import (
 func TestLineLogPassesEventsOn(t *testing.T) {
 	var log bytes.Buffer
 	l := &lineLog{log: zerolog.New(&log).Level(zerolog.InfoLevel), stream: "stderr"}
-	fmt.Fprint(l, `{"level":"warn","bytes":9007199254740993,"time":"t","message":"much disk","detail":"of it"}`+"\n",
+	fmt.Fprint(l, //nolint:errcheck // it never fails
+		`{"level":"warn","bytes":9007199254740993,"time":"t","message":"much disk","detail":"of it"}`+"\n",
 		`{"level":"debug","message":"quiet"}`+"\n", "panic: {odd}\n", `{"level":"loud","message":"m"}`+"\n",
 		`{"level":"info","message":"two"} {}`+"\n", `{"message":"no level"}`+"\n", `{"level":"info"`+"\n")
 	want := strings.Join([]string{
