@@ -12,8 +12,9 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
 .PHONY: soak promotions build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka replay-check generate libchdb fuzz clean
 
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
-	$(GO) build -o bin/aftershock ./cmd/aftershock
+	$(GO) build -ldflags '-X main.version=$(VERSION)' -o bin/aftershock ./cmd/aftershock
 
 libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 	@bash script/fetch-libchdb.sh

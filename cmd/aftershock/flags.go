@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"aftershock/blob"
@@ -15,7 +16,20 @@ import (
 
 // instanceFlag tells members of a consumer group apart.
 type instanceFlag struct {
-	Instance string `help:"Name of this instance: unique in its role, and the same after a restart." default:"0"`
+	Instance string `help:"Name of this instance: unique in its role, and the same after a restart. By default 0, and under Kubernetes the pod's name."`
+}
+
+// instance is the name.
+func (f instanceFlag) instance() string {
+	if f.Instance != "" {
+		return f.Instance
+	}
+	if os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
+		if name, err := os.Hostname(); err == nil && name != "" {
+			return name
+		}
+	}
+	return "0"
 }
 
 // deadLetterFlags stop a role that dead-letters too much.

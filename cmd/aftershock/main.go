@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -46,9 +47,13 @@ type cli struct {
 
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
+	Version    versionVerb    `cmd:"" help:"Which release this is (also --version), and what it ships with: process version, ruleset, registry, schemas."`
+	Completion completionVerb `cmd:"" help:"Print a script that completes verbs and flags: source <(aftershock completion bash)."`
+	Complete   completeVerb   `cmd:"" hidden:"" help:"What those scripts ask."`
+
 	ClickhousePasswordFile string `help:"File with the password for --clickhouse-url; or set $AFTERSHOCK_CLICKHOUSE_PASSWORD. To write to an embedded ClickHouse: clickhouse/token in its data directory." name:"clickhouse-password-file" placeholder:"FILE"`
 
-	LogLevel string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
+	LogLevel string `help:"Least level that is logged: debug, info, warn or error. By default info; warn for up on a terminal, where it says by itself how it started." enum:",debug,info,warn,error" default:""`
 	Names    string `help:"File that lists the products and channels there are (docs/annotations.md): no other is public then. It is part of the annotation registry, so all processes must have the same." placeholder:"FILE"`
 	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
 }
@@ -58,7 +63,8 @@ type run struct {
 	ctx            context.Context
 	log            zerolog.Logger
 	stdout, stderr io.Writer
-	passwordFile   string // of ClickHouse
+	screen         io.Writer // the terminal of who reads it, nil if nobody does
+	passwordFile   string    // of ClickHouse
 }
 
 func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -69,6 +75,9 @@ func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
 func Main(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	code := -1
+	if slices.Equal(args, []string{"--version"}) { // verbs have flags of that name
+		args = []string{"version"}
+	}
 	parser, err := kong.New(&c,
 		kong.Name("aftershock"),
 		kong.Description("Crash reports in, signatures out."),
@@ -102,7 +111,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signals(notice)
 	defer stop()
-	if err := kctx.Run(&run{ctx: ctx, log: c.logger(stderr), stdout: stdout, stderr: stderr, passwordFile: c.ClickhousePasswordFile}); err != nil {
+	if err := kctx.Run(&run{
+		ctx: ctx, log: c.logger(kctx.Command(), stderr), stdout: stdout, stderr: stderr, screen: c.screen(stdout, stderr), passwordFile: c.ClickhousePasswordFile,
+	}); err != nil {
 		say(stderr, "aftershock: %v\n", err)
 		var usage *usageError
 		if errors.As(err, &usage) {
@@ -177,12 +188,30 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func (c *cli) logger(w io.Writer) zerolog.Logger {
-	level, err := zerolog.ParseLevel(c.LogLevel)
-	if err != nil {
-		level = zerolog.InfoLevel
+// screen is where somebody reads what is not a log: beside it where that is on the terminal.
+func (c *cli) screen(stdout, stderr io.Writer) io.Writer {
+	switch {
+	case c.LogJSON:
+		return nil
+	case isTerminal(stderr):
+		return stderr
+	case isTerminal(stdout):
+		return stdout
 	}
-	if isTerminal(w) && !c.LogJSON {
+	return nil
+}
+
+// logger is JSON for machines, and lines for people.
+func (c *cli) logger(command string, w io.Writer) zerolog.Logger {
+	level := zerolog.InfoLevel
+	people := isTerminal(w) && !c.LogJSON
+	switch {
+	case c.LogLevel != "":
+		level, _ = zerolog.ParseLevel(c.LogLevel) // the flags' parser has looked
+	case people && command == "up":
+		level = zerolog.WarnLevel
+	}
+	if people {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
 	}
 	zerolog.DurationFieldInteger = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,9 @@ type roles struct {
 	tracing  *tracing
 	stream   *stream.Metrics
 	sinks    *sinks.Metrics
+	twins    *twins
+
+	unservedTold sync.Map // signature versions of which the log has it
 }
 
 func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometheus.Registerer, t *tracing) *roles {
@@ -48,7 +52,7 @@ func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometh
 	r.MustRegister(promoting(versions.Newest))
 	return &roles{
 		kafka: kafka, close: done, versions: versions, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
-		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r),
+		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r), twins: newTwins(),
 	}
 }
 
@@ -62,12 +66,24 @@ type versionRole struct {
 
 // perVersion runs the role for every part that it wants. health has one for each,
 // which goes when the part is not wanted any more, or done; one that cannot run
-// stays, not ready.
+// stays, not ready. Before the first state it has the role.
 func (r *roles) perVersion(ctx context.Context, role versionRole) {
 	name := func(part stream.Part) string { return role.name + "." + part.String() }
+	r.health.part(role.name)
+	var known []stream.Part
 	stream.PerVersion(ctx, r.versions, stream.VersionLoop{
 		Changed: role.changed,
-		Wanted:  role.wanted,
+		Wanted: func(state *schema.VersionEvent) []stream.Part {
+			parts := role.wanted(state)
+			for _, part := range parts {
+				if !slices.Contains(known, part) {
+					r.health.part(name(part))
+				}
+			}
+			known = parts
+			r.health.drop(role.name)
+			return parts
+		},
 		Run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part) error {
 			return role.run(ctx, v, part, r.health.part(name(part)))
 		},
@@ -76,6 +92,7 @@ func (r *roles) perVersion(ctx context.Context, role versionRole) {
 		Failed: func(part stream.Part, err error) {
 			r.health.set(name(part), partNotReady)
 			r.log.Error().Err(err).Str("role", role.name).Int32("signature_version", part.Version).Msg("signature version not served, starting again")
+			r.twins.failed(name(part), err, time.Now())
 		},
 	})
 }
@@ -125,7 +142,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 				err = sameButRules(v, r.versions.Newest().Version(v.Base))
 			}
 			if err != nil {
-				return r.unserved(ctx, "resign."+part.String(), err)
+				return r.unserved(ctx, v, "resign."+part.String(), err)
 			}
 			resigner := stream.Resigner{
 				Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v, Workers: workers, Sign: p.Resign, Guard: dead.guard(),
@@ -138,7 +155,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		r.perVersion(ctx, versionRole{name: "reprocess", changed: shares, wanted: whole(processWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(ctx, v, ready)
 			if err != nil {
-				return r.unserved(ctx, "reprocess."+part.String(), err)
+				return r.unserved(ctx, v, "reprocess."+part.String(), err)
 			}
 			again := stream.Reprocessor{Processor: p, Of: v}
 			return again.Run(ctx)
@@ -181,7 +198,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processorOf(ctx, v, ready)
 			if err != nil {
-				return r.unserved(ctx, "process."+part.String(), err)
+				return r.unserved(ctx, v, "process."+part.String(), err)
 			}
 			return p.Run(ctx)
 		},
@@ -199,6 +216,7 @@ func (r *roles) always(ctx context.Context, part string, run func(ctx context.Co
 		if err := run(ctx, ready); err != nil && ctx.Err() == nil {
 			ready(err)
 			r.log.Error().Err(err).Str("part", part).Msg("stopped, starting again")
+			r.twins.failed(part, err, time.Now())
 			pause(ctx, 5*time.Second)
 		}
 	}
@@ -356,21 +374,19 @@ func (r *roles) sinkTelemetry(ctx context.Context, dead deadLetterFlags) {
 }
 
 // runRole is a verb that runs one role, with its metrics and health, until
-// SIGTERM or the first of the two fails.
+// SIGTERM or the first of the two fails. /healthz is there before anything is asked of
+// brokers and tables.
 func runRole(r *run, kafka stream.Kafka, instance string, metrics metricsFlag, uses stream.Uses, role func(context.Context, *roles) error) error {
-	if _, err := metrics.endpoint(); err != nil {
-		return err
-	}
-	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
-		if r.ctx.Err() != nil {
-			return nil //nolint:nilerr // the end was asked for meanwhile
-		}
-		return err
-	}
-	if uses.Wanted == nil {
-		return runUnchecked(r, kafka, instance, metrics, role)
-	}
 	return runUnchecked(r, kafka, instance, metrics, func(ctx context.Context, roles *roles) error {
+		if err := stream.CheckStart(ctx, kafka, uses); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // the end was asked for meanwhile
+			}
+			return err
+		}
+		if uses.Wanted == nil {
+			return role(ctx, roles)
+		}
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { roles.versions.Run(ctx); return nil })
 		g.Go(func() error { return role(ctx, roles) })
@@ -392,6 +408,7 @@ func runUnchecked(r *run, kafka stream.Kafka, instance string, metrics metricsFl
 	g.Go(func() error {
 		return serve(ctx, metrics.MetricsListen, loopback.Guard(metrics.MetricsListen, metrics.AllowHost, observe(registry, roles.health)), r.log, nil)
 	})
+	g.Go(func() error { return roles.twins.watch(ctx) })
 	g.Go(func() error { return role(ctx, roles) })
 	return g.Wait()
 }

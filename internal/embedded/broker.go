@@ -168,16 +168,3 @@ func ignoreMissing(err error) error {
 	}
 	return err
 }
-
-// brokerLog passes kfake's warnings and errors on.
-type brokerLog struct{ log zerolog.Logger }
-
-func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
-	switch level {
-	case kfake.LogLevelError:
-		l.log.Error().Str("detail", fmt.Sprintf(format, args...)).Msg("broker error")
-	case kfake.LogLevelWarn:
-		l.log.Warn().Str("detail", fmt.Sprintf(format, args...)).Msg("broker warning")
-	default: // requests, one by one
-	}
-}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -200,7 +199,7 @@ func (c *Child) run(ready func()) error {
 				<-exited
 				return fmt.Errorf("not ready after %s: %w%s", c.o.ReadyTimeout, err, stderr.tail())
 			}
-			c.o.Log.Info().Int("pid", cmd.Process.Pid).Dur("took_ms", time.Since(begun)).Msg("child is ready")
+			c.o.Log.Debug().Int("pid", cmd.Process.Pid).Dur("took_ms", time.Since(begun)).Msg("child is ready") // it says so itself
 			ready()
 		case err := <-exited:
 			c.killGroup(cmd) // what it may have left behind
@@ -251,61 +250,4 @@ func pollReady(ctx context.Context, ready func(context.Context) error) error {
 		case <-ticker.C:
 		}
 	}
-}
-
-// lineLog logs what is written to it line by line and keeps the last lines.
-// Its Write is called by one goroutine; tail may be called by another.
-type lineLog struct {
-	log    zerolog.Logger
-	stream string
-
-	mu      sync.Mutex
-	line    []byte
-	cut     bool // the line has more bytes than are kept
-	lastFew []string
-}
-
-func (l *lineLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, b := range p {
-		switch {
-		case b == '\n':
-			l.flush()
-		case len(l.line) < maxLogLineBytes:
-			l.line = append(l.line, b)
-		default:
-			l.cut = true
-		}
-	}
-	return len(p), nil
-}
-
-func (l *lineLog) flush() {
-	text := string(l.line)
-	if l.cut {
-		text += " […]"
-	}
-	l.line, l.cut = l.line[:0], false
-	if text == "" {
-		return
-	}
-	l.log.Info().Str("stream", l.stream).Str("line", text).Msg("child output")
-	if len(l.lastFew) == keptStderrLines {
-		l.lastFew = append(l.lastFew[:0], l.lastFew[1:]...)
-	}
-	l.lastFew = append(l.lastFew, text)
-}
-
-// tail is the last lines in a form that can follow an error message.
-func (l *lineLog) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.line) > 0 {
-		l.flush()
-	}
-	if len(l.lastFew) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(l.lastFew, "\n")
 }

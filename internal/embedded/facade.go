@@ -19,6 +19,18 @@ import (
 // it counts as gone: it holds a connection of the engine.
 const writeStall = time.Minute
 
+// pong is what ClickHouse answers to /ping, and begins its answer to / with.
+const pong = "Ok.\n"
+
+const facadePage = pong + `
+This is the ClickHouse that Aftershock runs. Statements are sent to it:
+
+  curl 'http://%[1]s/' --data-binary 'SELECT signature, count() FROM crashes GROUP BY signature ORDER BY 2 DESC'
+  curl 'http://%[1]s/' --data-binary 'DESCRIBE crashes'
+
+Everybody on this machine may read. Who writes has the token of the data directory (clickhouse/token) as password.
+`
+
 // facade is ClickHouse's HTTP interface.
 type facade struct {
 	pool     *pool
@@ -37,11 +49,13 @@ func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-ClickHouse-Timezone", f.timezone)
 	switch {
 	case r.URL.Path == "/ping":
-		_, _ = io.WriteString(w, "Ok.\n") // the client has gone
+		_, _ = io.WriteString(w, pong) // the client has gone
 	case r.URL.Path != "/":
 		http.Error(w, "There is no handle "+r.URL.Path+": statements go to /", http.StatusNotFound)
 	case r.Method == http.MethodGet && r.URL.RawQuery == "":
-		_, _ = io.WriteString(w, "Ok.\n")
+		header.Set("Content-Type", "text/plain; charset=UTF-8")
+		header.Set("X-Content-Type-Options", "nosniff")
+		_, _ = fmt.Fprintf(w, facadePage, r.Host) //nolint:gosec // plain text, which no browser takes for more
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead:
 		http.Error(w, "Unsupported method "+r.Method, http.StatusNotImplemented)
 	default:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // RegistrySchema is one version of an Avro schema in a registry's table.
@@ -40,7 +41,7 @@ func RegistryHandler(schemas []RegistrySchema) http.Handler {
 	r := registry{schemas: slices.Clone(schemas)}
 	slices.SortStableFunc(r.schemas, func(a, b RegistrySchema) int { return a.Version - b.Version })
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { reply(w, struct{}{}) })
+	mux.HandleFunc("GET /{$}", registryRoot)
 	mux.HandleFunc("GET /subjects", r.subjects)
 	mux.HandleFunc("GET /subjects/{subject}/versions", r.versions)
 	mux.HandleFunc("GET /subjects/{subject}/versions/{version}", r.version)
@@ -71,6 +72,23 @@ func RegistryHandler(schemas []RegistrySchema) http.Handler {
 		refuse(w, http.StatusNotFound, registryNotFound, "HTTP 404 Not Found")
 	})
 	return mux
+}
+
+// registryRoot answers clients, which ask for JSON or for nothing in particular, as other
+// registries do, and people with what this is.
+func registryRoot(w http.ResponseWriter, r *http.Request) {
+	if accept := r.Header.Get("Accept"); accept == "" || strings.Contains(accept, "json") {
+		reply(w, struct{}{})
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	//nolint:gosec // plain text, which no browser takes for more
+	_, _ = fmt.Fprintf(w, `This is the schema registry of Aftershock, read-only: Confluent's API for the Avro schemas of its topics.
+
+  curl http://%[1]s/subjects
+  curl http://%[1]s/subjects/crash.telemetry-value/versions/latest
+`, r.Host) // the client has gone
 }
 
 // registry is the table, sorted by version.

@@ -114,3 +114,20 @@ func serveRegistry(t *testing.T, addr string) {
 	server.Start()
 	t.Cleanup(server.Close)
 }
+
+func TestRegistryTellsClientsAndPeopleApart(t *testing.T) {
+	for accept, want := range map[string]string{
+		"":                    registryMediaType,
+		"*/*":                 "text/plain; charset=utf-8",
+		"text/html,*/*;q=0.8": "text/plain; charset=utf-8",
+		"application/vnd.schemaregistry.v1+json, application/json": registryMediaType,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		RegistryHandler(registryTable).ServeHTTP(w, r)
+		if got := w.Header().Get("Content-Type"); got != want || w.Code != http.StatusOK {
+			t.Errorf("Accept %q: %d, %s", accept, w.Code, got)
+		}
+	}
+}

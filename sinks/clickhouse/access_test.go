@@ -66,7 +66,7 @@ func TestPublicRoleReadsTheViewsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.Migrate(ctx); err != nil {
+	if _, err := db.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range append(accessSQL(t), "CREATE USER OR REPLACE aftershock_test IDENTIFIED BY 'test'", "GRANT aftershock_public TO aftershock_test", "SET DEFAULT ROLE aftershock_public TO aftershock_test") {

@@ -38,7 +38,7 @@ func proxied(t *testing.T, intercept func(w http.ResponseWriter, r *http.Request
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
+	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return db

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -56,44 +57,54 @@ func statements(text string) []string {
 	return out
 }
 
+// incompatible ends the name of a migration that releases before it cannot live with.
+// All others add: releases before them go on with the tables that they know.
+const incompatible = ".incompatible.sql"
+
 // Migrate creates what is missing and brings an older database up to date. It
-// may run in several processes at once: every statement is idempotent. It fails
-// when the database was made by a newer release, or by other files.
-func (db *DB) Migrate(ctx context.Context) error {
+// may run in several processes at once: every statement is idempotent. newer are the
+// names of migrations that a newer release has applied. It fails when one of those is
+// incompatible, or when the database was made by other files.
+func (db *DB) Migrate(ctx context.Context) (newer []string, err error) {
 	files, err := migrations()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	applied, err := db.applied(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for number := range applied {
-		if int(number) > len(files) {
-			return fmt.Errorf("clickhouse has migration %d, this release knows %d: it was made by a newer release", number, len(files))
+	for number, m := range applied {
+		if int(number) <= len(files) {
+			continue
 		}
+		if strings.HasSuffix(m.name, incompatible) {
+			return nil, fmt.Errorf("clickhouse has migration %s of a newer release, and this one knows %d: it cannot go on with tables changed like that", m.name, len(files))
+		}
+		newer = append(newer, m.name)
 	}
+	slices.Sort(newer)
 	for _, m := range files {
-		if sum, ok := applied[m.number]; ok {
-			if sum != m.sha256 {
-				return fmt.Errorf("migration %s is not the one that was applied to this database", m.name)
+		if has, ok := applied[m.number]; ok {
+			if has.sha256 != m.sha256 {
+				return nil, fmt.Errorf("migration %s is not the one that was applied to this database", m.name)
 			}
 			continue
 		}
 		for i, s := range m.statements {
 			if err := db.patient.Exec(ctx, s); err != nil {
-				return fmt.Errorf("migration %s, statement %d: %w", m.name, i+1, err)
+				return nil, fmt.Errorf("migration %s, statement %d: %w", m.name, i+1, err)
 			}
 		}
 		if err := db.conn.Exec(ctx, "INSERT INTO aftershock.migrations (number, name, sha256) VALUES (?, ?, ?)", m.number, m.name, m.sha256); err != nil {
-			return fmt.Errorf("migration %s: record it: %w", m.name, err)
+			return nil, fmt.Errorf("migration %s: record it: %w", m.name, err)
 		}
 	}
-	return nil
+	return newer, nil
 }
 
-// applied returns the digests of the migrations that the database has, by number.
-func (db *DB) applied(ctx context.Context) (map[uint32]string, error) {
+// applied returns the migrations that the database has, by number: names and digests.
+func (db *DB) applied(ctx context.Context) (map[uint32]migration, error) {
 	var tables uint64
 	if err := db.conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'migrations'").Scan(&tables); err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
@@ -101,19 +112,18 @@ func (db *DB) applied(ctx context.Context) (map[uint32]string, error) {
 	if tables == 0 {
 		return nil, nil
 	}
-	rows, err := db.conn.Query(ctx, "SELECT number, sha256 FROM aftershock.migrations FINAL")
+	rows, err := db.conn.Query(ctx, "SELECT number, name, sha256 FROM aftershock.migrations FINAL")
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse: migrations: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // read to the end below
-	out := map[uint32]string{}
+	out := map[uint32]migration{}
 	for rows.Next() {
-		var number uint32
-		var sum string
-		if err := rows.Scan(&number, &sum); err != nil {
+		var m migration
+		if err := rows.Scan(&m.number, &m.name, &m.sha256); err != nil {
 			return nil, fmt.Errorf("clickhouse: migrations: %w", err)
 		}
-		out[number] = sum
+		out[m.number] = m
 	}
 	return out, rows.Err()
 }

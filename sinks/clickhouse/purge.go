@@ -28,7 +28,8 @@ func (db *DB) Purge(ctx context.Context, version int32) error {
 		return fmt.Errorf("purge signature version %d: %w", version, err)
 	}
 	for _, drop := range drops {
-		if err := db.conn.Exec(ctx, drop); err != nil {
+		// Servers refuse to drop what is larger than 50 GB unless the statement says that it is meant.
+		if err := db.conn.Exec(ctx, drop+" SETTINGS max_partition_size_to_drop = 0"); err != nil {
 			return fmt.Errorf("purge signature version %d: %w", version, err)
 		}
 	}

@@ -65,7 +65,7 @@ func TestSignaturesOfOlderRowsAreFilledIn(t *testing.T) {
 		" concat('00000000-0000-4000-8000-000000', leftPad(toString(number), 6, '0')) FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0"); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Migrate(t.Context()); err != nil {
+	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(t, conn, "SELECT toString(count()) FROM aftershock.signatures WHERE signature_version = 7"); got[0] != "150" {

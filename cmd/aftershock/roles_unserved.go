@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,13 +15,20 @@ import (
 // startCommand makes a signature version of what this binary ships with.
 const startCommand = "aftershock replay start --ruleset default"
 
+// seenLook is between looks at whether what is not served is seen.
+const seenLook = time.Second
+
 // unserved leaves a part alone that this binary cannot work on, until nobody wants it
 // any more: neither of the two ever changes. Other versions are served.
-func (r *roles) unserved(ctx context.Context, part string, err error) error {
-	r.health.unserved(part)
-	r.log.Error().Err(err).Str("part", part).
-		Msg("signature version not served: run the release that began it beside this one, or begin a version that this one serves: " + startCommand)
-	<-ctx.Done()
+func (r *roles) unserved(ctx context.Context, v *schema.SignatureVersion, part string, err error) error {
+	if _, told := r.unservedTold.LoadOrStore(v.Number, true); !told {
+		r.log.Error().Err(err).Int32("signature_version", v.Number).
+			Msg("signature version not served: run the release that began it beside this one, or begin a version that this one serves: " + startCommand)
+	}
+	for ctx.Err() == nil {
+		r.health.unserved(part, r.versions.Newest().Activation.Seen(time.Now()) == v.Number)
+		pause(ctx, seenLook)
+	}
 	return nil
 }
 
@@ -37,9 +45,10 @@ func promoting(newest func() *schema.VersionEvent) prometheus.Collector {
 }
 
 // offer says when no version has what this binary ships with. Nothing changes by
-// itself.
+// itself. Where what is seen cannot be served, unserved says it.
 func (r *roles) offer(state *schema.VersionEvent) {
-	if !offers(state) {
+	seen := state.Version(state.Activation.Seen(time.Now()))
+	if !offers(state) || seen != nil && servable(*seen, processor.Version, schema.DefaultRegistry) != nil {
 		return
 	}
 	r.log.Warn().Str("ruleset", fmt.Sprintf("%.12s", signature.Default().Hash())).Int("process_version", processor.Version).

@@ -26,12 +26,20 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	db, err := openClickHouse(r.ctx, url)
+	db, err := openClickHouse(url)
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	return runRole(r, kafka, v.Instance, v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
+	return runRole(r, kafka, v.instance(), v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
+		migrated := roles.health.part("migrations")
+		if err := migrate(ctx, db, url, r.log); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // the end was asked for meanwhile
+			}
+			return err
+		}
+		migrated(nil)
 		roles.sinkClickHouse(ctx, v.deadLetterFlags, db)
 		return nil
 	})
@@ -50,7 +58,7 @@ func (v *sinkTelemetryVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return runRole(r, kafka, v.Instance, v.metricsFlag, telemetryUses, func(ctx context.Context, roles *roles) error {
+	return runRole(r, kafka, v.instance(), v.metricsFlag, telemetryUses, func(ctx context.Context, roles *roles) error {
 		roles.sinkTelemetry(ctx, v.deadLetterFlags)
 		return nil
 	})

@@ -72,6 +72,8 @@ func (v *upVerb) Run(r *run) (err error) {
 	}
 	defer tracing.close()
 	private()
+	screen := upScreen{up: v, w: r.screen, tables: v.ClickhouseURL == ""}
+	screen.starting()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -108,16 +110,18 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	roles := newRoles(kafka, v.Instance, r.log, registry, tracing)
+	roles := newRoles(kafka, v.instance(), r.log, registry, tracing)
 	defer roles.close()
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.Go(func() error { return servers.watch(ctx) })
+	g.Go(func() error { return roles.twins.watch(ctx) })
 	g.Go(func() error {
 		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, roles.health)), r.log, nil)
 	})
 	g.Go(func() error {
 		return serve(ctx, v.RegistryListen, loopback.Guard(v.RegistryListen, v.AllowHost, embedded.RegistryHandler(registrySchemas())), r.log, nil)
 	})
+	g.Go(func() error { screen.started(ctx, roles); return nil })
 	g.Go(func() error { roles.versions.Run(ctx); return nil })
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
@@ -163,8 +167,14 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 			return kafka, nil, err
 		}
 	}
-	db, err := openClickHouse(ctx, v.ClickhouseURL)
-	return kafka, db, err
+	db, err := openClickHouse(v.ClickhouseURL)
+	if err != nil {
+		return kafka, nil, err
+	}
+	if err := migrate(ctx, db, v.ClickhouseURL, s.log); err != nil {
+		return kafka, nil, errors.Join(err, db.Close())
+	}
+	return kafka, db, nil
 }
 
 func (v *upVerb) startBroker(ctx context.Context, s *servers) error {
@@ -215,7 +225,7 @@ func (s *servers) start(ctx context.Context, name, listen string, ready func(con
 		return err
 	}
 	child, err := embedded.Start(ctx, embedded.ChildOptions{
-		Name: name, Exe: exe, Args: append([]string{"--log-json", "embedded"}, verb...), Ready: ready, Log: s.log,
+		Name: name, Exe: exe, Args: append([]string{"--log-json", "--log-level", s.log.GetLevel().String(), "embedded"}, verb...), Ready: ready, Log: s.log,
 	})
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ func produce(ctx context.Context, producer *kgo.Client, raw *schema.RawCrash) er
 func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Store, appendRaw func(context.Context, *schema.RawCrash) error) error {
 	ready := r.health.part("collector")
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", rootPage(doorPage))
 	mux.Handle("/submit", r.tracing.receive(collector.New(collector.Options{
 		Append: appendRaw,
 		Blobs:  blobs, Annotations: schema.DefaultRegistry, InlineMax: f.InlineMax,

@@ -35,7 +35,7 @@ func (v *processVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	return runRole(r, kafka, v.Instance, v.metricsFlag, processUses, func(ctx context.Context, roles *roles) error {
+	return runRole(r, kafka, v.instance(), v.metricsFlag, processUses, func(ctx context.Context, roles *roles) error {
 		symbols, err := v.cache(r.log, symbolcache.NewMetrics(roles.metrics), nil, v.compileBytes())
 		if err != nil {
 			return err

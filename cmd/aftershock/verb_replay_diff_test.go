@@ -55,7 +55,10 @@ func newStore(t *testing.T) (string, *clickhouse.DB) {
 			t.Log(err)
 		}
 	})
-	db, err := openClickHouse(t.Context(), url)
+	db, err := openClickHouse(url)
+	if err == nil {
+		err = migrate(t.Context(), db, url, zerolog.Nop())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

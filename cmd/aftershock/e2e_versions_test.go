@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -52,17 +53,56 @@ func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
 	defer cmd.Wait() //nolint:errcheck // another test's matter
 	defer cancel()
 	eventually(t, time.Minute, func() error {
-		said, err := httpGet("http://" + observed + "/readyz")
+		said, err := httpGet("http://" + observed + "/readyz") // nobody sees them: it is ready
 		if err != nil {
-			said = err.Error()
+			return err
 		}
-		for _, want := range []string{"process.v1: ready", "process.v2: " + string(partUnserved), "reprocess.v3: " + string(partUnserved), "sink.clickhouse.v2: ready"} {
+		for _, want := range []string{"process.v1: ready", "process.v2: " + string(partUnseen), "reprocess.v3: " + string(partUnseen), "sink.clickhouse.v2: ready"} {
 			if !strings.Contains(said, want+"\n") {
 				return fmt.Errorf("no %q: %s", want, said)
 			}
 		}
 		return nil
 	})
+	show := func(version int32) {
+		t.Helper()
+		if _, err := stream.Operate(t.Context(), k, func(state *schema.VersionEvent) (*schema.VersionEvent, error) {
+			next := state.Clone()
+			next.Activation.Epoch++
+			next.Activation.Ranges[0].SignatureVersion, next.Activation.Ranges[0].Epoch = version, next.Activation.Epoch
+			return next, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	metric := func(line string) error {
+		said, err := httpGet("http://" + observed + "/metrics")
+		if err == nil && !strings.Contains(said, line) {
+			err = fmt.Errorf("no %s", line)
+		}
+		return err
+	}
+	show(2)
+	eventually(t, time.Minute, func() error {
+		said, err := httpGet("http://" + observed + "/readyz")
+		if err == nil || !strings.Contains(err.Error(), "process.v2: "+string(partUnserved)+"\n") || !strings.Contains(err.Error(), "process.v3: "+string(partUnseen)+"\n") {
+			return errors.New("version 2 is seen, and not missed: " + fmt.Sprint(err, said))
+		}
+		return metric(`aftershock_version_unserved{part="process.v2"} 1`)
+	})
+	show(1)
+	eventually(t, time.Minute, func() error {
+		if _, err := httpGet("http://" + observed + "/readyz"); err != nil {
+			return err
+		}
+		if metric("aftershock_version_unserved{") == nil || metric(`aftershock_ready{part="process.v2"}`) == nil {
+			return errors.New("alerts go on for a version that nobody sees any more")
+		}
+		return nil
+	})
+	if n := strings.Count(log.String(), "signature version not served"); n != 2 {
+		t.Errorf("2 versions are not served, which is said %d times", n)
+	}
 	for _, want := range []string{startCommand, fmt.Sprint("process version ", processor.Version-1), "annotation registry 0123456789ab"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, log.String())

@@ -33,7 +33,12 @@ const (
 	partNotReady partState = "not ready"
 	// partUnserved will not be ready as long as this binary runs.
 	partUnserved partState = "not ready: this release cannot serve the signature version"
+	// partUnseen is the same of a version that nobody sees: it is missed by nobody.
+	partUnseen partState = "left alone: this release cannot serve the signature version, which is not seen"
 )
+
+// holdsUp tells whether the process is not ready for that part.
+func (s partState) holdsUp() bool { return s != partReady && s != partUnseen }
 
 func newHealth(r prometheus.Registerer) *health {
 	h := &health{
@@ -62,21 +67,34 @@ func (h *health) part(name string) func(error) {
 	}
 }
 
-// unserved declares that this binary will never do the part's work.
-func (h *health) unserved(name string) { h.set(name, partUnserved) }
+// unserved declares that this binary will never do the part's work, which matters as long
+// as its version is seen.
+func (h *health) unserved(name string, seen bool) {
+	if seen {
+		h.set(name, partUnserved)
+	} else {
+		h.set(name, partUnseen)
+	}
+}
 
 func (h *health) set(name string, state partState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.parts[name] = state
+	h.never.DeleteLabelValues(name)
+	switch state {
+	case partUnseen:
+		h.gauge.DeleteLabelValues(name)
+		return
+	case partUnserved:
+		h.never.WithLabelValues(name).Set(1)
+	default:
+	}
 	value := 0.0
 	if state == partReady {
 		value = 1
 	}
 	h.gauge.WithLabelValues(name).Set(value)
-	if state == partUnserved {
-		h.never.WithLabelValues(name).Set(1)
-	}
 }
 
 // drop forgets a part that is not wanted any more.
@@ -88,7 +106,21 @@ func (h *health) drop(name string) {
 	h.never.DeleteLabelValues(name)
 }
 
-// readyz answers 200 when every part is ready, else 503; a line a part.
+// notReady are the parts that do not do their work, by name.
+func (h *health) notReady() map[string]partState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]partState{}
+	for name, state := range h.parts {
+		if state.holdsUp() {
+			out[name] = state
+		}
+	}
+	return out
+}
+
+// readyz answers 200 when every part is ready, else 503; a line a part. Before there are
+// parts nobody knows what there is to do.
 func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,13 +128,19 @@ func (h *health) readyz(w http.ResponseWriter, _ *http.Request) {
 	status := http.StatusOK
 	for name, state := range h.parts {
 		names = append(names, name)
-		if state != partReady {
+		if state.holdsUp() {
 			status = http.StatusServiceUnavailable
 		}
 	}
 	slices.Sort(names)
+	if len(names) == 0 {
+		status = http.StatusServiceUnavailable
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
+	if len(names) == 0 {
+		fmt.Fprintln(w, "starting") //nolint:errcheck // the client left
+	}
 	for _, name := range names {
 		fmt.Fprintf(w, "%s: %s\n", name, h.parts[name]) //nolint:errcheck // the client left
 	}
@@ -115,7 +153,7 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
-// observe is the handler of /metrics, /healthz and /readyz.
+// observe is the handler of /metrics, /healthz, /readyz, and of / that names them.
 func observe(r *prometheus.Registry, h *health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
@@ -124,6 +162,7 @@ func observe(r *prometheus.Registry, h *health) http.Handler {
 		fmt.Fprintln(w, "ok") //nolint:errcheck // the client left
 	})
 	mux.HandleFunc("GET /readyz", h.readyz)
+	mux.HandleFunc("GET /{$}", rootPage(metricsPage))
 	return mux
 }
 

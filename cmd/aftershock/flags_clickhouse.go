@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/rs/zerolog"
+
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 )
@@ -80,14 +82,19 @@ func (r *run) tables(raw string) (*clickhouse.DB, error) {
 	return db, nil
 }
 
-// openClickHouse connects to ClickHouse and brings the tables up to date.
-func openClickHouse(ctx context.Context, raw string) (*clickhouse.DB, error) {
-	db, err := clickhouse.Open(raw, schema.DefaultRegistry)
+// openClickHouse is for a role that stores rows: see migrate. The caller closes it.
+func openClickHouse(raw string) (*clickhouse.DB, error) {
+	return clickhouse.Open(raw, schema.DefaultRegistry)
+}
+
+// migrate brings the tables up to date.
+func migrate(ctx context.Context, db *clickhouse.DB, raw string, log zerolog.Logger) error {
+	newer, err := db.Migrate(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%w (is %s the right --clickhouse-url?)", err, redactURL(raw))
 	}
-	if err := db.Migrate(ctx); err != nil {
-		return nil, fmt.Errorf("%w (is %s the right --clickhouse-url?)", err, redactURL(raw))
+	if len(newer) > 0 {
+		log.Warn().Strs("migrations", newer).Msg("a newer release has added to the tables: this one fills what it knows")
 	}
-	return db, nil
+	return nil
 }
