@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka replay-check generate libchdb fuzz clean
+.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check generate libchdb fuzz clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -61,6 +61,10 @@ chaos: build libchdb ## kills and halts everything under load, then counts; CHAO
 
 chaos-kafka: build libchdb ## the same with a real Apache Kafka
 	AFTERSHOCK_CHAOS_FOR=$(CHAOS_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestChaosRealKafka$$'
+
+ATTACK_FOR ?= 75s
+attack: build libchdb ## hostile input of every kind beside honest crashes, and a table; ATTACK_FOR, AFTERSHOCK_ATTACK_SEED, AFTERSHOCK_ATTACK_ONLY=PATTERN
+	AFTERSHOCK_ATTACK_FOR=$(ATTACK_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 15m -run 'TestAttack$$'
 
 replay-check: build libchdb ## 50,000 crashes replayed and promoted, embedded and on a real Kafka, and 20 kills meanwhile
 	AFTERSHOCK_REPLAY_CRASHES=50000 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplay(AndPromote|FromProcessedAndPromote|OnRealKafka)$$'
