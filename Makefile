@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check generate libchdb fuzz clean
+.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check generate libchdb fuzz mutate clean
 
 build: ## the binary, bin/aftershock
 	$(GO) build -o bin/aftershock ./cmd/aftershock
@@ -75,6 +75,11 @@ fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+MUTANTS ?= 10
+MUTATED ?= collector redact schema spool stream replay sinks breakpad minidump stackwalk signature
+mutate: ## can tests fail? MUTANTS a package, each tested; MUTATED, MUTATE_SEED
+	$(GO) run ./script/mutate -n $(MUTANTS) -seed $(or $(MUTATE_SEED),1) $(MUTATED)
 
 generate: ## files made from others
 	$(GO) generate ./...
