@@ -298,7 +298,7 @@ func TestRequestsToASourceAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // a test of something else
+	defer c.Close()
 	var all sync.WaitGroup
 	for i := range 3 * maxPerSource {
 		all.Go(func() {

@@ -65,7 +65,7 @@ func TestAttack(t *testing.T) {
 	symbols := newHostileSymbols(t)
 	u := startUp(t, append([]string{"--symbols", sampleSymbols}, symbols.flags()...)...)
 	mark := newDecoys(seed, 0).word()[:decoyMark]
-	attackers := newAttackers(t, u, seed, mark, symbols)
+	attackers := newAttackers(t, u, seed, mark)
 	peaks := watchPeaks(t, u)
 	over := make(chan struct{})
 	var senders sync.WaitGroup
@@ -130,12 +130,12 @@ func underRace() bool {
 	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
 }
 
-// pace is how much slower everything comes when every access of memory is watched.
-func pace() time.Duration {
+// slowed is how often something comes when every access of memory is watched.
+func slowed(every time.Duration) time.Duration {
 	if underRace() {
-		return 4
+		every *= 4
 	}
-	return 1
+	return every
 }
 
 func tally(of map[string]int) string {
@@ -177,7 +177,7 @@ func honestReports(t *testing.T, u *upProcess, over <-chan struct{}, senders *sy
 		bodies = append(bodies, newSubmission(map[string]string{"ProductName": honestProduct, "Version": "2.1.0"}, dump))
 	}
 	senders.Go(func() {
-		tick := time.NewTicker(pace() * honestEvery)
+		tick := time.NewTicker(slowed(honestEvery))
 		defer tick.Stop()
 		for i := 0; ; i++ {
 			select {
@@ -303,7 +303,7 @@ func watchPeaks(t *testing.T, u *upProcess) func() map[string]int {
 			}
 			for _, line := range lines(string(text)) {
 				if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-					high[name], _ = strconv.Atoi(strings.Fields(kb)[0]) //nolint:errcheck // 0 fails the test
+					high[name], _ = strconv.Atoi(strings.Fields(kb)[0])
 					high[name] >>= 10
 				}
 			}

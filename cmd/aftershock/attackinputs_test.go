@@ -98,19 +98,19 @@ func newSubmission(annotations map[string]string, dump []byte) submission {
 		w.WriteField(name, value) //nolint:errcheck // into memory
 	}
 	if dump != nil {
-		part, _ := w.CreateFormFile(schema.MainDump, "a.dmp") //nolint:errcheck // likewise
-		part.Write(dump)                                      //nolint:errcheck // likewise
+		part, _ := w.CreateFormFile(schema.MainDump, "a.dmp")
+		part.Write(dump) //nolint:errcheck // likewise
 	}
-	w.Close() //nolint:errcheck // likewise
+	w.Close()
 	return submission{body: b.Bytes(), contentType: w.FormDataContentType()}
 }
 
 // zipped is the report as a client sends it that knows how repetitive it is.
 func (r submission) zipped() submission {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) //nolint:errcheck // a level that there is
-	w.Write(r.body)                                 //nolint:errcheck // into memory
-	w.Close()                                       //nolint:errcheck // likewise
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	w.Write(r.body) //nolint:errcheck // into memory
+	w.Close()
 	return submission{b.Bytes(), r.contentType, true}
 }
 
@@ -128,7 +128,7 @@ func (r submission) post(u *upProcess) (id string, status int, said string) {
 		return "", 0, ""
 	}
 	defer res.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20)) //nolint:errcheck // what there is
+	text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if res.StatusCode == http.StatusOK {
 		id = strings.TrimPrefix(strings.TrimSpace(string(text)), "CrashID=bp-")
 	}
@@ -136,7 +136,7 @@ func (r submission) post(u *upProcess) (id string, status int, said string) {
 }
 
 // newAttackers are all kinds.
-func newAttackers(t *testing.T, u *upProcess, seed uint64, m mark, symbols *hostileSymbols) []*attacker {
+func newAttackers(t *testing.T, u *upProcess, seed uint64, m mark) []*attacker {
 	t.Helper()
 	only, err := regexp.Compile(os.Getenv(attackOnly))
 	if err != nil {
@@ -146,7 +146,7 @@ func newAttackers(t *testing.T, u *upProcess, seed uint64, m mark, symbols *host
 	add := func(name string, every time.Duration, send func(a *attacker) (string, error)) {
 		d := newDecoys(seed, uint64(len(all)+1))
 		d.mark = m
-		all = append(all, &attacker{name: name, every: pace() * every, send: send, u: u, decoys: *d, answers: map[string]int{}})
+		all = append(all, &attacker{name: name, every: slowed(every), send: send, u: u, decoys: *d, answers: map[string]int{}})
 	}
 	build := newDecoys(seed, 1000)
 	build.mark = m
@@ -199,7 +199,7 @@ func threadNames(d *decoys) submission {
 func jsonBomb(d *decoys) submission {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	part, _ := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="extra"`}, "Content-Type": {"application/json"}}) //nolint:errcheck // into memory
+	part, _ := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="extra"`}, "Content-Type": {"application/json"}})
 	word := d.word()
 	var text bytes.Buffer
 	switch d.rand.IntN(3) {
@@ -216,7 +216,7 @@ func jsonBomb(d *decoys) submission {
 		fmt.Fprintf(&text, `{"%s":"%s`, word, strings.Repeat(string(word), 2_000_000))
 	}
 	part.Write(text.Bytes()) //nolint:errcheck // likewise
-	w.Close()                //nolint:errcheck // likewise
+	w.Close()
 	return submission{body: b.Bytes(), contentType: w.FormDataContentType()}
 }
 

@@ -76,12 +76,12 @@ func (s *hostileSymbols) trapped() int64 { return s.fell.Load() }
 // hugeSymbols is a small file that becomes a large one of many records.
 func hugeSymbols() []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) //nolint:errcheck // a level that there is
-	fmt.Fprintf(w, "MODULE Linux x86_64 000000000000000000000000000000000 libhuge.so\n")
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	fmt.Fprintf(w, "MODULE Linux x86_64 000000000000000000000000000000000 libhuge.so\n") //nolint:errcheck // into memory
 	name := strings.Repeat("n", 40)
 	for i := range 3_000_000 {
-		fmt.Fprintf(w, "PUBLIC %x 0 %s%d\n", i*4, name, i)
+		fmt.Fprintf(w, "PUBLIC %x 0 %s%d\n", i*4, name, i) //nolint:errcheck // into memory
 	}
-	w.Close() //nolint:errcheck // into memory
+	w.Close()
 	return b.Bytes()
 }
