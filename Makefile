@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: soak promotions build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka replay-check generate libchdb fuzz clean
+.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check soak promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -63,6 +63,10 @@ chaos: build libchdb ## kills and halts everything under load, then counts; CHAO
 chaos-kafka: build libchdb ## the same with a real Apache Kafka
 	AFTERSHOCK_CHAOS_FOR=$(CHAOS_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestChaosRealKafka$$'
 
+ATTACK_FOR ?= 75s
+attack: build libchdb ## hostile input of every kind beside honest crashes, and a table; ATTACK_FOR, AFTERSHOCK_ATTACK_SEED, AFTERSHOCK_ATTACK_ONLY=PATTERN
+	AFTERSHOCK_ATTACK_FOR=$(ATTACK_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 15m -run 'TestAttack$$'
+
 replay-check: build libchdb ## 50,000 crashes replayed and promoted, embedded and on a real Kafka, and 20 kills meanwhile
 	AFTERSHOCK_REPLAY_CRASHES=50000 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplay(AndPromote|FromProcessedAndPromote|OnRealKafka)$$'
 	AFTERSHOCK_REPLAY_KILLS=20 $(GO) test ./cmd/aftershock -count 1 -v -timeout 2h -run 'TestReplaySurvivesKills$$'
@@ -79,6 +83,11 @@ fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+MUTANTS ?= 10
+MUTATED ?= collector redact schema spool stream replay sinks breakpad minidump stackwalk signature
+mutate: ## can tests fail? MUTANTS a package, each tested; MUTATED, MUTATE_SEED
+	$(GO) run ./script/mutate -n $(MUTANTS) -seed $(or $(MUTATE_SEED),1) $(MUTATED)
 
 generate: ## files made from others
 	$(GO) generate ./...

@@ -144,3 +144,30 @@ func TestContentHashIgnoresVersionAndRevision(t *testing.T) {
 		t.Errorf("hashes %q", hash)
 	}
 }
+
+func TestFramesAreThoseOfTheThreadThatCrashed(t *testing.T) {
+	index := func(i int32) *int32 { return &i }
+	threads := []schema.Thread{{Frames: []schema.Frame{{Function: "first"}}}, {Frames: []schema.Frame{{Function: "second"}}}}
+	for name, tc := range map[string]struct {
+		crashing *int32
+		want     string
+	}{
+		"unknown":  {nil, "first"},
+		"first":    {index(0), "first"},
+		"last":     {index(1), "second"},
+		"past":     {index(2), ""},
+		"negative": {index(-1), ""},
+	} {
+		public, err := redact.Public(&schema.ProcessedCrash{Crash: schema.CrashInfo{CrashingThread: tc.crashing}, Threads: threads}, schema.DefaultRegistry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, f := range public.Frames {
+			got += f.Function
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}

@@ -77,15 +77,40 @@ func (b *breaker) resting() bool {
 	return b.failures >= maxFailures
 }
 
-// ask asks a source for a request's file, unless it rests.
+// maxPerSource bounds the requests to one source at a time; servers answer
+// more with 429.
+const maxPerSource = 8
+
+// ask asks a source for a request's file, unless it rests when it is the request's
+// turn: those that wait for one that falls silent do not find out each by itself.
 func (c *Cache) ask(ctx context.Context, i int, r request) (*handle, error) {
-	b := &c.breakers[i]
-	if !b.allow(c.o.Now()) {
+	if c.leftAlone(i) {
+		return nil, errResting
+	}
+	leave, err := c.asking[i].enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if c.leftAlone(i) {
 		return nil, errResting
 	}
 	h, err := c.fromSource(ctx, c.o.Sources[i], r)
 	c.heard(i, err)
 	return h, err
+}
+
+// leftAlone tells whether a source rests. When its rest is over it is asked whether it
+// is well, beside the crash that came first then: that one does not wait for it.
+func (c *Cache) leftAlone(i int) bool {
+	b := &c.breakers[i]
+	if !b.resting() {
+		return false
+	}
+	if b.allow(c.o.Now()) {
+		c.loads.Go(func() { c.heard(i, c.probe(c.ctx, c.o.Sources[i])) }) // within a load, so that Close waits
+	}
+	return true
 }
 
 // heard lets a source's breaker learn from an answer.

@@ -115,3 +115,27 @@ func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 		t.Error("a rest is no timeout")
 	}
 }
+
+// A crash does not wait for the question whether a source is well again.
+func TestNobodyWaitsForAProbe(t *testing.T) {
+	now := time.Unix(1_790_000_000, 0)
+	hung := &hanging{asked: make(chan struct{}, maxPerSource), fail: make(chan struct{})}
+	c, err := New(Options{Dir: t.TempDir(), Sources: []Source{hung}, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxFailures {
+		c.heard(0, context.DeadlineExceeded)
+	}
+	now = now.Add(minRest)
+	for i := range 3 {
+		if got := c.Get(t.Context(), Key{DebugFile: "a", DebugID: fmt.Sprintf("%032d1", i+1)}); got.Outcome != Timeout {
+			t.Errorf("%v, want a timeout", got.Outcome)
+		}
+	}
+	<-hung.asked
+	close(hung.fail)
+	if err := c.Close(); err != nil || len(hung.asked) > 0 {
+		t.Errorf("%v, %d more questions than one", err, len(hung.asked))
+	}
+}

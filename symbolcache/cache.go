@@ -60,7 +60,8 @@ type Cache struct {
 	scope    string
 	disk     *disk // nil without sources
 	compiles slots
-	breakers []breaker       // one a source
+	asking   []slots         // of each source
+	breakers []breaker       // likewise
 	budget   *budget         // of what they hold
 	ctx      context.Context //nolint:containedctx // the cache's life, which loads share
 	stop     context.CancelFunc
@@ -89,6 +90,9 @@ func New(o Options) (*Cache, error) {
 	c := &Cache{
 		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
 		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{},
+	}
+	for range o.Sources {
+		c.asking = append(c.asking, make(slots, maxPerSource))
 	}
 	if len(o.Sources) > 0 {
 		var err error

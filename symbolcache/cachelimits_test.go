@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -287,15 +288,49 @@ func TestRequestsAndCompilesAreBounded(t *testing.T) {
 	if _, err := enter.enter(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("past the limit: %v", err)
 	}
-	base, err := url.Parse("http://127.0.0.1")
+}
+
+// Requests to one source wait for each other, and those that waited while it fell
+// silent are not sent.
+func TestRequestsToASourceAreBounded(t *testing.T) {
+	hung := &hanging{asked: make(chan struct{}, 100), fail: make(chan struct{})}
+	c, err := New(Options{Dir: t.TempDir(), Sources: []Source{hung}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewHTTP(base).(*httpSource)
+	defer c.Close()
+	var all sync.WaitGroup
+	for i := range 3 * maxPerSource {
+		all.Go(func() {
+			l := c.Get(t.Context(), Key{DebugFile: fmt.Sprintf("lib%d.so", i), DebugID: "000000000000000000000000000000010"})
+			if l.Outcome != Timeout {
+				t.Errorf("%v, want a timeout", l.Outcome)
+			}
+		})
+	}
 	for range maxPerSource {
-		s.slots <- struct{}{}
+		<-hung.asked
 	}
-	if _, err := s.Open(ctx, "a/b/c"); !errors.Is(err, context.Canceled) {
-		t.Errorf("past the limit: %v", err)
+	select {
+	case <-hung.asked:
+		t.Error("more than the limit at a time")
+	case <-time.After(50 * time.Millisecond):
 	}
+	close(hung.fail)
+	all.Wait()
+	// One of those that waited may have had its turn before enough had failed.
+	if n := len(hung.asked); n > maxFailures {
+		t.Errorf("%d more requests to a source that had fallen silent", n)
+	}
+}
+
+// hanging answers nobody until it fails.
+type hanging struct{ asked, fail chan struct{} }
+
+func (h *hanging) Name() string { return "hanging" }
+
+func (h *hanging) Open(context.Context, string) (Body, error) {
+	h.asked <- struct{}{}
+	<-h.fail
+	return Body{}, context.DeadlineExceeded
 }

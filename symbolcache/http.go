@@ -22,9 +22,6 @@ const (
 	// stallTimeout ends a download of which nothing arrives any more.
 	stallTimeout = 30 * time.Second
 	maxRedirects = 5
-	// maxPerSource bounds the requests to one source at a time; servers answer
-	// more with 429.
-	maxPerSource = 8
 )
 
 const userAgent = "aftershock"
@@ -50,14 +47,12 @@ func NewHTTP(base *url.URL, redirects ...string) Source {
 	return &httpSource{
 		base:   base,
 		client: &http.Client{Transport: newTransport(newTargets(base, redirects)), CheckRedirect: checkRedirect},
-		slots:  make(chan struct{}, maxPerSource),
 	}
 }
 
 type httpSource struct {
 	base   *url.URL
 	client *http.Client
-	slots  chan struct{}
 }
 
 // Name leaves out passwords, which change while the files stay.
@@ -68,13 +63,10 @@ func (s *httpSource) Name() string {
 }
 
 func (s *httpSource) Open(ctx context.Context, path string) (Body, error) {
-	ctx, body, err := acquire(ctx, s.slots)
-	if err != nil {
-		return Body{}, err
-	}
+	ctx, body := newDownload(ctx)
 	opened, err := s.get(ctx, path, body)
 	if err != nil {
-		body.Close() //nolint:errcheck,gosec // gives the slot back
+		body.Close() //nolint:errcheck,gosec // ends the context
 		return Body{}, err
 	}
 	return opened, nil
@@ -142,21 +134,14 @@ type download struct {
 	stall  *time.Timer
 	cancel context.CancelCauseFunc
 	ctx    context.Context //nolint:containedctx // that of the request, to know why it ended
-	slots  chan struct{}
 	once   sync.Once
 }
 
-// acquire waits for a slot. The context is for the request and ends with the
+// newDownload begins one. The context is for the request and ends with the
 // download; the caller sets src, and closes the download in any case.
-func acquire(ctx context.Context, slots chan struct{}) (context.Context, *download, error) {
-	select {
-	case slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	}
+func newDownload(ctx context.Context) (context.Context, *download) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	d := &download{cancel: cancel, ctx: ctx, slots: slots}
-	return ctx, d, nil
+	return ctx, &download{cancel: cancel, ctx: ctx}
 }
 
 func (d *download) Read(p []byte) (int, error) {
@@ -185,7 +170,6 @@ func (d *download) Close() (err error) {
 		if d.src != nil {
 			err = d.src.Close()
 		}
-		<-d.slots
 	})
 	return err
 }

@@ -24,12 +24,11 @@ func NewS3(name string) (Source, error) {
 		return nil, fmt.Errorf("symbol source %s: %w", b, err)
 	}
 	at.name(endpoint)
-	return &s3Source{Bucket: b, slots: make(chan struct{}, maxPerSource)}, nil
+	return &s3Source{b}, nil
 }
 
 type s3Source struct {
 	*bucket.Bucket
-	slots chan struct{}
 }
 
 func (s *s3Source) Name() string {
@@ -37,13 +36,10 @@ func (s *s3Source) Name() string {
 }
 
 func (s *s3Source) Open(ctx context.Context, path string) (Body, error) {
-	ctx, body, err := acquire(ctx, s.slots)
-	if err != nil {
-		return Body{}, err
-	}
+	ctx, body := newDownload(ctx)
 	object, info, _, err := s.Core.GetObject(ctx, s.Bucket.Name, s.Key(path), minio.GetObjectOptions{})
 	if err != nil {
-		body.Close() //nolint:errcheck,gosec // gives the slot back
+		body.Close() //nolint:errcheck,gosec // ends the context
 		return Body{}, s3Error(err)
 	}
 	body.src = object

@@ -293,7 +293,7 @@ func working(t *testing.T, admin, k stream.Kafka, uses stream.Uses, outputs []st
 	if err := stream.CheckStart(t.Context(), k, uses); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // then it has stopped doing its work, and says nothing
 	defer cancel()
 	from := map[string]map[int32]kgo.Offset{}
 	for _, topic := range outputs {
@@ -417,6 +417,7 @@ func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
 
 // A user of the public topic sees nothing that is protected.
 func TestConsumerOfThePublicTopicReadsNothingElse(t *testing.T) {
+	t.Parallel()
 	admin, k := guarded(t, "consumer", documentedGrants(t))
 	if err := prepare(t.Context(), admin, topicFlags{Partitions: 1, Replication: 1}); err != nil {
 		t.Fatal(err)

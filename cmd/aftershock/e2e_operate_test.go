@@ -93,6 +93,7 @@ func (u *upProcess) revision(id string, above int64) (revision int64) {
 // Crashes are read back, found missing, asked for again and retried, by the verbs
 // that an operator has, on real processes.
 func TestOperatorsVerbs(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, "--symbols", sampleSymbols)
 	blobs := filepath.Join(u.dir, "blobs")
 	dumps := samples(t)[:4]
@@ -222,6 +223,7 @@ func (u *upProcess) letter(class string) (at string) {
 // What analysts see is looked at, and not only what is stored: a projection that was lost is
 // told, and made again.
 func TestALostProjectionIsNoticed(t *testing.T) {
+	t.Parallel()
 	u := startUp(t)
 	u.rows(len(u.submit(samples(t)[:3]...)))
 	u.whole()

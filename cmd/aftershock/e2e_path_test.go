@@ -21,6 +21,7 @@ import (
 // One report by each kind of client goes through the whole path, by real
 // processes, and is read back with tools that are not ours.
 func TestCrashesOfEveryClientAreCountedAndPublished(t *testing.T) {
+	t.Parallel()
 	curl, kcat := needTool(t, "curl"), needTool(t, "kcat")
 	u := startUp(t, "--symbols", sampleSymbols)
 	dumps := samples(t)
@@ -127,6 +128,7 @@ func crashpadUploads(t *testing.T, target string) bool {
 }
 
 func TestPrivateValuesStayPrivate(t *testing.T) {
+	t.Parallel()
 	u := startUp(t)
 	var canaries []string
 	canary := func(place string) string {
@@ -236,6 +238,7 @@ func byClaimCheck(t *testing.T, args ...string) {
 }
 
 func TestUpRefusesASecondOneAndBadFlags(t *testing.T) {
+	t.Parallel()
 	u := startUp(t)
 	for name, tc := range map[string]struct {
 		args []string

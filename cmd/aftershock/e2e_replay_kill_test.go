@@ -121,6 +121,7 @@ func (u *upProcess) seen() string {
 // Whatever is killed in a replay, a promotion, a rollback or a drop, the outcome is
 // that of nobody being killed.
 func TestReplaySurvivesKills(t *testing.T) {
+	t.Parallel()
 	want := 3
 	if text := os.Getenv(replayKills); text != "" {
 		var err error

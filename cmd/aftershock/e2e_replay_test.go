@@ -216,10 +216,12 @@ func TestReplayAndPromote(t *testing.T) {
 }
 
 func TestReplayFromProcessedAndPromote(t *testing.T) {
+	t.Parallel()
 	replayAndPromote(t, startUp(t, "--symbols", sampleSymbols), schema.SourceProcessed)
 }
 
 func TestReplayOnRealKafka(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"java", "mvn"} {
 		needTool(t, tool)
 	}
@@ -425,6 +427,7 @@ var errTorn = errors.New("torn")
 
 // Two operators at the same time: one wins, the other is told, nothing is torn.
 func TestTwoOperatorsStartAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	dir := splitRules(t)
 	const operators = 4
@@ -469,6 +472,7 @@ func TestTwoOperatorsStartAtOnce(t *testing.T) {
 // Two operators promote two versions at the same time: one is seen in the end, or
 // both, one after the other; nothing is held for ever.
 func TestTwoOperatorsPromoteAtOnce(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, "--symbols", sampleSymbols)
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	n := len(newRush(t, 4).put(k, 200, time.Now().Add(-time.Hour), time.Now()))
@@ -513,6 +517,7 @@ func TestTwoOperatorsPromoteAtOnce(t *testing.T) {
 // A version is promoted for some time only: the rest stays what it was, also of
 // crashes that come late.
 func TestPromotePartOfTime(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, "--symbols", sampleSymbols)
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	r := newRush(t, 5)
@@ -581,6 +586,7 @@ func TestPromotePartOfTime(t *testing.T) {
 // A rollback of which there is much to catch up on shows first what both versions have, and
 // when it is killed then, the next one does the rest.
 func TestRollbackShowsThePastFirst(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, "--symbols", sampleSymbols)
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	r := newRush(t, 8)
@@ -639,6 +645,7 @@ func live(state *schema.VersionEvent) (out []int32) {
 // A crash that is seen must not vanish: a promotion that would let it is refused
 // with its id, and everything goes on as before.
 func TestPromoteRefusesWhatWouldVanish(t *testing.T) {
+	t.Parallel()
 	u := startUp(t, "--symbols", sampleSymbols)
 	k := stream.Kafka{Brokers: []string{u.kafka}, Log: zerolog.Nop()}
 	r := newRush(t, 6)
@@ -685,6 +692,7 @@ func TestPromoteRefusesWhatWouldVanish(t *testing.T) {
 
 // A release that brings something newer changes nothing by itself, and says so.
 func TestStatusNamesWhatIsNewer(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	status := func() string {
 		t.Helper()

@@ -179,6 +179,7 @@ func splitRules(t *testing.T) string {
 }
 
 func TestRushIsWhatItSays(t *testing.T) {
+	t.Parallel()
 	shipped, changed := filepath.Join("..", "..", "signature", "rulesets", "v1"), splitRules(t)
 	for _, s := range engineStacks {
 		dump := filepath.Join(t.TempDir(), "engine.dmp")

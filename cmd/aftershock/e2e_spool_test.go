@@ -76,6 +76,7 @@ func listens(t *testing.T, addr string) {
 // Crashes that are answered while no broker is there arrive once, though the
 // collector dies meanwhile, and starts again before there is a broker.
 func TestSpooledCrashesSurviveBrokerAndCollector(t *testing.T) {
+	t.Parallel()
 	broker, door, observed, dir := freePort(t), freePort(t), freePort(t), t.TempDir()
 	kafka := startProcess(t, "embedded", "broker", "--sync-writes", "--dir", filepath.Join(dir, "broker"), "--listen", broker)
 	listens(t, broker)
@@ -152,6 +153,7 @@ func TestSpooledCrashesSurviveBrokerAndCollector(t *testing.T) {
 // Brokers that die under load, for longer than a client waits, and a collector
 // that dies with them: what was answered is there once, and published once.
 func TestOutagesUnderLoadLoseNothing(t *testing.T) {
+	t.Parallel()
 	const senders, outages = 4, 3
 	broker, door, observed, dir := freePort(t), freePort(t), freePort(t), t.TempDir()
 	kafka := startProcess(t, "embedded", "broker", "--sync-writes", "--dir", filepath.Join(dir, "broker"), "--listen", broker)

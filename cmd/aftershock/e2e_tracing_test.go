@@ -139,6 +139,7 @@ func sendTraced(t *testing.T, u *upProcess, dump []byte, annotations map[string]
 
 // One crash is one trace, from the door to the sinks, and nothing of it is in there.
 func TestACrashIsOneTrace(t *testing.T) {
+	t.Parallel()
 	o := startReceiver(t)
 	u := startUp(t, "--otlp-endpoint", o.URL, "--trace-ratio", "1")
 	dump, err := os.ReadFile(canaryDump(t, func(place string) string { return "canary-" + place }))

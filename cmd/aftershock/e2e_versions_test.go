@@ -20,6 +20,7 @@ import (
 // processed differently. It is said how to begin a version that can be, and nothing
 // else suffers from it.
 func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
+	t.Parallel()
 	if _, err := embedded.FindLibrary(""); err != nil {
 		missing(t, "libchdb (make libchdb fetches it)")
 	}

@@ -50,6 +50,7 @@ func TestGetDescribesACrashWithoutItsValues(t *testing.T) {
 }
 
 func TestGetGivesDumpsBackAsTheyCame(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	p.put(1)
 	file := filepath.Join(t.TempDir(), "out.dmp")

@@ -41,10 +41,16 @@ func (v *processVerb) Run(r *run) error {
 			return err
 		}
 		defer symbols.Close() //nolint:errcheck // what it keeps is on disk already
-		if os.Getenv("GOMEMLIMIT") == "" {
-			debug.SetMemoryLimit(v.Memory)
-		}
+		limitMemory(v.Memory)
 		roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols)
 		return nil
 	})
+}
+
+// limitMemory lets the garbage collector work harder rather than go past so many
+// bytes, unless whoever started this process has set a limit of their own.
+func limitMemory(bytes int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes)
+	}
 }

@@ -99,6 +99,7 @@ func autumnRow(n int, version int32, revision int64, signature string) sinks.Row
 }
 
 func TestReplayDiffReportsInEveryForm(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	p.second()
 	url, db := newStore(t)
@@ -134,6 +135,7 @@ func TestReplayDiffReportsInEveryForm(t *testing.T) {
 }
 
 func TestReplayDiffRefusesWhatItCannotCompare(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	p.second()
 	for name, tc := range map[string]struct {

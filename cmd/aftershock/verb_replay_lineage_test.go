@@ -12,6 +12,7 @@ import (
 )
 
 func TestReplayLineageFollowsASignature(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	url, db := newStore(t)
 	if err := db.Write(t.Context(), []sinks.Row{

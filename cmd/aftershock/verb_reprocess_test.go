@@ -9,6 +9,7 @@ import (
 )
 
 func TestReprocessAsksForTheCrashesThatItFinds(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	at := map[int]string{}
 	for i, r := range p.put(1, 2, 3) {

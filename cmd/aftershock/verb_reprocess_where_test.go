@@ -9,6 +9,7 @@ import (
 )
 
 func TestReprocessWhereAsksOnlyWithConsent(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	url, db := newStore(t)
 	if err := db.Activate(t.Context(), schema.Activation{Epoch: 1, Ranges: []schema.ActiveRange{{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1}}}); err != nil {

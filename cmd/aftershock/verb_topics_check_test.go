@@ -11,6 +11,7 @@ import (
 )
 
 func TestTopicsCheckSaysWhatCreateLeftOut(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1)
 	verb := func(wantCode int, args ...string) (stdout, stderr string) {
 		t.Helper()

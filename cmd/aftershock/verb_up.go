@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"aftershock/collector"
 	"aftershock/internal/embedded"
 	"aftershock/internal/loopback"
 	"aftershock/schema"
@@ -50,6 +51,10 @@ func (v *upVerb) Validate() error {
 	return errors.Join(v.doorFlags.Validate(), v.processFlags.Validate(), v.deadLetterFlags.Validate())
 }
 
+// doorMemory is what the door and the sinks hold beside a processor: bodies that
+// arrive, and batches of rows.
+const doorMemory = collector.DefaultHeldBytes + 192<<20
+
 // childStopTimeout is how long the embedded servers may take to end.
 const childStopTimeout = 30 * time.Second
 
@@ -71,6 +76,7 @@ func (v *upVerb) Run(r *run) (err error) {
 		return err
 	}
 	defer tracing.close()
+	limitMemory(v.Memory + doorMemory)
 	private()
 	screen := upScreen{up: v, w: r.screen, tables: v.ClickhouseURL == ""}
 	screen.starting()

@@ -32,6 +32,7 @@ func (p *plant) passed(records []*kgo.Record) {
 }
 
 func TestVerifyTellsAndAsksForWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	if out, errs, code := p.run("verify"); code != exitFailed || !strings.Contains(errs, "nothing was looked at: crash.raw has no record") {
 		t.Errorf("nothing to verify: exit code %d, %s%s", code, out, errs)
@@ -78,6 +79,7 @@ func TestVerifyTellsAndAsksForWhatIsMissing(t *testing.T) {
 }
 
 func TestVerifyRefusesWhatItCannotDo(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	for name, tc := range map[string]struct {
 		args []string
