@@ -22,11 +22,14 @@ func TestLateCrashesOfArchivedVersionsAreMade(t *testing.T) {
 	if _, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) {
 		return &schema.VersionEvent{
 			Versions: []schema.SignatureVersion{
-				{Number: 1, State: schema.StateArchived, Ends: ends}, {Number: 2, State: schema.StateArchived, Ends: ends, ProcessVersion: 99},
-				{Number: 3, State: schema.StateLive, From: new(hour(200))}, {Number: 4, State: schema.StateEnded, Ends: ends},
+				{Number: 1, State: schema.StateArchived, Ends: ends},
+				{Number: 2, State: schema.StateArchived, Ends: ends, ProcessVersion: 99},
+				{Number: 3, State: schema.StateLive, From: new(hour(200))},
+				{Number: 4, State: schema.StateEnded, Ends: ends},
 			},
 			Activation: schema.Activation{Epoch: 3, Ranges: []schema.ActiveRange{
-				{From: schema.TimeBegin, To: hour(100), SignatureVersion: 1, Epoch: 1}, {From: hour(100), To: hour(200), SignatureVersion: 2, Epoch: 2},
+				{From: schema.TimeBegin, To: hour(100), SignatureVersion: 1, Epoch: 1},
+				{From: hour(100), To: hour(200), SignatureVersion: 2, Epoch: 2},
 				{From: hour(200), To: schema.TimeEnd, SignatureVersion: 3, Epoch: 3},
 			}},
 		}, nil

@@ -23,7 +23,7 @@ import (
 // dead-lettered as poison instead of being worked on again. Whatever else ends an
 // attempt, while the process lives, takes the mark away.
 type attempts struct {
-	group, topic, instance string
+	group, topic string
 
 	mu    sync.Mutex
 	parts map[int32]*attempt

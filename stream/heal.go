@@ -68,7 +68,7 @@ func (h *Healer) Run(ctx context.Context) error {
 func (h *Healer) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
 	request, err := schema.Decode[schema.ReprocessRequest](in.Value)
 	if err != nil {
-		return []*kgo.Record{DeadLetter(in, schema.DeadRequestBad, stageHeal, 0)}, nil
+		return []*kgo.Record{DeadLetter(in, schema.DeadRequestBad, stageHeal, 0)}, nil //nolint:nilerr // the letter says it
 	}
 	switch {
 	case time.Since(in.Timestamp) < healWait(request.Attempt):

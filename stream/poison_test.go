@@ -60,7 +60,7 @@ func TestARecordThatKillsIsDeadLettered(t *testing.T) {
 		if kills > 20 {
 			t.Fatal("it kills for ever")
 		}
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPoisonedProcess$", "-test.count=1")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPoisonedProcess$", "-test.count=1") //nolint:gosec // the test itself
 		cmd.Env = append(os.Environ(), poisonBrokers+"="+strings.Join(k.Brokers, ","))
 		ended := make(chan error, 1)
 		if err := cmd.Start(); err != nil {

@@ -108,7 +108,7 @@ func (w *window) shrink(most int) {
 	if w.most <= most {
 		return
 	}
-	newest := append(w.order[w.next:len(w.order):len(w.order)], w.order[:w.next]...)
+	newest := slices.Concat(w.order[w.next:], w.order[:w.next])
 	newest = newest[max(0, len(newest)-most):]
 	w.most, w.next, w.order, w.have = most, 0, slices.Clone(newest), make(map[identityHash]struct{}, len(newest))
 	for _, h := range newest {
