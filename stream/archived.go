@@ -36,11 +36,7 @@ func (p *Processor) late(raw *schema.RawCrash, at schema.Position) []*kgo.Record
 	if v == nil || v.State != schema.StateArchived && v.State != schema.StateArchiving || at.Offset < offsetOf(v.Ends, at.Partition) {
 		return nil
 	}
-	value, err := schema.Encode(&schema.ReprocessRequest{CrashID: raw.CrashID, Raw: at, Versions: []int32{v.Number}, Reason: lateReason})
-	if err != nil {
-		return nil // its texts are ours: it cannot fail
-	}
-	return []*kgo.Record{{Topic: schema.TopicReprocess, Key: []byte(raw.CrashID), Value: value}}
+	return ownRequest(schema.TopicReprocess, schema.ReprocessRequest{CrashID: raw.CrashID, Raw: at, Versions: []int32{v.Number}, Reason: lateReason})
 }
 
 // Archivist is the Transform from crash.reprocess to the results of archived versions.

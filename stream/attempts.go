@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -64,17 +63,13 @@ func (m mark) text() string {
 	return fmt.Sprintf(markFormat, m.times, m.of)
 }
 
-// readMark reads the metadata of a commit; a mark without times is none.
-func readMark(at kadm.Offset) (m mark) {
-	m.offset = at.At
-	if !strings.HasPrefix(at.Metadata, "aftershock.attempt ") {
-		return m
+// readMark reads the metadata of a commit: how often work was begun, and with how many
+// records; none when it holds no mark.
+func readMark(metadata string) (times, of int) {
+	if n, err := fmt.Sscanf(metadata, markFormat, &times, &of); n != 2 || err != nil || times < 0 || of < 1 {
+		return 0, 0
 	}
-	if n, err := fmt.Sscanf(at.Metadata, markFormat, &m.times, &m.of); n != 2 || err != nil || m.times < 0 || m.of < 1 {
-		return mark{offset: at.At}
-	}
-	m.times, m.of = min(m.times, maxAttempts), min(m.of, maxSuspects)
-	return m
+	return min(times, maxAttempts), min(of, maxSuspects)
 }
 
 // forget drops what is known of partitions that come or go.
@@ -142,11 +137,9 @@ func (a *attempts) learn(ctx context.Context, cl *kgo.Client, firsts map[int32]i
 		if a.parts[p] != nil {
 			continue
 		}
-		m := mark{}
-		if at, ok := found.Lookup(a.topic, p); ok {
-			m = readMark(at.Offset)
-		}
-		a.parts[p], begun[p] = &attempt{unfinished: m.times, alone: m.of}, true
+		at, _ := found.Lookup(a.topic, p)
+		times, of := readMark(at.Metadata)
+		a.parts[p], begun[p] = &attempt{unfinished: times, alone: of}, true
 	}
 	return begun, nil
 }

@@ -86,13 +86,9 @@ func heal(p *schema.ProcessedCrash, attempt int32) []*kgo.Record {
 	if !transient(p) || attempt >= maxHeals {
 		return nil
 	}
-	value, err := schema.Encode(&schema.ReprocessRequest{
+	return ownRequest(schema.TopicHeal, schema.ReprocessRequest{
 		CrashID: p.CrashID, Raw: p.Raw, Versions: []int32{p.SignatureVersion}, Attempt: attempt + 1, Reason: healReason,
 	})
-	if err != nil {
-		return nil // its texts are ours: it cannot fail
-	}
-	return []*kgo.Record{{Topic: schema.TopicHeal, Key: []byte(p.CrashID), Value: value}}
 }
 
 // transient tells whether a symbol source did not answer. What became of each module may

@@ -36,11 +36,28 @@ func Request(ctx context.Context, k Kafka, requests []schema.ReprocessRequest) e
 func requestRecords(requests []schema.ReprocessRequest) ([]*kgo.Record, error) {
 	records := make([]*kgo.Record, len(requests))
 	for i := range requests {
-		value, err := schema.Encode(&requests[i])
-		if err != nil {
+		var err error
+		if records[i], err = requestRecord(schema.TopicReprocess, &requests[i]); err != nil {
 			return nil, err
 		}
-		records[i] = &kgo.Record{Topic: schema.TopicReprocess, Key: []byte(requests[i].CrashID), Value: value}
 	}
 	return records, nil
+}
+
+func requestRecord(topic string, request *schema.ReprocessRequest) (*kgo.Record, error) {
+	value, err := schema.Encode(request)
+	if err != nil {
+		return nil, err
+	}
+	return &kgo.Record{Topic: topic, Key: []byte(request.CrashID), Value: value}, nil
+}
+
+// ownRequest is the record of a request that a loop makes by itself. Its texts are ours, so
+// that it can be encoded.
+func ownRequest(topic string, request schema.ReprocessRequest) []*kgo.Record {
+	r, err := requestRecord(topic, &request)
+	if err != nil {
+		return nil
+	}
+	return []*kgo.Record{r}
 }

@@ -126,10 +126,8 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		guard.SelfTest = p.SelfTest
 		return stream.Processor{
 			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Guard: guard,
-			Process: func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
-				return p.Process(ctx, processor.Input(in))
-			},
-			Ready: ready, Metrics: r.stream, Log: r.log,
+			Process: processWith(p),
+			Ready:   ready, Metrics: r.stream, Log: r.log,
 		}, nil
 	}
 	shares := func(_ context.Context, state *schema.VersionEvent) { workers.Follow(state) }
@@ -179,9 +177,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 					if err != nil {
 						return nil, err
 					}
-					return func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
-						return p.Process(ctx, processor.Input(in))
-					}, nil
+					return processWith(p), nil
 				},
 			}
 			return archivist.Run(ctx)
@@ -203,6 +199,13 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 			return p.Run(ctx)
 		},
 	})
+}
+
+// processWith is what a loop calls of a processor.
+func processWith(p *processor.Processor) func(context.Context, stream.Input) (*schema.ProcessedCrash, error) {
+	return func(ctx context.Context, in stream.Input) (*schema.ProcessedCrash, error) {
+		return p.Process(ctx, processor.Input(in))
+	}
 }
 
 // always keeps a loop running that belongs to no single version.
