@@ -167,12 +167,14 @@ func (o *Options) collect(ctx context.Context, cl *kgo.Client) (batch, error) {
 		if o.losses.Err() != nil {
 			o.ready(nil)
 		}
-		if age != nil && age.Err() != nil {
-			return b, nil
-		}
+		// Of a poll that ends with the batch's age too: the client has passed these records,
+		// and what it commits next is behind them.
 		o.Kafka.Metrics.Polled(schema.SinkGroup(o.Name, o.Version), fetches)
 		for _, r := range fetches.Records() {
 			b.add(r, o.Version)
+		}
+		if age != nil && age.Err() != nil {
+			return b, nil
 		}
 		if age == nil && len(b.records) > 0 {
 			var cancel context.CancelFunc
