@@ -67,6 +67,9 @@ type run struct {
 	passwordFile   string    // of ClickHouse
 }
 
+// Durations are whole milliseconds in every line of the process, tests' included.
+func init() { zerolog.DurationFieldInteger = true }
+
 func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // Main runs one verb and returns the exit code: 0 done, 1 failed, 2 wrong use.
@@ -214,6 +217,5 @@ func (c *cli) logger(command string, w io.Writer) zerolog.Logger {
 	if people {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000"}
 	}
-	zerolog.DurationFieldInteger = true
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
