@@ -217,31 +217,17 @@ func offsetsOf(of []schema.PartitionOffset) map[int32]int64 {
 
 // whileHeld does what is left of a promotion, or ends it.
 func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, seen *look, opts PromoteOptions) (f Flipped, err error) {
-	began := state.At
 	stops, err := o.settled(ctx, g, state, opts)
 	if err == nil {
 		err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), seen, opts)
 	}
 	if err != nil {
-		return f, o.giveUp(ctx, subject, err)
+		return f, o.giveUp(ctx, subject, state.At, err)
 	}
 	decided := o.Now()
-	next, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		if now.Promotion == nil || !now.At.Equal(began) {
-			return nil, errors.New("somebody else went on with this promotion, or ended it: see replay status")
-		}
-		next, err := promoted(now, stops)
-		if err != nil {
-			return nil, err
-		}
-		next = o.stamp(next, schema.OpPromote, subject)
-		if opts.why != "" {
-			next.Why = opts.why
-		}
-		return next, nil
-	})
+	next, err := o.flip(ctx, subject, state.At, stops, opts.why)
 	if err != nil {
-		return f, err
+		return f, o.giveUp(ctx, subject, state.At, err)
 	}
 	err = o.await(ctx, "the views", func(ctx context.Context) (string, error) {
 		epoch, err := o.DB.Epoch(ctx)
@@ -250,32 +236,7 @@ func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int3
 		}
 		return "the ClickHouse sink has not projected the activation", nil
 	})
-	return Flipped{Held: o.Now().Sub(began), Views: o.Now().Sub(decided)}, err
-}
-
-// giveUp lets what was held go on.
-func (o *Operator) giveUp(ctx context.Context, subject int32, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortDeadline)
-	defer cancel()
-	if err := o.Abort(ctx, subject); err != nil {
-		return errors.Join(cause, fmt.Errorf("what is seen stands still until replay promote --abort: %w", err))
-	}
-	return fmt.Errorf("not promoted, and everything goes on as before: %w", cause)
-}
-
-// abortDeadline bounds the end of a promotion that failed.
-const abortDeadline = 30 * time.Second
-
-// Abort ends a promotion that is under way: what was held goes on.
-func (o *Operator) Abort(ctx context.Context, subject int32) error {
-	_, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		next, err := aborted(now)
-		if err != nil {
-			return nil, err
-		}
-		return o.stamp(next, schema.OpAbort, subject), nil
-	})
-	return err
+	return Flipped{Held: o.Now().Sub(state.At), Views: o.Now().Sub(decided)}, err
 }
 
 // settled waits until everything of both sides is stored: what the versions that

@@ -1,0 +1,97 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"aftershock/schema"
+	"aftershock/stream"
+	"aftershock/stream/streamtest"
+)
+
+// holding is a versions log in which version 2 is being promoted.
+func holding(t *testing.T) (o *Operator, c *kfake.Cluster, now *schema.VersionEvent) {
+	t.Helper()
+	k, c := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRulesets)
+	o = &Operator{Kafka: k, Now: time.Now, Log: zerolog.Nop()}
+	now, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) {
+		first := state()
+		next, err := held(first, Show(first.Activation.Ranges, 2, at(10), at(end), 2))
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpHold, 2), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o, c, now
+}
+
+// fence lets the next ends of transactions be refused, as when somebody else asks for the
+// log's transactional id meanwhile.
+func fence(c *kfake.Cluster, times int64) *atomic.Int64 {
+	var refused atomic.Int64
+	c.ControlKey(int16(kmsg.EndTxn), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		if refused.Add(1) > times {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		res := kreq.ResponseKind().(*kmsg.EndTxnResponse)
+		res.ErrorCode = kerr.InvalidProducerEpoch.Code
+		return res, nil, true
+	})
+	return &refused
+}
+
+// An operator who comes between the last look and the last event, and is refused, must
+// not leave versions held for ever.
+func TestAPromotionGivesWayToNobodyWhileItHolds(t *testing.T) {
+	t.Parallel()
+	o, c, now := holding(t)
+	refused := fence(c, 2)
+	next, err := o.flip(t.Context(), 2, now.At, map[int32]stop{1: {offsets(7), nil}}, "")
+	if err != nil || refused.Load() < 3 {
+		t.Fatalf("refused %d times: %v", refused.Load(), err)
+	}
+	if next.Promotion != nil || next.Activation.Epoch != now.Activation.Epoch+1 {
+		t.Errorf("%+v", next)
+	}
+	if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Promotion != nil {
+		t.Errorf("%+v, %v", newest, err)
+	}
+}
+
+// What was held goes on when the promotion fails, whoever else operates; one that is
+// somebody else's is left to them.
+func TestGivingUpInsists(t *testing.T) {
+	t.Parallel()
+	o, c, now := holding(t)
+	cause := errors.New("the cause")
+	if err := o.giveUp(t.Context(), 2, now.At.Add(-time.Second), cause); !errors.Is(err, cause) {
+		t.Error(err)
+	}
+	if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Promotion == nil {
+		t.Fatalf("somebody else's promotion was ended: %+v, %v", newest, err)
+	}
+	fence(c, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the hold is over
+	if err := o.giveUp(ctx, 2, now.At, cause); !errors.Is(err, cause) {
+		t.Error(err)
+	}
+	if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Promotion != nil {
+		t.Errorf("still held: %+v, %v", newest, err)
+	}
+	if _, err := o.flip(t.Context(), 2, now.At, nil, ""); !errors.Is(err, errTaken) {
+		t.Errorf("promoted after it was given up: %v", err)
+	}
+}
