@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check soak promotions generate libchdb fuzz mutate clean
+.PHONY: build demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check soak promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -28,10 +28,16 @@ replay-demo: build libchdb ## a rule changes: plan, replay, compare, promote, ro
 	@bin/demo -replay $(if $(ONCE),-once)
 
 # The race detector needs cgo, and so a C compiler; without one the tests run
-# without it. In the end-to-end tests the test binary acts as the program.
+# without it. In the end-to-end tests, those of cmd, the test binary acts as the
+# program: with the detector it walks ten times slower, so that make test-long has that.
 RACE := $(if $(shell command -v cc),-race)
+END_TO_END := ./cmd/...
 test: build libchdb ## everything; tests of what is not here skip with a message
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 40m ./...
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
+	$(GO) test -parallel 4 -timeout 20m $(END_TO_END)
+
+test-long: build libchdb ## the end-to-end tests with the race detector
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 90m $(END_TO_END)
 
 parity: ## stacks against the reference's answers in the corpora beside the checkout
 	$(GO) test ./stackwalk/report -count 1 -v -run 'TestJSONEqualsTheReference$$|TestBreakpad' | grep -v '^ *--- PASS\|^=== '

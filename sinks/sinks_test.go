@@ -102,6 +102,7 @@ func TestContract(t *testing.T) {
 // Rows that the sink refuses are dead-lettered with its code; the others of their
 // batch go in.
 func TestRefusedRowsAreDeadLettered(t *testing.T) {
+	t.Parallel()
 	k := broker(t)
 	var records []*kgo.Record
 	for n := range 30 {
@@ -138,6 +139,7 @@ func TestRefusedRowsAreDeadLettered(t *testing.T) {
 // A sink that refuses everything stops, and the rows wait for the next build. One that
 // refuses what somebody sends goes on.
 func TestGuardStopsASinkThatRefusesEverything(t *testing.T) {
+	t.Parallel()
 	for name, broken := range map[string]bool{"everything": true, "what somebody sends": false} {
 		t.Run(name, func(t *testing.T) {
 			k := broker(t)
@@ -242,6 +244,7 @@ func lag(t *testing.T, k stream.Kafka) int64 {
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func TestOffsetsAreCommittedAfterTheWrite(t *testing.T) {
+	t.Parallel()
 	k := broker(t)
 	put(t, k, noon, 1, 2, 3)
 	s := &table{rows: map[string]int{}, fails: 1 << 30}
@@ -275,6 +278,7 @@ func committedAny(t *testing.T, k stream.Kafka) bool {
 }
 
 func TestSinkOutlastsATableThatIsAway(t *testing.T) {
+	t.Parallel()
 	k := broker(t)
 	s := &table{rows: map[string]int{}, fails: 3}
 	run(t, k, s)
@@ -285,6 +289,7 @@ func TestSinkOutlastsATableThatIsAway(t *testing.T) {
 }
 
 func TestRecordsThatAreNoCrashesAreDeadLettered(t *testing.T) {
+	t.Parallel()
 	k := broker(t)
 	s := &table{rows: map[string]int{}}
 	run(t, k, s)
@@ -298,6 +303,7 @@ func TestRecordsThatAreNoCrashesAreDeadLettered(t *testing.T) {
 
 // A dead letter that could not be appended at first is not passed over.
 func TestDeadLettersAreTriedAgain(t *testing.T) {
+	t.Parallel()
 	k, c := streamtest.Broker(t, 1, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	put(t, k, noon, -1)
 	refused := 0
@@ -328,6 +334,7 @@ func TestDeadLettersAreTriedAgain(t *testing.T) {
 
 // Telemetry publishes what the activation shows in its version, once.
 func TestTelemetryPublishesWhatIsActive(t *testing.T) {
+	t.Parallel()
 	k := broker(t)
 	put(t, k, noon, 1, 2)
 	put(t, k, noon.Add(time.Hour), 3)
@@ -381,6 +388,7 @@ func publishing(t *testing.T, k stream.Kafka, f *stream.Following, epoch int64) 
 // What comes to be shown after it was processed, and passed over, is published all
 // the same; and again when it was shown in another version meanwhile.
 func TestTelemetryPublishesWhatComesToBeShown(t *testing.T) {
+	t.Parallel()
 	k := broker(t)
 	put(t, k, noon, 1)
 	put(t, k, noon.Add(time.Hour), 2)

@@ -16,6 +16,7 @@ import (
 // A crash that comes late into the range of an archived version is made in that version, by
 // one loop for all, and nothing that came in time is made again.
 func TestLateCrashesOfArchivedVersionsAreMade(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicRaw, schema.TopicReprocess, schema.TopicHeal, schema.ProcessedTopic(3),
 		schema.ProcessedTopic(schema.Archived), schema.TopicVersions, schema.TopicDeadLetter)
 	ends := []schema.PartitionOffset{{Partition: 0, Offset: 3}}

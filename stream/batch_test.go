@@ -29,6 +29,7 @@ func header(r *kgo.Record, key string) string {
 
 // What a record lacks for a while costs neither a session nor a dead letter.
 func TestPassingFaultsAreWaitedOut(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicDeadLetter)
 	put(t, k, "in", numbered(0, 40)...)
 	tr := copying(k)
@@ -72,6 +73,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 
 // A batch whose outputs are too much for the memory is cut, and nothing is lost.
 func TestBatchesThatMakeTooMuchAreCut(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out")
 	all := numbered(0, 60)
 	put(t, k, "in", all...)
@@ -95,6 +97,7 @@ func TestBatchesThatMakeTooMuchAreCut(t *testing.T) {
 // What the broker will never take becomes a dead letter after some tries; its
 // neighbours go in.
 func TestWhatTheBrokerRefusesIsDeadLettered(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicDeadLetter)
 	cl, err := kgo.NewClient(k.Options()...)
 	if err != nil {
@@ -140,6 +143,7 @@ func TestWhatTheBrokerRefusesIsDeadLettered(t *testing.T) {
 
 // A guard stops the loop before the batch that trips it is committed.
 func TestGuardStopsTheLoopAndKeepsTheRecords(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicDeadLetter)
 	put(t, k, "in", numbered(0, 10)...)
 	tr := copying(k)

@@ -20,6 +20,7 @@ func idOf(n int, day time.Time) string {
 }
 
 func TestTheFirstRawRecordOfACrashIsFound(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 3, schema.TopicRaw)
 	midnight := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	put := func(n int, received time.Time, value string) string {

@@ -207,6 +207,7 @@ func numbers(from, to int) (out []int) {
 // paused, promoted for a range and for everything, and the other one back again. Every
 // crash is in every version once, and published as the activation shows it.
 func TestVersionsComeAndGoAndEveryCrashIsThereOnce(t *testing.T) {
+	t.Parallel()
 	fl := newFleet(t)
 	starts := []schema.PartitionOffset{{Partition: 0}, {Partition: 1}}
 	fl.send(numbers(0, 10)...)

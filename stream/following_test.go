@@ -70,6 +70,7 @@ func TestCurrentIsTheStateOfNow(t *testing.T) {
 // A member that cannot see what the log holds must not commit: somebody may have
 // decided meanwhile that it does not process any more.
 func TestMemberThatIsCutOffFromTheLogCommitsNothing(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicVersions)
 	versions(t, k, one)
 	f, cut := follower(t, k)
@@ -145,6 +146,7 @@ func TestWorkOfAnotherStateIsGivenBack(t *testing.T) {
 // Who is not wanted any more commits nothing and leaves the group; who just stops
 // finishes, and stays, so that its restart moves no partitions.
 func TestUnwantedMemberCommitsNothingAndLeavesItsGroup(t *testing.T) {
+	t.Parallel()
 	for name, cause := range map[string]error{"a restart": nil, "not wanted": stream.ErrUnwanted} {
 		t.Run(name, func(t *testing.T) {
 			k, _ := streamtest.Broker(t, 1, "in", "out")

@@ -19,6 +19,7 @@ import (
 // A crash that lacked symbols for a while is asked for again when the sources are well, and
 // not for ever.
 func TestWhatLackedSymbolsForAWhileIsHealed(t *testing.T) {
+	t.Parallel()
 	stream.HealPause(t, 20*time.Millisecond)
 	k, _ := streamtest.Broker(t, 1, schema.TopicRaw, schema.TopicReprocess, schema.TopicHeal, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	for n := range 3 {
@@ -95,6 +96,7 @@ func TestAHealWaitsItsTime(t *testing.T) {
 // A request for what is beyond the end of the raw topic, which was made anew, is a dead
 // letter: nobody would ever come to it.
 func TestRequestsBeyondTheEndAreDeadLettered(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicRaw, schema.TopicReprocess, schema.TopicHeal, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	id, value := rawCrash(t, 0, schema.Dump{Name: "other", Encoding: schema.EncodingNone})
 	streamtest.Put(t, k, &kgo.Record{Topic: schema.TopicRaw, Key: []byte(id), Value: value})

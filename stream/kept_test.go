@@ -47,6 +47,7 @@ func TestAKeptReaderFindsRecords(t *testing.T) {
 // What a loop remembers is bounded, however many partitions it has, and the newest are
 // remembered.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
+	t.Parallel()
 	remembered := stream.Remembered(100, 30_000, func(partition, n int) string { return fmt.Sprint(partition, "/", n) })
 	total := 0
 	for p, has := range remembered {

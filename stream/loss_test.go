@@ -20,6 +20,7 @@ import (
 // are lost. It must not rewind or skip as if nothing were; other partitions go on, and the
 // one goes on when somebody has decided.
 func TestAPartitionWhoseRecordsExpiredUnreadRests(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out", schema.TopicVersions)
 	keys := func(partition int32, from, to int) (out []string) { // of a partition
 		p := kgo.StickyKeyPartitioner(nil).ForTopic("in")
@@ -77,6 +78,7 @@ func TestAPartitionWhoseRecordsExpiredUnreadRests(t *testing.T) {
 // transaction must not wait for ever for a heartbeat that nobody answers (with
 // BlockRebalanceOnPoll it does), and the batch must come again.
 func TestMemberThatIsForgottenInABatchComesBack(t *testing.T) {
+	t.Parallel()
 	k, c := streamtest.Broker(t, 1, "in", "out")
 	all := numbered(0, 20)
 	put(t, k, "in", all...)

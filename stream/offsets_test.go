@@ -46,6 +46,7 @@ func TestRangesThatAreToldAreBounded(t *testing.T) {
 }
 
 func TestRecentIDsForgetTheOldest(t *testing.T) {
+	t.Parallel()
 	r := newRecentIDs()
 	id := func(n int) (k crashKey) {
 		k[0], k[1], k[2], k[3] = byte(n), byte(n>>8), byte(n>>16), 1

@@ -52,6 +52,7 @@ func killing(k stream.Kafka) *stream.Transform {
 // A record that kills each process that works on it is dead-lettered after some, and the
 // others, among which it came, are worked on.
 func TestARecordThatKillsIsDeadLettered(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out", schema.TopicDeadLetter)
 	all := numbered(0, 40)
 	put(t, k, "in", slices.Concat(all[:17], []string{"poison 1"}, all[17:30], []string{"poison 2"}, all[30:])...)
@@ -119,6 +120,7 @@ func reaches(ctx context.Context, k stream.Kafka, topic string, n int) bool {
 
 // An attempt that ends in any other way than with the process does not count.
 func TestWhatOnlyWaitsIsNotPoison(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicDeadLetter)
 	put(t, k, "in", "0000")
 	for range 8 {

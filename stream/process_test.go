@@ -76,6 +76,7 @@ func rawCrash(t *testing.T, n int, dump schema.Dump) (id string, value []byte) {
 }
 
 func TestEveryRawCrashIsProcessedOrDeadLettered(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	data := bytes.Repeat([]byte("stack "), 5000)
 	sum := schema.SHA256(sha256.Sum256(data))

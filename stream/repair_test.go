@@ -18,6 +18,7 @@ import (
 // Somebody moves a group's offset, and so the processor never sees some crashes:
 // the whole way from there to where nothing is missing.
 func TestRepairMendsWhatTheProcessorNeverSaw(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, schema.TopicRaw, schema.TopicReprocess, schema.ProcessedTopic(1), schema.TopicTelemetry, schema.TopicDeadLetter)
 	const crashes, skipped = 40, 3
 	dump := schema.Dump{Name: "other", Encoding: schema.EncodingNone}

@@ -31,6 +31,7 @@ func request(t *testing.T, n int, change func(*schema.ReprocessRequest)) *kgo.Re
 }
 
 func TestRequestsAreProcessedAgainOrDeadLettered(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicRaw, schema.TopicReprocess, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	for n := range 6 {
 		id, value := rawCrash(t, n, schema.Dump{Name: "other", Encoding: schema.EncodingNone})

@@ -82,6 +82,7 @@ var pipeline = []string{
 // A version that is made from another has every result once, of each crash in the order
 // of the revisions: those before it began signed again, later ones made anew.
 func TestSigningAgainAndProcessingMakeEveryResultOnce(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, pipeline...)
 	versions(t, k, func(state *schema.VersionEvent) {
 		one(state)
@@ -141,6 +142,7 @@ func TestSigningAgainAndProcessingMakeEveryResultOnce(t *testing.T) {
 }
 
 func TestSigningAgainLeavesOutOtherTimesAndBuriesWhatIsNoCrash(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, pipeline...)
 	v2 := schema.SignatureVersion{
 		Number: 2, State: schema.StateLive, Source: schema.SourceProcessed, Share: 1, Base: 1, From: new(hour(2)), To: new(hour(4)),
@@ -188,6 +190,7 @@ func TestSigningAgainLeavesOutOtherTimesAndBuriesWhatIsNoCrash(t *testing.T) {
 
 // A re-sign that is paused signs nothing, and stops when its process does.
 func TestPausedSigningAgainWaits(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, pipeline...)
 	v2 := schema.SignatureVersion{
 		Number: 2, State: schema.StateLive, Source: schema.SourceProcessed, Share: 1, Paused: true, Base: 1,

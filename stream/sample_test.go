@@ -11,6 +11,7 @@ import (
 )
 
 func TestSampleLiesEvenlyOverATopic(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "topic")
 	const all = 4000
 	var records []*kgo.Record

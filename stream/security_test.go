@@ -44,6 +44,7 @@ func as(t *testing.T, k stream.Kafka, user string) stream.Kafka {
 }
 
 func TestPasswordsAreProven(t *testing.T) {
+	t.Parallel()
 	for mechanism, name := range map[string]string{
 		stream.SASLPlain: "PLAIN", stream.SASLScramSHA256: "SCRAM-SHA-256", stream.SASLScramSHA512: "SCRAM-SHA-512",
 	} {

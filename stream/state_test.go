@@ -59,6 +59,7 @@ func shows(epoch int64, until int) schema.Activation {
 }
 
 func TestAVersionProcessesWhatItsStateSays(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		version schema.SignatureVersion
 		want    []string
@@ -89,6 +90,7 @@ func TestAVersionProcessesWhatItsStateSays(t *testing.T) {
 
 // A member whose version is held is about to be told. Until then it passes nothing.
 func TestAHeldVersionPassesNothing(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	versions(t, k, one)
 	f := streamtest.Following(t, k)
@@ -117,6 +119,7 @@ func TestAHeldVersionPassesNothing(t *testing.T) {
 // A group that never committed anything, or whose offsets expired, begins where its
 // version began and not at the log's start.
 func TestAGroupWithoutOffsetsBeginsWhereItsVersionBegan(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRaw, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	sendRaw(t, k, 0, 1, 2, 3)
 	p := processorOf(k, nil, 1)
@@ -157,6 +160,7 @@ func passedBy(t *testing.T, k stream.Kafka, group, topic string, n int64) int64 
 
 // A replay that is paused stays in its group, and lets pass what is seen in its version.
 func TestAPausedReplayWaits(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRaw, schema.ProcessedTopic(2), schema.TopicDeadLetter)
 	versions(t, k, func(state *schema.VersionEvent) {
 		state.Versions = []schema.SignatureVersion{{Number: 2, State: schema.StateLive, Share: 0.5, Paused: true}}

@@ -55,6 +55,7 @@ func numbered(from, to int) []string {
 }
 
 func TestTransformProducesEachRecordOnceInOrder(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	all := numbered(0, 300)
 	put(t, k, "in", all...)
@@ -78,6 +79,7 @@ func TestTransformProducesEachRecordOnceInOrder(t *testing.T) {
 }
 
 func TestTransformGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	var want []string
 	for round := range 3 {
@@ -95,6 +97,7 @@ func TestTransformGoesOnWhereItStopped(t *testing.T) {
 // A transaction that cannot be committed must move no offsets: its records come
 // again, and nothing of it is seen.
 func TestTransformSurvivesFaultsOfTheBroker(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func(c *kfake.Cluster, times *atomic.Int64){
 		"the commit fails": func(c *kfake.Cluster, times *atomic.Int64) {
 			c.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -156,6 +159,7 @@ func TestTransformSurvivesFaultsOfTheBroker(t *testing.T) {
 
 // A promise that fails must not let the offsets pass: the record would be lost.
 func TestTransformDoesNotPassWhatItCouldNotProduce(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	put(t, k, "in", "a", "b", "c")
 	tr := copying(k)
@@ -194,6 +198,7 @@ func TestTransformTriesAgainAfterAPassingError(t *testing.T) {
 // The first record of an identity counts: a second one, in the same batch, in a
 // later one, or after a restart, is left out.
 func TestTransformLeavesOutWhatWasProducedBefore(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	put(t, k, "in", "a", "b", "a", "c")
 	stop := run(t, copying(k))
@@ -211,6 +216,7 @@ func TestTransformLeavesOutWhatWasProducedBefore(t *testing.T) {
 // Offsets that were lost although their outputs were committed, as the embedded
 // broker's can be, do not double anything.
 func TestTransformKnowsItsOutputsWhenOffsetsWereLost(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	all := numbered(0, 40)
 	put(t, k, "in", all...)
@@ -254,6 +260,7 @@ func TestTransformKnowsWhatWasProducedAfterTheAssignment(t *testing.T) {
 // The member before has produced and not committed yet when its partition is
 // worked on: what it did is waited for.
 func TestTransformWaitsForOpenTransactions(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out")
 	before, err := kgo.NewClient(append(k.Options(), kgo.TransactionalID("before"))...)
 	if err != nil {
@@ -290,6 +297,7 @@ func TestTransformWaitsForOpenTransactions(t *testing.T) {
 // The broker commits and says that it does not know: the session polls the records
 // again, and must see what it did.
 func TestTransformDoesNotBelieveAnUncertainAbort(t *testing.T) {
+	t.Parallel()
 	k, c := streamtest.Broker(t, 1, "in", "out")
 	put(t, k, "in", "0001")
 	stop := run(t, copying(k))
@@ -319,6 +327,7 @@ func TestTransformDoesNotBelieveAnUncertainAbort(t *testing.T) {
 }
 
 func TestTwoMembersShareTheWork(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	first, second := copying(k), copying(k)
 	second.Instance = "1"
@@ -339,6 +348,7 @@ func TestTwoMembersShareTheWork(t *testing.T) {
 }
 
 func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()

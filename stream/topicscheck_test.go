@@ -91,6 +91,7 @@ func short(f stream.Finding) string {
 }
 
 func TestCheckFindsWhatIsWrongAndNothingElse(t *testing.T) {
+	t.Parallel()
 	table := func(name string, partitions int32) schema.Topic {
 		for _, topic := range append(schema.Topics(partitions), schema.Processed(1, partitions)) {
 			if topic.Name == name {
@@ -271,6 +272,7 @@ func TestRolesStartOnlyOnTopicsThatKeepCrashes(t *testing.T) {
 
 // Records that a client may send reach every topic, also several in one batch.
 func TestTopicsTakeTheBatchesOfClients(t *testing.T) {
+	t.Parallel()
 	k, _ := cluster(t, 1)
 	p, err := k.Producer()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // A process span says what came of a record in codes, never an error's text or a
 // key that is no crash id.
 func TestProcessSpansSayWhatCameOfARecord(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicDeadLetter)
 	spans := tracetest.NewSpanRecorder()
 	k.Tracing = stream.NewTracing(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))

@@ -195,6 +195,7 @@ const (
 )
 
 func TestVerifyFindsWhatIsMissingAndWhatIsTwice(t *testing.T) {
+	t.Parallel()
 	const crashes = 6
 	for name, tc := range map[string]struct {
 		without []int
@@ -456,6 +457,7 @@ func TestExpiredResultsAreLookedForInTheTables(t *testing.T) {
 }
 
 func TestRepairAsksForTheHoles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 8, 2, 3)
 	delete(w.rows, 6)
 	w.done()
@@ -513,6 +515,7 @@ func TestVerifyWantsPartitionsThatFit(t *testing.T) {
 }
 
 func TestVerifyKeepsToItsLimits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 8, 6, 7)
 	for n := range 3 {
 		w.process(n, int64(n), 5)

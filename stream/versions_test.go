@@ -268,6 +268,7 @@ func TestAPartThatFailedEndsToo(t *testing.T) {
 // A ruleset's text is in the log once, whatever many versions and events name it, and
 // events of older releases hold their own.
 func TestRulesetsAreInTheLogOnce(t *testing.T) {
+	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRulesets)
 	text := func(s string) []schema.RulesetFile {
 		return []schema.RulesetFile{{Name: "prefix_signature_re.txt", Text: s}}

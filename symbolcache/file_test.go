@@ -161,7 +161,7 @@ func addresses(text string) []uint64 {
 }
 
 func TestCompiledFilesAnswerAsTheirText(t *testing.T) {
-	const random = 100_000
+	const random = 10_000
 	for _, path := range symbolFiles(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()

@@ -348,6 +348,7 @@ func oneRecord(ctx context.Context, k stream.Kafka, consume kgo.Opt) error {
 // Every role works with what the document grants it, and needs each of it: without
 // one operation it stops and names the operation and the resource.
 func TestDocumentedAccessIsEnoughAndNotTooMuch(t *testing.T) {
+	t.Parallel()
 	grants := documentedGrants(t)
 	for role, work := range accessRoles {
 		try := func(t *testing.T, without grant) error {

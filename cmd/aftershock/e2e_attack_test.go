@@ -47,6 +47,7 @@ var peakBounds = map[string]int{"up": 1024, "broker": 512, "clickhouse": 2048}
 // Whatever else is sent to up, each honest crash is seen, memory stays bounded, and
 // what users typed or had open is in no public place.
 func TestAttack(t *testing.T) {
+	t.Parallel()
 	length, seen, seed := shortAttack, honestSeenShort, uint64(1)
 	if text := os.Getenv(attackFor); text == "" && underRace() {
 		t.Skip("make attack runs it: a load that is bounded by time says nothing of a build with the race detector")

@@ -12,6 +12,7 @@ import (
 // What up opens on the loopback interface is for programs of this machine, and what
 // it writes for this user.
 func TestLoopbackIsABorder(t *testing.T) {
+	t.Parallel()
 	u := startUp(t)
 	ask := func(method, target string, change func(*http.Request)) int {
 		r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader("SELECT 1"))

@@ -79,6 +79,7 @@ func (u *upProcess) killOne(victim string) {
 // What was answered is in ClickHouse and in the public topic exactly once,
 // however often everything, ClickHouse or the broker dies in between.
 func TestAnsweredCrashesSurviveKillNine(t *testing.T) {
+	t.Parallel()
 	const crashes, senders = 500, 4
 	u := startUp(t)
 	dumps := samples(t)
@@ -128,32 +129,7 @@ func TestAnsweredCrashesSurviveKillNine(t *testing.T) {
 
 	// Reports that were taken but not answered may be there too, under ids that
 	// nobody was told.
-	eventually(t, 2*time.Minute, func() error {
-		text, err := u.query("SELECT crash_id, count() FROM crashes GROUP BY crash_id")
-		if err != nil {
-			return err
-		}
-		count := map[string]string{}
-		for _, line := range lines(text) {
-			id, n, _ := strings.Cut(line, "\t")
-			count[id] = n
-		}
-		for _, id := range answered {
-			if count[id] != "1" {
-				return fmt.Errorf("%s is %q times in crashes (%d rows)", id, count[id], len(count))
-			}
-		}
-		return nil
-	})
-	eventually(t, time.Minute, func() error {
-		published := u.telemetry()
-		for _, id := range answered {
-			if published[id] == nil {
-				return fmt.Errorf("%s is not published (%d are)", id, len(published))
-			}
-		}
-		return nil
-	})
+	u.eachOnce(answered)
 	if dead := u.topic(schema.TopicDeadLetter); len(dead) != 0 {
 		t.Errorf("%d dead letters", len(dead))
 	}
@@ -178,6 +154,7 @@ func writeLargeDump(t *testing.T, path string, size int) {
 // Whatever is sent becomes a processed crash with a note or a dead letter with a
 // reason; the process survives, and good crashes go through beside it.
 func TestBadInputCostsNothingElse(t *testing.T) {
+	t.Parallel()
 	u := startUp(t)
 	good, err := os.ReadFile(samples(t)[0])
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 // The same path on a real Apache Kafka, which dies once in between. The script
 // that starts it lies beside the project where it is developed.
 func TestRealKafka(t *testing.T) {
+	t.Parallel()
 	script := reference.Path(t, "servers", "kafka.sh")
 	for _, tool := range []string{"java", "mvn"} {
 		needTool(t, tool)

@@ -19,6 +19,7 @@ const promotionsInARow = "AFTERSHOCK_PROMOTIONS"
 // Rule changes by the hundred: each promotion leaves the version before a slice of time, and
 // none of them costs anything afterwards.
 func TestPromotionsInARow(t *testing.T) {
+	t.Parallel()
 	n, err := strconv.Atoi(os.Getenv(promotionsInARow))
 	if err != nil {
 		n = 3

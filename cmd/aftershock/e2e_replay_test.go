@@ -212,6 +212,7 @@ func (u *upProcess) agree() {
 }
 
 func TestReplayAndPromote(t *testing.T) {
+	t.Parallel()
 	replayAndPromote(t, startUp(t, "--symbols", sampleSymbols), schema.SourceRaw)
 }
 

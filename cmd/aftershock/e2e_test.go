@@ -294,6 +294,37 @@ func (u *upProcess) rows(want int) []string {
 	return ids
 }
 
+// eachOnce waits until each of the crashes is once in crashes and in the public topic.
+func (u *upProcess) eachOnce(answered []string) {
+	u.t.Helper()
+	eventually(u.t, 2*time.Minute, func() error {
+		text, err := u.query("SELECT crash_id, count() FROM crashes GROUP BY crash_id")
+		if err != nil {
+			return err
+		}
+		count := map[string]string{}
+		for _, line := range lines(text) {
+			id, n, _ := strings.Cut(line, "\t")
+			count[id] = n
+		}
+		for _, id := range answered {
+			if count[id] != "1" {
+				return fmt.Errorf("%s is %q times in crashes (%d answered, %d rows)", id, count[id], len(answered), len(count))
+			}
+		}
+		return nil
+	})
+	eventually(u.t, time.Minute, func() error {
+		published := u.telemetry() // fails for one that is there twice
+		for _, id := range answered {
+			if published[id] == nil {
+				return fmt.Errorf("%s is not published (%d are)", id, len(published))
+			}
+		}
+		return nil
+	})
+}
+
 // submit runs `aftershock submit` and returns the crash ids.
 func (u *upProcess) submit(args ...string) []string {
 	u.t.Helper()

@@ -17,7 +17,6 @@ import (
 
 // Everybody else's decoders ask the registry for the id that stands in an event.
 func TestEventsCarryTheIDsOfARegistry(t *testing.T) {
-	t.Parallel()
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	t.Cleanup(func() { _ = schema.UseIDs(nil) }) // nil is never refused
