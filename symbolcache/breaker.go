@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync"
 	"time"
 )
@@ -11,11 +12,16 @@ import (
 // A source that keeps failing is left alone for a while: else each crash would spend its
 // time on it.
 const (
-	// maxFailures in a row, of any files, are one too many.
+	// maxFailures in a row, of any files, are one too many; and so are maxOfLast among the
+	// last answers, which are lookedAt: a source may be silent about some files and answer
+	// at once about others.
 	maxFailures = 4
-	// The rest after that doubles each time in a row.
-	minRest = 5 * time.Second
-	maxRest = 2 * time.Minute
+	maxOfLast   = 8
+	lookedAt    = 16
+	// The rest after that doubles each time, until forgiven answers came without one.
+	forgiven = 64
+	minRest  = 5 * time.Second
+	maxRest  = 2 * time.Minute
 	// probeTimeout bounds asking whether a source is well again.
 	probeTimeout = 5 * time.Second
 )
@@ -26,8 +32,11 @@ var errResting = fmt.Errorf("%w: it failed too often, and is not asked for a whi
 // breaker is what the cache knows of a source's health. It is safe for concurrent use.
 type breaker struct {
 	mu       sync.Mutex
-	failures int // in a row
-	rests    int // in a row
+	failures int    // in a row
+	last     uint16 // the last answers, failures among them as ones
+	answers  int    // since it came back, up to forgiven
+	rests    int    // in a row
+	open     bool   // it rests
 	until    time.Time
 	probing  bool
 }
@@ -37,7 +46,7 @@ type breaker struct {
 func (b *breaker) allow(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < maxFailures {
+	if !b.open {
 		return true
 	}
 	if b.probing || now.Before(b.until) {
@@ -55,26 +64,47 @@ func (b *breaker) told(now time.Time, err error) (back bool) {
 		b.probing = false
 		return false
 	}
-	if !isTimeout(err) && !errors.Is(err, ErrTemporary) {
-		back = b.failures >= maxFailures
-		b.failures, b.rests, b.probing = 0, 0, false
-		return back
+	failed := isTimeout(err) || errors.Is(err, ErrTemporary)
+	if b.open {
+		if !b.probing {
+			return false // this one had begun before
+		}
+		b.probing = false
+		if failed {
+			b.rest(now)
+			return false
+		}
+		b.open, b.failures, b.last, b.answers = false, 0, 0, 0
+		return true
 	}
+	b.last <<= 1
 	b.failures++
-	if b.failures < maxFailures || b.failures > maxFailures && !b.probing {
-		return false // it rests already: this one had begun before
+	if b.answers = min(b.answers+1, forgiven); b.answers == forgiven {
+		b.rests = 0
 	}
-	b.probing = false
+	if !failed {
+		b.failures = 0
+		return false
+	}
+	b.last |= 1
+	if b.failures >= maxFailures || bits.OnesCount16(b.last) >= maxOfLast {
+		b.open = true
+		b.rest(now)
+	}
+	return false
+}
+
+// rest lets the source alone for longer than the last time.
+func (b *breaker) rest(now time.Time) {
 	b.until = now.Add(min(minRest<<min(b.rests, 10), maxRest))
 	b.rests++
-	return false
 }
 
 // resting tells whether the source is left alone.
 func (b *breaker) resting() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.failures >= maxFailures
+	return b.open
 }
 
 // maxPerSource bounds the requests to one source at a time; servers answer

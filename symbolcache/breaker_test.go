@@ -49,6 +49,58 @@ func TestABreakerRestsLongerEachTime(t *testing.T) {
 	}
 }
 
+// A source that is silent about some files and answers at once about others costs each
+// crash as much as one that is silent: it is left alone too, and longer each time.
+func TestASourceThatIsSilentAboutSomeFilesRests(t *testing.T) {
+	var b breaker
+	now := time.Unix(1000, 0)
+	halfSilent := func(answers int) {
+		t.Helper()
+		for i := range answers {
+			err := ErrNotFound
+			if i%2 == 0 {
+				err = context.DeadlineExceeded
+			}
+			b.told(now, err)
+		}
+	}
+	rest := minRest
+	for range 3 {
+		if halfSilent(2*maxOfLast - 2); b.resting() {
+			t.Fatal("rests after fewer failures than that")
+		}
+		if halfSilent(1); !b.resting() {
+			t.Fatal("is asked on and on")
+		}
+		if b.told(now, nil) || !b.resting() || b.allow(now.Add(rest-1)) {
+			t.Fatalf("an answer that was on its way ended a rest of %s", rest)
+		}
+		now = now.Add(rest)
+		if !b.allow(now) || !b.told(now, ErrNotFound) {
+			t.Fatal("it answers what nobody has")
+		}
+		rest *= 2
+	}
+	for range forgiven {
+		b.told(now, nil)
+	}
+	halfSilent(2 * maxOfLast)
+	if b.allow(now.Add(minRest-1)) || !b.allow(now.Add(minRest)) {
+		t.Error("not forgiven")
+	}
+	// One failure in three is no reason.
+	b = breaker{}
+	for i := range 300 {
+		err := ErrNotFound
+		if i%3 == 0 {
+			err = context.DeadlineExceeded
+		}
+		if b.told(now, err); b.resting() {
+			t.Fatalf("rests after %d answers", i+1)
+		}
+	}
+}
+
 // silent never answers while it is down.
 type silent struct {
 	down  bool
