@@ -49,7 +49,7 @@ func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometh
 		kafka, done = kept, end
 	}
 	versions := stream.NewFollowing(kafka)
-	r.MustRegister(promoting(versions.Newest))
+	r.MustRegister(promoting(versions.Newest), halted(versions.Newest))
 	return &roles{
 		kafka: kafka, close: done, versions: versions, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r), twins: newTwins(),

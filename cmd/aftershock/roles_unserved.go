@@ -44,6 +44,26 @@ func promoting(newest func() *schema.VersionEvent) prometheus.Collector {
 	})
 }
 
+// halted is how many versions nobody processes although no promotion holds them.
+func halted(newest func() *schema.VersionEvent) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "aftershock_versions_halted", Help: "Signature versions that are held while no promotion is under way: an operator's command ended in between, and the same one goes on with it.",
+	}, func() float64 { return float64(heldAlone(newest())) })
+}
+
+// heldAlone counts the versions that are held by no promotion. state may be nil.
+func heldAlone(state *schema.VersionEvent) (n int) {
+	if state == nil || state.Promotion != nil {
+		return 0
+	}
+	for _, v := range state.Versions {
+		if v.State == schema.StateHeld {
+			n++
+		}
+	}
+	return n
+}
+
 // offer says when no version has what this binary ships with. Nothing changes by
 // itself. Where what is seen cannot be served, unserved says it.
 func (r *roles) offer(state *schema.VersionEvent) {
