@@ -111,14 +111,23 @@ func (b *syncBuffer) String() string {
 // stopped, and must end well, when the test ends.
 func startUp(t *testing.T, args ...string) *upProcess {
 	t.Helper()
+	u := newUp(t, t.TempDir(), args...)
+	u.start()
+	u.waitReady()
+	return u
+}
+
+// newUp is an up that has not begun, with data in a directory, and is stopped when the
+// test ends.
+func newUp(t *testing.T, dir string, args ...string) *upProcess {
+	t.Helper()
 	if _, err := embedded.FindLibrary(""); err != nil {
 		missing(t, "libchdb (make libchdb fetches it)")
 	}
-	u := &upProcess{t: t, dir: t.TempDir(), args: args, log: &syncBuffer{}}
+	u := &upProcess{t: t, dir: dir, args: args, log: &syncBuffer{}}
 	for _, addr := range []*string{&u.collector, &u.kafka, &u.clickhouse, &u.registry, &u.observed} {
 		*addr = freePort(t)
 	}
-	u.start()
 	t.Cleanup(func() {
 		u.stop()
 		if t.Failed() {
@@ -126,7 +135,6 @@ func startUp(t *testing.T, args ...string) *upProcess {
 			t.Logf("up said:\n%s", text[max(0, len(text)-8<<10):])
 		}
 	})
-	u.waitReady()
 	return u
 }
 
@@ -171,6 +179,23 @@ func (u *upProcess) waitReady() {
 		}
 		_, err := httpGet("http://" + u.observed + "/readyz")
 		return err
+	})
+}
+
+// waitOpen waits until the door takes reports and the tables answer, ready or not.
+func (u *upProcess) waitOpen() {
+	u.t.Helper()
+	eventually(u.t, time.Minute, func() error {
+		said, err := httpGet("http://" + u.observed + "/readyz")
+		if err != nil {
+			said = err.Error()
+		}
+		for _, part := range []string{"collector: ready", "activation: ready"} {
+			if !strings.Contains(said, part+"\n") {
+				return fmt.Errorf("no %q: %s", part, said)
+			}
+		}
+		return nil
 	})
 }
 
