@@ -91,7 +91,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
 
 MUTANTS ?= 10
-MUTATED ?= collector redact schema spool stream replay sinks breakpad minidump stackwalk signature
+MUTATED ?= collector redact schema spool stream replay sinks breakpad minidump stackwalk:stackwalk/report signature
 mutate: ## can tests fail? MUTANTS a package, each tested; MUTATED, MUTATE_SEED
 	$(GO) run ./script/mutate -n $(MUTANTS) -seed $(or $(MUTATE_SEED),1) $(MUTATED)
 

@@ -1,7 +1,8 @@
 // Command mutate shows whether tests can fail: it changes a package's code in one
 // place, runs its tests, and takes the next place. What they do not notice is printed.
+// Behind a colon stand further packages whose tests are the package's, too.
 //
-//	go run ./script/mutate -n 20 -seed 1 collector redact
+//	go run ./script/mutate -n 20 -seed 1 collector redact stackwalk:stackwalk/report
 package main
 
 import (
@@ -33,22 +34,34 @@ type mutant struct {
 func main() {
 	n := flag.Int("n", 10, "mutants of each package")
 	seed := flag.Uint64("seed", 1, "which ones")
-	timeout := flag.Duration("timeout", 2*time.Minute, "for one mutant; who does not end is killed")
 	flag.Parse()
-	for _, pkg := range flag.Args() {
-		if err := sample(pkg, *n, *seed, *timeout); err != nil {
+	for _, arg := range flag.Args() {
+		pkg, more, _ := strings.Cut(arg, ":")
+		if err := sample(pkg, append([]string{pkg}, strings.FieldsFunc(more, func(r rune) bool { return r == ',' })...), *n, *seed); err != nil {
 			fmt.Fprintln(os.Stderr, "mutate:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func sample(pkg string, n int, seed uint64, timeout time.Duration) error {
+// A mutant that takes patience times as long as the code as it is, and a while more, does
+// not end.
+const (
+	patience = 3
+	aWhile   = 20 * time.Second
+)
+
+func sample(pkg string, tests []string, n int, seed uint64) error {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	began := time.Now()
+	if noticed, builds, err := try(dir, tests, "", nil, time.Hour); err != nil || noticed || !builds {
+		return fmt.Errorf("%s: the tests fail without any change (%v)", pkg, err)
+	}
+	timeout := patience*time.Since(began) + aWhile
 	names, err := filepath.Glob(filepath.Join(pkg, "*.go"))
 	if err != nil {
 		return err
@@ -84,7 +97,7 @@ func sample(pkg string, n int, seed uint64, timeout time.Duration) error {
 		if err := format.Node(&text, fset, file); err != nil {
 			return err
 		}
-		switch noticed, builds, err := try(dir, pkg, p.name, text.Bytes(), timeout); {
+		switch noticed, builds, err := try(dir, tests, p.name, text.Bytes(), timeout); {
 		case err != nil:
 			return err
 		case !builds:
@@ -100,15 +113,19 @@ func sample(pkg string, n int, seed uint64, timeout time.Duration) error {
 	return nil
 }
 
-// try runs the package's tests with a file of another text. Nothing is written into
-// the tree.
-func try(dir, pkg, name string, text []byte, timeout time.Duration) (noticed, builds bool, err error) {
-	full, err := filepath.Abs(name)
-	if err != nil {
-		return false, false, err
-	}
+// try runs the tests of packages with a file of another text; an empty name changes none.
+// Nothing is written into the tree.
+func try(dir string, tests []string, name string, text []byte, timeout time.Duration) (noticed, builds bool, err error) {
 	changed, overlay := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
-	table, err := json.Marshal(map[string]map[string]string{"Replace": {full: changed}})
+	replaced := map[string]string{}
+	if name != "" {
+		full, err := filepath.Abs(name)
+		if err != nil {
+			return false, false, err
+		}
+		replaced[full] = changed
+	}
+	table, err := json.Marshal(map[string]map[string]string{"Replace": replaced})
 	if err != nil {
 		return false, false, err
 	}
@@ -117,17 +134,22 @@ func try(dir, pkg, name string, text []byte, timeout time.Duration) (noticed, bu
 			return false, false, err
 		}
 	}
-	binary := filepath.Join(dir, "test")
-	build := exec.CommandContext(context.Background(), "go", "test", "-c", "-overlay", overlay, "-o", binary, "./"+pkg) //nolint:gosec // a package that whoever runs this names
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if build.Run() != nil {
-		return false, false, nil // an unused variable, or what no value has
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	run := exec.CommandContext(ctx, binary, "-test.short", "-test.failfast") //nolint:gosec // what was built just now
-	run.Dir = pkg
-	return run.Run() != nil, true, nil
+	for _, pkg := range tests {
+		binary := filepath.Join(dir, "test")
+		build := exec.CommandContext(context.Background(), "go", "test", "-c", "-overlay", overlay, "-o", binary, "./"+pkg) //nolint:gosec // a package that whoever runs this names
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if build.Run() != nil {
+			return false, false, nil // an unused variable, or what no value has
+		}
+		run := exec.CommandContext(ctx, binary, "-test.short", "-test.failfast") //nolint:gosec // what was built just now
+		run.Dir = pkg
+		if run.Run() != nil {
+			return true, true, nil
+		}
+	}
+	return false, true, nil
 }
 
 // other is what an operator becomes.
