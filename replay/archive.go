@@ -58,7 +58,7 @@ func (o *Operator) Archive(ctx context.Context, n int32) error {
 	if err != nil {
 		return err
 	}
-	if err := o.awaitStored(ctx, g, n, telemetryGroups(state.Activation, n)); err != nil {
+	if err := o.awaitStored(ctx, g, n, state.Activation.TelemetryGroups(n)); err != nil {
 		return err
 	}
 	if _, err := stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {

@@ -119,7 +119,7 @@ func (o *Operator) anew(ctx context.Context, g *stream.Groups, subject int32, op
 	return f, nil
 }
 
-// hold waits until what is to be seen is nearly complete, and stops what it takes
+// hold waits until what is to be seen has nearly all that is seen now, and stops what it takes
 // the place of. It returns what it has looked at, too.
 func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, opts PromoteOptions, target func(now *schema.VersionEvent) ([]schema.ActiveRange, error)) (*schema.VersionEvent, *look, error) {
 	decide := func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
@@ -153,7 +153,7 @@ func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, op
 	}
 	seen, err := o.lookAt(catching, g, moves)
 	if err == nil {
-		err = o.nearlyComplete(catching, moves, seen, opts)
+		err = o.refusePastLosses(catching, moves, seen, opts)
 	}
 	if err != nil {
 		return nil, nil, err // nothing was touched
@@ -175,16 +175,16 @@ func (o *Operator) lookAt(ctx context.Context, g *stream.Groups, moves []change)
 	return seen, nil
 }
 
-// nearlyComplete is complete for crashes received a while ago, so that what would
+// refusePastLosses is refuseLosses for crashes received a while ago, so that what would
 // be refused is refused before anything is held.
-func (o *Operator) nearlyComplete(ctx context.Context, moves []change, seen *look, opts PromoteOptions) error {
+func (o *Operator) refusePastLosses(ctx context.Context, moves []change, seen *look, opts PromoteOptions) error {
 	var past []change
 	for _, c := range moves {
 		if c.to = earlier(c.to, seen.before); c.from.Before(c.to) {
 			past = append(past, c)
 		}
 	}
-	return o.complete(ctx, past, nil, opts)
+	return o.refuseLosses(ctx, past, nil, opts)
 }
 
 // fresh is how long ago a crash was received that may still be on its way: it is
@@ -219,7 +219,7 @@ func offsetsOf(of []schema.PartitionOffset) map[int32]int64 {
 func (o *Operator) whileHeld(ctx context.Context, g *stream.Groups, subject int32, state *schema.VersionEvent, seen *look, opts PromoteOptions) (f Flipped, err error) {
 	stops, err := o.settled(ctx, g, state, opts)
 	if err == nil {
-		err = o.complete(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), seen, opts)
+		err = o.refuseLosses(ctx, changes(state.Activation.Ranges, state.Promotion.Ranges), seen, opts)
 	}
 	if err != nil {
 		return f, o.giveUp(ctx, subject, state.At, err)
@@ -254,7 +254,7 @@ func (o *Operator) settled(ctx context.Context, g *stream.Groups, state *schema.
 		stops[h.Number] = s
 		raise(raw, s.raw)
 		raise(requests, s.requests)
-		if err := o.awaitStored(ctx, g, h.Number, telemetryGroups(state.Activation, h.Number)); err != nil {
+		if err := o.awaitStored(ctx, g, h.Number, state.Activation.TelemetryGroups(h.Number)); err != nil {
 			return nil, err
 		}
 	}
@@ -274,17 +274,6 @@ func (o *Operator) settled(ctx context.Context, g *stream.Groups, state *schema.
 		}
 	}
 	return stops, nil
-}
-
-// telemetryGroups publish what is seen of a version.
-func telemetryGroups(a schema.Activation, n int32) []string {
-	var out []string
-	for _, r := range a.Ranges {
-		if group := schema.TelemetryGroup(n, r.Epoch); r.SignatureVersion == n && !slices.Contains(out, group) {
-			out = append(out, group)
-		}
-	}
-	return out
 }
 
 // awaitStored waits until what a version has made by now is in ClickHouse, and

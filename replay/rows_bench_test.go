@@ -81,7 +81,7 @@ func BenchmarkRows(b *testing.B) {
 	b.Run("Held", func(b *testing.B) {
 		for b.Loop() {
 			start := time.Now()
-			if err := o.complete(b.Context(), p.changes(), held, PromoteOptions{}); err != nil {
+			if err := o.refuseLosses(b.Context(), p.changes(), held, PromoteOptions{}); err != nil {
 				b.Fatal(err)
 			}
 			b.Log(time.Since(start))

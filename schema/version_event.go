@@ -227,6 +227,17 @@ func (a Activation) Names(number int32) bool {
 	return slices.ContainsFunc(a.Ranges, func(r ActiveRange) bool { return r.SignatureVersion == number })
 }
 
+// TelemetryGroups are the groups that publish what is seen of a version: one an epoch of
+// its ranges.
+func (a Activation) TelemetryGroups(number int32) (groups []string) {
+	for _, r := range a.Ranges {
+		if group := TelemetryGroup(number, r.Epoch); r.SignatureVersion == number && !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
 // Range returns the range that holds a received_at, or nil. It points into a.
 func (a Activation) Range(at time.Time) *ActiveRange {
 	i, _ := slices.BinarySearchFunc(a.Ranges, at, func(r ActiveRange, at time.Time) int {

@@ -77,7 +77,7 @@ func FindRaws(ctx context.Context, k Kafka, crashIDs []string, found func(*kgo.R
 type search struct {
 	kafka Kafka
 	admin *kadm.Client
-	spans map[int32]span
+	spans map[int32]Span
 	days  map[time.Time]map[int32][]string
 }
 
@@ -92,9 +92,9 @@ func (s *search) day(ctx context.Context, day time.Time, found func(*kgo.Record)
 	if err != nil {
 		return nil, err
 	}
-	spans, wanted := map[int32]span{}, map[string]bool{}
+	spans, wanted := map[int32]Span{}, map[string]bool{}
 	for p, ids := range s.days[day] {
-		spans[p] = span{max(s.spans[p].from, from[p]), min(s.spans[p].end, end[p])}
+		spans[p] = Span{max(s.spans[p].From, from[p]), min(s.spans[p].End, end[p])}
 		for _, id := range ids {
 			wanted[id] = true
 		}
@@ -120,7 +120,7 @@ func (s *search) day(ctx context.Context, day time.Time, found func(*kgo.Record)
 			if wanted[id] {
 				delete(wanted, id)
 				missing = append(missing, fmt.Errorf("%s: %w: looked through %s partition %d, offsets %d to %d, the day of the id",
-					id, ErrNotFound, schema.TopicRaw, p, spans[p].from, spans[p].end))
+					id, ErrNotFound, schema.TopicRaw, p, spans[p].From, spans[p].End))
 			}
 		}
 	}

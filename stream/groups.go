@@ -32,9 +32,6 @@ func NewGroups(k Kafka) (*Groups, error) {
 // Close ends the connections.
 func (g *Groups) Close() { g.done() }
 
-// Span is the part of a partition from its first record to its end.
-type Span struct{ From, End int64 }
-
 // Spans are the partitions of a topic to their ends, transactions that are open
 // included.
 func (g *Groups) Spans(ctx context.Context, topic string) (map[int32]Span, error) {
@@ -42,11 +39,7 @@ func (g *Groups) Spans(ctx context.Context, topic string) (map[int32]Span, error
 	if err != nil {
 		return nil, Named(err, "DESCRIBE", topic, "", "")
 	}
-	out := make(map[int32]Span, len(spans))
-	for p, s := range spans {
-		out[p] = Span{s.from, s.end}
-	}
-	return out, nil
+	return spans, nil
 }
 
 // At are the offsets of a topic's partitions before which every record is older
@@ -118,7 +111,7 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 	if err != nil {
 		return nil, err
 	}
-	behind, short := map[int32]int64{}, map[int32]span{}
+	behind, short := map[int32]int64{}, map[int32]Span{}
 	for p, end := range until {
 		from := max(offsets[p], starts[p].From)
 		switch {
@@ -126,7 +119,7 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 		case end-from > maxMarkers:
 			behind[p] = end - from
 		default:
-			short[p] = span{from, end}
+			short[p] = Span{from, end}
 		}
 	}
 	if len(short) == 0 {
@@ -135,7 +128,7 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 	few := g.kafka
 	few.fetchBytes = markersBytes
 	err = few.read(ctx, topic, short, maxSilence, data(func(r *kgo.Record) error {
-		behind[r.Partition] = short[r.Partition].end - short[r.Partition].from
+		behind[r.Partition] = short[r.Partition].End - short[r.Partition].From
 		return errEnough // the first one tells
 	}))
 	if err != nil {
@@ -207,7 +200,7 @@ func FirstOf(ctx context.Context, k Kafka, topic string, partition int32) (*kgo.
 	}
 	s := all[partition]
 	var first *kgo.Record
-	err = k.read(ctx, topic, map[int32]span{partition: {s.from, min(s.end, s.from+maxMarkers)}}, maxSilence, data(func(r *kgo.Record) error {
+	err = k.read(ctx, topic, map[int32]Span{partition: {s.From, min(s.End, s.From+maxMarkers)}}, maxSilence, data(func(r *kgo.Record) error {
 		first = r
 		return errFound
 	}))

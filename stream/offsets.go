@@ -64,13 +64,13 @@ func (o Offsets) String() string {
 
 // offsetSet is a set of the offsets of a span, a bit each.
 type offsetSet struct {
-	span
+	Span
 	bits  []uint64
 	count int64
 }
 
-func newOffsetSet(s span) *offsetSet {
-	return &offsetSet{span: s, bits: make([]uint64, (max(s.end-s.from, 0)+63)/64)}
+func newOffsetSet(s Span) *offsetSet {
+	return &offsetSet{Span: s, bits: make([]uint64, (max(s.End-s.From, 0)+63)/64)}
 }
 
 // add tells whether the offset was not in the set; one outside the span never is.
@@ -78,14 +78,14 @@ func (s *offsetSet) add(offset int64) bool {
 	if !s.holds(offset) || s.has(offset) {
 		return false
 	}
-	i := offset - s.from
+	i := offset - s.From
 	s.bits[i/64] |= 1 << (i % 64)
 	s.count++
 	return true
 }
 
 func (s *offsetSet) has(offset int64) bool {
-	i := offset - s.from
+	i := offset - s.From
 	return s.holds(offset) && s.bits[i/64]&(1<<(i%64)) != 0
 }
 
@@ -94,7 +94,7 @@ func (s *offsetSet) where(condition func(offset int64) bool) Offsets {
 	var out Offsets
 	for i, word := range s.bits {
 		for ; word != 0; word &= word - 1 { // without its lowest bit
-			if offset := s.from + int64(64*i+bits.TrailingZeros64(word)); condition(offset) {
+			if offset := s.From + int64(64*i+bits.TrailingZeros64(word)); condition(offset) {
 				out.add(offset)
 			}
 		}

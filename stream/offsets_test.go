@@ -12,7 +12,7 @@ func TestOffsetsAreTold(t *testing.T) {
 		"ranges":        {[]int64{1, 2, 3, 5, 7, 8}, "1-3,5,7-8"},
 		"across a word": {[]int64{62, 63, 64, 65, 128}, "62-65,128"},
 	} {
-		set := newOffsetSet(span{1, 129})
+		set := newOffsetSet(Span{1, 129})
 		for _, o := range tc.offsets {
 			if !set.add(o) || set.add(o) || !set.has(o) {
 				t.Errorf("%s: %d", name, o)
@@ -22,7 +22,7 @@ func TestOffsetsAreTold(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
 	}
-	set := newOffsetSet(span{1, 129})
+	set := newOffsetSet(Span{1, 129})
 	for _, o := range []int64{-1, 0, 129, 1 << 40} {
 		if set.add(o) || set.has(o) {
 			t.Errorf("%d lies outside", o)

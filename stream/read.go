@@ -11,14 +11,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// span is the part of a partition from an offset to, but without, another.
-type span struct{ from, end int64 }
+// Span is the part of a partition from an offset to, but without, another.
+type Span struct{ From, End int64 }
 
-func (s span) holds(offset int64) bool { return s.from <= offset && offset < s.end }
+func (s Span) holds(offset int64) bool { return s.From <= offset && offset < s.End }
 
 // committedSpans are the partitions of a topic from their first record to the
 // last that a transaction committed.
-func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span, error) {
+func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]Span, error) {
 	cl, done, err := k.ask()
 	if err != nil {
 		return nil, err
@@ -33,10 +33,10 @@ func (k Kafka) committedSpans(ctx context.Context, topic string) (map[int32]span
 	if err != nil {
 		return nil, err
 	}
-	spans := map[int32]span{}
+	spans := map[int32]Span{}
 	ends.Each(func(o kadm.ListedOffset) {
 		start, _ := starts.Lookup(topic, o.Partition)
-		spans[o.Partition] = span{start.Offset, o.Offset}
+		spans[o.Partition] = Span{start.Offset, o.Offset}
 	})
 	return spans, nil
 }
@@ -46,7 +46,7 @@ const settlePause = 100 * time.Millisecond
 
 // settledSpans are committedSpans once nothing is open any more that some
 // partitions hold now: what is in a transaction may be committed yet.
-func (k Kafka) settledSpans(ctx context.Context, topic string, partitions []int32) (map[int32]span, error) {
+func (k Kafka) settledSpans(ctx context.Context, topic string, partitions []int32) (map[int32]Span, error) {
 	cl, done, err := k.ask()
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (k Kafka) settledSpans(ctx context.Context, topic string, partitions []int3
 		}
 		open := slices.ContainsFunc(partitions, func(p int32) bool {
 			end, ok := now.Lookup(topic, p)
-			return ok && spans[p].end < end.Offset
+			return ok && spans[p].End < end.Offset
 		})
 		if !open {
 			return spans, nil
@@ -91,11 +91,11 @@ var errEnough = errors.New("no more of this partition")
 // control records as well: else the last offset would never be seen. Unless it
 // has seen all of them, or the caller has had enough of a partition, it fails after a silence of that length: the end of what
 // was sent is not the end of a log.
-func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, silence time.Duration, each func(*kgo.Record) error) error {
+func (k Kafka) read(ctx context.Context, topic string, spans map[int32]Span, silence time.Duration, each func(*kgo.Record) error) error {
 	from := map[int32]kgo.Offset{}
 	for p, s := range spans {
-		if s.from < s.end {
-			from[p] = kgo.NewOffset().At(s.from)
+		if s.From < s.End {
+			from[p] = kgo.NewOffset().At(s.From)
 		}
 	}
 	if len(from) == 0 {
@@ -127,7 +127,7 @@ func (k Kafka) read(ctx context.Context, topic string, spans map[int32]span, sil
 			if _, wanted := from[r.Partition]; !wanted {
 				continue
 			}
-			end, enough := spans[r.Partition].end, false
+			end, enough := spans[r.Partition].End, false
 			if r.Offset < end {
 				err := each(r)
 				if enough = errors.Is(err, errEnough); err != nil && !enough {
@@ -150,10 +150,10 @@ func (k Kafka) tail(ctx context.Context, topic string, partitions []int32, n int
 	if err != nil {
 		return fmt.Errorf("end of %s: %w", topic, err)
 	}
-	spans := map[int32]span{}
+	spans := map[int32]Span{}
 	for _, p := range partitions {
 		if s, ok := all[p]; ok {
-			spans[p] = span{max(s.from, s.end-n), s.end}
+			spans[p] = Span{max(s.From, s.End-n), s.End}
 		}
 	}
 	if err := k.read(ctx, topic, spans, maxSilence, func(r *kgo.Record) error { each(r); return nil }); err != nil {

@@ -27,10 +27,10 @@ func TestReadingGivesUpAfterASilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	none := func(*kgo.Record) error { return nil }
-	if err := k.read(t.Context(), "in", map[int32]span{0: {0, 1}}, time.Minute, none); err != nil {
+	if err := k.read(t.Context(), "in", map[int32]Span{0: {0, 1}}, time.Minute, none); err != nil {
 		t.Errorf("read to its end: %v", err)
 	}
-	if err := k.read(t.Context(), "in", map[int32]span{0: {0, 2}}, 100*time.Millisecond, none); !errors.Is(err, errSilence) {
+	if err := k.read(t.Context(), "in", map[int32]Span{0: {0, 2}}, 100*time.Millisecond, none); !errors.Is(err, errSilence) {
 		t.Errorf("one record less than there should be: %v", err)
 	}
 }

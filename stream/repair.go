@@ -28,7 +28,7 @@ func (v *Verifier) Repair(ctx context.Context, found *Verified, limit int) (int,
 		last = holes.Ranges[n-1].Last + 1
 	}
 	var requests []schema.ReprocessRequest
-	at := map[int32]span{found.Partition: {holes.Ranges[0].First, last}}
+	at := map[int32]Span{found.Partition: {holes.Ranges[0].First, last}}
 	err := v.Kafka.read(ctx, schema.TopicRaw, at, maxSilence, data(func(r *kgo.Record) error {
 		if found.holes.has(r.Offset) && len(requests) < limit {
 			requests = append(requests, schema.ReprocessRequest{

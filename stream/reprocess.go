@@ -132,11 +132,11 @@ func RawAt(ctx context.Context, k Kafka, at schema.Position) (*kgo.Record, error
 		return fail(err)
 	}
 	there := all[at.Partition]
-	if at.Offset < there.from || at.Offset >= there.end {
+	if at.Offset < there.From || at.Offset >= there.End {
 		return fail(ErrGone)
 	}
 	var found *kgo.Record
-	err = k.read(ctx, at.Topic, map[int32]span{at.Partition: {at.Offset, at.Offset + 1}}, maxSilence, data(func(r *kgo.Record) error {
+	err = k.read(ctx, at.Topic, map[int32]Span{at.Partition: {at.Offset, at.Offset + 1}}, maxSilence, data(func(r *kgo.Record) error {
 		found = r
 		return nil
 	}))
@@ -164,7 +164,7 @@ type passed struct {
 
 	mu      sync.Mutex
 	offsets map[int32]int64
-	log     map[int32]span
+	log     map[int32]Span
 	asked   time.Time
 }
 
@@ -182,7 +182,7 @@ func (p *passed) wait(ctx context.Context, at schema.Position) error {
 	}
 	beyond := func() bool {
 		there, ok := p.log[at.Partition]
-		return !ok || at.Offset >= there.end
+		return !ok || at.Offset >= there.End
 	}
 	if time.Since(p.asked) > passedAge || beyond() { // else a record could be newer than the answer
 		offsets, err := groupOffsets(ctx, p.admin, p.group, at.Topic)

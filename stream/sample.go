@@ -21,7 +21,7 @@ func Sample(ctx context.Context, k Kafka, topic string, n int64, each func(*kgo.
 	}
 	all := int64(0)
 	for _, s := range spans {
-		all += s.end - s.from
+		all += s.End - s.From
 	}
 	if all <= n {
 		if err := k.read(ctx, topic, spans, maxSilence, data(each)); err != nil {
@@ -31,11 +31,11 @@ func Sample(ctx context.Context, k Kafka, topic string, n int64, each func(*kgo.
 	}
 	part := float64(n) / float64(all)
 	for i := range int64(sampleStretches) {
-		stretch := map[int32]span{}
+		stretch := map[int32]Span{}
 		for p, s := range spans {
-			length := s.end - s.from
-			from, next := s.from+length*i/sampleStretches, s.from+length*(i+1)/sampleStretches
-			stretch[p] = span{from, from + int64(math.Ceil(float64(next-from)*part))}
+			length := s.End - s.From
+			from, next := s.From+length*i/sampleStretches, s.From+length*(i+1)/sampleStretches
+			stretch[p] = Span{from, from + int64(math.Ceil(float64(next-from)*part))}
 		}
 		if err := k.read(ctx, topic, stretch, maxSilence, data(each)); err != nil {
 			return fmt.Errorf("sample of %s: %w", topic, err)

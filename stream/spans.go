@@ -18,7 +18,7 @@ const clockMargin = time.Hour
 // logSpans are the partitions of a topic from their first record to their end: to
 // read them committed waits for transactions that are open. So they hold what a
 // group's committed offsets stand for, whose transaction may just be ending.
-func logSpans(ctx context.Context, admin *kadm.Client, topic string) (map[int32]span, error) {
+func logSpans(ctx context.Context, admin *kadm.Client, topic string) (map[int32]Span, error) {
 	starts, err := listed(admin.ListStartOffsets(ctx, topic))
 	if err != nil {
 		return nil, fmt.Errorf("start of %s: %w", topic, err)
@@ -27,10 +27,10 @@ func logSpans(ctx context.Context, admin *kadm.Client, topic string) (map[int32]
 	if err != nil {
 		return nil, fmt.Errorf("end of %s: %w", topic, err)
 	}
-	spans := map[int32]span{}
+	spans := map[int32]Span{}
 	ends.Each(func(o kadm.ListedOffset) {
 		start, _ := starts.Lookup(topic, o.Partition)
-		spans[o.Partition] = span{start.Offset, o.Offset}
+		spans[o.Partition] = Span{start.Offset, o.Offset}
 	})
 	return spans, nil
 }
@@ -98,7 +98,7 @@ func EachFrom(ctx context.Context, k Kafka, topic string, from map[int32]int64, 
 	spans, err := k.committedSpans(ctx, topic)
 	if err == nil {
 		for p, s := range spans {
-			spans[p] = span{max(s.from, from[p]), s.end}
+			spans[p] = Span{max(s.From, from[p]), s.End}
 		}
 		err = k.read(ctx, topic, spans, maxSilence, data(each))
 	}
@@ -109,23 +109,23 @@ func EachFrom(ctx context.Context, k Kafka, topic string, from map[int32]int64, 
 }
 
 // cut leaves out of the spans what is older than a time.
-func (k Kafka) cut(ctx context.Context, topic string, spans map[int32]span, since time.Time) error {
+func (k Kafka) cut(ctx context.Context, topic string, spans map[int32]Span, since time.Time) error {
 	cl, done, err := k.ask()
 	if err != nil {
 		return err
 	}
 	defer done()
-	return raise(ctx, kadm.NewClient(cl), topic, spans, since)
+	return startSince(ctx, kadm.NewClient(cl), topic, spans, since)
 }
 
-// raise lets spans begin where everything before is older than a time.
-func raise(ctx context.Context, admin *kadm.Client, topic string, spans map[int32]span, since time.Time) error {
+// startSince lets spans begin where everything before is older than a time.
+func startSince(ctx context.Context, admin *kadm.Client, topic string, spans map[int32]Span, since time.Time) error {
 	from, err := after(ctx, admin, topic, since)
 	if err != nil {
 		return err
 	}
 	for p, s := range spans {
-		spans[p] = span{max(s.from, from[p]), s.end}
+		spans[p] = Span{max(s.From, from[p]), s.End}
 	}
 	return nil
 }

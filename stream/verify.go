@@ -147,7 +147,7 @@ var ErrTooMuch = errors.New("too much at once: verify less with --from and --to"
 // cut is one state of everything: what lies behind its offsets is complete, because
 // those of the groups are asked for first.
 type cut struct {
-	raw, processed, telemetry map[int32]span
+	raw, processed, telemetry map[int32]Span
 	rawStarts, passed, ends   map[int32]int64 // of the raw topic
 	processedStarts           map[int32]int64
 	stored, published         map[int32]int64 // of the processed topic, by the sinks
@@ -204,7 +204,7 @@ func (v *Verifier) cut(ctx context.Context, admin *kadm.Client) (*cut, error) {
 		c.published, nobody, err = v.publishedOffsets(ctx, admin)
 	}
 	ask(&c.passed, schema.ProcessGroup(v.Version), schema.TopicRaw)
-	list := func(to *map[int32]span, topic string) {
+	list := func(to *map[int32]Span, topic string) {
 		if err == nil {
 			*to, err = logSpans(ctx, admin, topic)
 		}
@@ -224,14 +224,14 @@ func (v *Verifier) cut(ctx context.Context, admin *kadm.Client) (*cut, error) {
 	}
 	c.rawStarts, c.processedStarts, c.ends = map[int32]int64{}, map[int32]int64{}, map[int32]int64{}
 	for p, s := range c.raw {
-		c.rawStarts[p], c.ends[p] = s.from, s.end
-		c.raw[p] = span{s.from, min(s.end, c.passed[p])}
-		c.processedStarts[p] = c.processed[p].from
+		c.rawStarts[p], c.ends[p] = s.From, s.End
+		c.raw[p] = Span{s.From, min(s.End, c.passed[p])}
+		c.processedStarts[p] = c.processed[p].From
 	}
 	if nobody { // nothing lags that is not to be published
 		c.published = map[int32]int64{}
 		for p, s := range c.processed {
-			c.published[p] = s.end
+			c.published[p] = s.End
 		}
 	}
 	if err := v.bound(ctx, admin, &c); err != nil {
@@ -249,10 +249,10 @@ func (v *Verifier) ended(c *cut) {
 		c.passed[o.Partition] = o.Offset
 	}
 	for p, s := range c.processed {
-		c.stored[p], c.published[p] = s.end, s.end
+		c.stored[p], c.published[p] = s.End, s.End
 	}
 	for p, s := range c.raw {
-		c.raw[p] = span{s.from, min(s.end, c.passed[p])}
+		c.raw[p] = Span{s.From, min(s.End, c.passed[p])}
 	}
 }
 
@@ -265,18 +265,18 @@ func (v *Verifier) bound(ctx context.Context, admin *kadm.Client, c *cut) error 
 			return err
 		}
 		for p, s := range c.raw {
-			c.raw[p] = span{s.from, min(s.end, to[p])}
+			c.raw[p] = Span{s.From, min(s.End, to[p])}
 		}
 	}
 	if v.From.IsZero() {
 		return nil
 	}
-	err := raise(ctx, admin, schema.TopicRaw, c.raw, v.From)
+	err := startSince(ctx, admin, schema.TopicRaw, c.raw, v.From)
 	if err == nil {
-		err = raise(ctx, admin, schema.ProcessedTopic(v.Version), c.processed, v.From.Add(-clockMargin))
+		err = startSince(ctx, admin, schema.ProcessedTopic(v.Version), c.processed, v.From.Add(-clockMargin))
 	}
 	if err == nil {
-		err = raise(ctx, admin, schema.TopicTelemetry, c.telemetry, v.From.Add(-clockMargin))
+		err = startSince(ctx, admin, schema.TopicTelemetry, c.telemetry, v.From.Add(-clockMargin))
 	}
 	return err
 }
@@ -289,7 +289,7 @@ func (v *Verifier) deadLetters(ctx context.Context, admin *kadm.Client) (deadSet
 	sets := deadSets{map[place]bool{}, map[place]bool{}, map[place]bool{}}
 	spans, err := logSpans(ctx, admin, schema.TopicDeadLetter)
 	if err == nil && !v.From.IsZero() {
-		err = raise(ctx, admin, schema.TopicDeadLetter, spans, v.From.Add(-clockMargin))
+		err = startSince(ctx, admin, schema.TopicDeadLetter, spans, v.From.Add(-clockMargin))
 	}
 	if err != nil {
 		return sets, err

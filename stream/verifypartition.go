@@ -18,7 +18,7 @@ type census struct {
 	cut    *cut
 	admin  *kadm.Client
 	number int32
-	raw    span
+	raw    Span
 	found  *Verified
 
 	there, duplicates *offsetSet
@@ -41,14 +41,14 @@ type census struct {
 // partition looks at one.
 func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, number int32) (*Verified, error) {
 	raw := c.raw[number]
-	raw.end = max(raw.end, raw.from)
-	if raw.end-raw.from > v.limits.span {
-		return nil, fmt.Errorf("%d raw offsets, more than %d: %w", raw.end-raw.from, v.limits.span, ErrTooMuch)
+	raw.End = max(raw.End, raw.From)
+	if raw.End-raw.From > v.limits.span {
+		return nil, fmt.Errorf("%d raw offsets, more than %d: %w", raw.End-raw.From, v.limits.span, ErrTooMuch)
 	}
 	s := &census{
 		Verifier: v, cut: c, admin: admin, number: number, raw: raw, again: map[int64]int64{},
 		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), unwanted: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw), shown: newOffsetSet(raw), received: newOffsetSet(raw),
-		found: &Verified{Partition: number, From: raw.from, End: raw.end, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
+		found: &Verified{Partition: number, From: raw.From, End: raw.End, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
 	}
 	s.telemetry = published{census: s, waiting: map[crashKey]wanted{}, missing: newOffsetSet(raw)}
 	for _, step := range []func(context.Context) error{s.readRaw, s.readProcessed, s.telemetry.look, s.readTables} {
@@ -64,11 +64,11 @@ func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, nu
 // many records before the span are looked at as well.
 func (s *census) readRaw(ctx context.Context) error {
 	ids := newRecentIDs()
-	lead := span{max(s.cut.rawStarts[s.number], s.raw.from-recentWindow), s.raw.end}
-	if s.raw.from == s.raw.end {
+	lead := Span{max(s.cut.rawStarts[s.number], s.raw.From-recentWindow), s.raw.End}
+	if s.raw.From == s.raw.End {
 		return nil
 	}
-	return s.Kafka.read(ctx, schema.TopicRaw, map[int32]span{s.number: lead}, maxSilence, data(func(r *kgo.Record) error {
+	return s.Kafka.read(ctx, schema.TopicRaw, map[int32]Span{s.number: lead}, maxSilence, data(func(r *kgo.Record) error {
 		id, ok := crashKeyOf(r.Key)
 		s.there.add(r.Offset)
 		if s.Activation.Seen(r.Timestamp) == s.Version {
@@ -88,8 +88,8 @@ func (s *census) readRaw(ctx context.Context) error {
 func (s *census) readProcessed(ctx context.Context) error {
 	at := s.cut.processed[s.number]
 	ids := newRecentIDs()
-	first := s.raw.end // raw offset of the first record of the raw pass
-	err := s.Kafka.read(ctx, schema.ProcessedTopic(s.Version), map[int32]span{s.number: at}, maxSilence, data(func(r *kgo.Record) error {
+	first := s.raw.End // raw offset of the first record of the raw pass
+	err := s.Kafka.read(ctx, schema.ProcessedTopic(s.Version), map[int32]Span{s.number: at}, maxSilence, data(func(r *kgo.Record) error {
 		s.behind(r)
 		head, err := schema.DecodeHead(r.Value)
 		if err != nil || head.SignatureVersion != s.Version || head.Raw.Topic != schema.TopicRaw || head.Raw.Partition != s.number {
@@ -122,7 +122,7 @@ func (s *census) readProcessed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if start := s.cut.processedStarts[s.number]; start > 0 && start == at.from {
+	if start := s.cut.processedStarts[s.number]; start > 0 && start == at.From {
 		s.expiredBefore = first
 	}
 	s.account()
@@ -201,7 +201,7 @@ func (s *census) readTables(ctx context.Context) error {
 	for _, t := range s.Tables {
 		sink := VerifiedSink{Name: t.Name, Lag: s.storedLag, Want: s.stored.count}
 		rows, surplus, twice := newOffsetSet(s.raw), newOffsetSet(s.raw), newOffsetSet(s.raw)
-		err := t.Rows(ctx, s.number, s.raw.from, s.raw.end, func(r StoredRow) error {
+		err := t.Rows(ctx, s.number, s.raw.From, s.raw.End, func(r StoredRow) error {
 			switch {
 			case !s.there.has(r.RawOffset), s.unmade(r):
 				surplus.add(r.RawOffset)
@@ -236,7 +236,7 @@ func (s *census) unseen(ctx context.Context, t Table, rows, twice *offsetSet) (O
 		return Offsets{}, nil
 	}
 	seen := newOffsetSet(s.raw)
-	err := t.Seen(ctx, s.number, s.raw.from, s.raw.end, func(rawOffset int64) error {
+	err := t.Seen(ctx, s.number, s.raw.From, s.raw.End, func(rawOffset int64) error {
 		if !seen.add(rawOffset) {
 			twice.add(rawOffset)
 		}
@@ -253,7 +253,7 @@ func (s *census) unseen(ctx context.Context, t Table, rows, twice *offsetSet) (O
 // row of it is made anew when that is mended.
 func (s *census) unmade(r StoredRow) bool {
 	at := s.cut.processed[s.number]
-	return r.RawOffset >= s.expiredBefore && !s.processed.has(r.RawOffset) && !s.found.holes.has(r.RawOffset) && at.from <= r.ProcessedOffset && r.ProcessedOffset < at.end
+	return r.RawOffset >= s.expiredBefore && !s.processed.has(r.RawOffset) && !s.found.holes.has(r.RawOffset) && at.From <= r.ProcessedOffset && r.ProcessedOffset < at.End
 }
 
 // crashKey is a crash id, which is a UUID, in 16 bytes.

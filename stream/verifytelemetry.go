@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,8 +73,8 @@ func (p *published) find(ctx context.Context) error {
 		return err
 	}
 	at := p.cut.telemetry[p.number]
-	at.from = max(at.from, from[p.number])
-	err = p.Kafka.read(ctx, schema.TopicTelemetry, map[int32]span{p.number: at}, maxSilence, data(func(r *kgo.Record) error {
+	at.From = max(at.From, from[p.number])
+	err = p.Kafka.read(ctx, schema.TopicTelemetry, map[int32]Span{p.number: at}, maxSilence, data(func(r *kgo.Record) error {
 		id, ok := crashKeyOf(r.Key)
 		if w, waiting := p.waiting[id]; ok && waiting && p.fulfils(r, w) {
 			delete(p.waiting, id)
@@ -110,22 +109,10 @@ func (p *published) fulfils(r *kgo.Record, w wanted) bool {
 	return err == nil && revision >= w.revision
 }
 
-// telemetryGroups are those that publish the version: one an epoch of its ranges.
-func telemetryGroups(a schema.Activation, version int32) []string {
-	var groups []string
-	for _, r := range a.Ranges {
-		group := schema.TelemetryGroup(version, r.Epoch)
-		if r.SignatureVersion == version && !slices.Contains(groups, group) {
-			groups = append(groups, group)
-		}
-	}
-	return groups
-}
-
 // publishedOffsets are how far all groups that publish the version have come of its
 // topic: what lies before has been through each. none tells that no group does.
 func (v *Verifier) publishedOffsets(ctx context.Context, admin *kadm.Client) (offsets map[int32]int64, none bool, err error) {
-	groups := telemetryGroups(v.Activation, v.Version)
+	groups := v.Activation.TelemetryGroups(v.Version)
 	for i, group := range groups {
 		one, err := groupOffsets(ctx, admin, group, schema.ProcessedTopic(v.Version))
 		if err != nil {

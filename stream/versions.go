@@ -158,7 +158,7 @@ func versionsPartitioner() kgo.Partitioner {
 func awaitCommitted(ctx context.Context, k Kafka, r *kgo.Record) {
 	for {
 		spans, err := k.committedSpans(ctx, r.Topic)
-		if err != nil || spans[r.Partition].end > r.Offset {
+		if err != nil || spans[r.Partition].End > r.Offset {
 			return
 		}
 		select {
@@ -192,8 +192,8 @@ func newestVersions(ctx context.Context, k Kafka) (newest *schema.VersionEvent, 
 	// From its end, and further back only where nothing but ends of transactions, and what
 	// was rolled back, is there.
 	for n := int64(newestTail); newest == nil; n *= 8 {
-		from := max(log.from, log.end-n)
-		err = k.read(ctx, schema.TopicVersions, map[int32]span{0: {from, log.end}}, maxSilence, data(func(r *kgo.Record) error {
+		from := max(log.From, log.End-n)
+		err = k.read(ctx, schema.TopicVersions, map[int32]Span{0: {from, log.End}}, maxSilence, data(func(r *kgo.Record) error {
 			var err error
 			if newest, err = schema.Decode[schema.VersionEvent](r.Value); err != nil {
 				return fmt.Errorf("offset %d: %w", r.Offset, err)
@@ -204,7 +204,7 @@ func newestVersions(ctx context.Context, k Kafka) (newest *schema.VersionEvent, 
 		if err != nil {
 			return nil, 0, fmt.Errorf("versions log: %w", err)
 		}
-		if from == log.from {
+		if from == log.From {
 			break
 		}
 	}

@@ -50,10 +50,10 @@ func (l *look) recent(version int32) string {
 	return fmt.Sprintf("(received_at >= fromUnixTimestamp64Milli(%d, 'UTC') OR %s)", l.before.UnixMilli(), stored)
 }
 
-// complete refuses when more crashes than are accepted have no row in the version
+// refuseLosses refuses when more crashes than are accepted have no row in the version
 // that is to be seen instead of the one that shows them now, or lack symbols for a while
 // in it alone. Rows that seen has looked at are not looked at again.
-func (o *Operator) complete(ctx context.Context, moves []change, seen *look, opts PromoteOptions) error {
+func (o *Operator) refuseLosses(ctx context.Context, moves []change, seen *look, opts PromoteOptions) error {
 	n, first, err := missing(ctx, o.DB, moves, seen, namedMissing)
 	if err != nil {
 		return err
