@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,6 +127,9 @@ func TestAFileThatCannotBeRemovedIsSentOnce(t *testing.T) {
 		for range 3 {
 			s.drain(t.Context())
 		}
+		if got := files(t, dir); len(got) != 2 {
+			t.Errorf("while nothing can be removed: %q", got)
+		}
 		broken = false
 		s.drain(t.Context())
 		if got := b.log(); !slices.Equal(got, ids(1, 2)) {
@@ -238,5 +242,34 @@ func TestTheSpoolIsPrivate(t *testing.T) {
 	s.drain(t.Context())
 	if strings.Contains(log.String(), "canary") || !strings.Contains(log.String(), "set aside") {
 		t.Errorf("logged: %s", &log)
+	}
+}
+
+// A name that no crash of ours has is somebody else's file.
+func TestNamesOfCrashes(t *testing.T) {
+	good := fileName(255, crash(1).CrashID)
+	if number, id, ok := parseName(good); !ok || number != 255 || id != crash(1).CrashID {
+		t.Errorf("%s: %d, %s, %v", good, number, id, ok)
+	}
+	for _, bad := range []string{
+		"", good + "x", good[1:], strings.ToUpper(good),
+		strings.Replace(good, "-", "_", 1),
+		"+" + good[1:],
+		good[:len(good)-6] + "261399", // no such day
+	} {
+		if _, _, ok := parseName(bad); ok {
+			t.Errorf("%q was taken for a crash", bad)
+		}
+	}
+}
+
+func TestAFolderThatCannotBeMadeIsTold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var path *fs.PathError
+	if err := makeFolder(filepath.Join(file, "spool")); !errors.As(err, &path) || path.Op != "mkdir" {
+		t.Errorf("%v", err)
 	}
 }
