@@ -24,7 +24,10 @@ func (d *Dump) readLinuxMaps(text []byte) {
 			d.strictLinuxMaps = d.strictLinuxMaps && strictMapsAttribute(line)
 			continue
 		}
-		m, ok := strictLinuxMap(line)
+		m, ok := plainLinuxMap(line)
+		if !ok {
+			m, ok = strictLinuxMap(line)
+		}
 		if !ok {
 			d.strictLinuxMaps = false
 			if line = bytes.Trim(line, " \r\n\x00"); len(line) == 0 {
@@ -52,6 +55,63 @@ func strictMapsAttribute(line []byte) bool {
 	return len(words) < 2 || bytes.HasPrefix(line, []byte("VmFlags")) || isDecimal(words[1], 1<<64-1)
 }
 
+// plainLinuxMap reads most lines, four times as fast as strictLinuxMap, which reads all
+// of those alike.
+func plainLinuxMap(line []byte) (m LinuxMap, ok bool) {
+	const perms = 4
+	var major, minor uint64
+	var oks [5]bool
+	m.Start, line, oks[0] = hexUntil(line, '-')
+	m.End, line, oks[1] = hexUntil(line, ' ')
+	if len(line) <= perms || line[perms] != ' ' || bytes.IndexByte(line[:perms], ' ') >= 0 {
+		return LinuxMap{}, false
+	}
+	m.Perms, line = line[:perms], line[perms+1:]
+	m.Offset, line, oks[2] = hexUntil(line, ' ')
+	major, line, oks[3] = hexUntil(line, ':')
+	minor, line, oks[4] = hexUntil(line, ' ')
+	inode := 0
+	for inode < len(line) && line[inode]-'0' <= 9 {
+		inode++
+	}
+	const digits = 19 // fit 64 bits, whichever they are
+	if oks != [5]bool{true, true, true, true, true} || max(major, minor) > 1<<31-1 || inode == 0 || inode > digits || inode == len(line) || line[inode] != ' ' {
+		return LinuxMap{}, false
+	}
+	m.Path = trimBlanks(line[inode:])
+	return m, strictMapsPath(m.Path)
+}
+
+// hexUntil reads up to 16 hexadecimal digits and the separator behind them.
+func hexUntil(text []byte, separator byte) (v uint64, rest []byte, ok bool) {
+	for n, c := range text {
+		switch {
+		case c-'0' <= 9:
+			c -= '0'
+		case c-'a' <= 5:
+			c -= 'a' - 10
+		case c == separator:
+			return v, text[n+1:], n > 0 && n <= 16
+		default:
+			return 0, nil, false
+		}
+		v = v<<4 | uint64(c)
+	}
+	return 0, nil, false
+}
+
+// trimBlanks takes off what C takes for blanks.
+func trimBlanks(text []byte) []byte {
+	blank := func(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }
+	for len(text) > 0 && blank(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && blank(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
 // strictLinuxMap reads a line as the kernel writes it: six fields with one blank
 // between, of which the last may be empty.
 func strictLinuxMap(line []byte) (m LinuxMap, ok bool) {
@@ -72,11 +132,9 @@ func strictLinuxMap(line []byte) (m LinuxMap, ok bool) {
 	m.Start, oks[0] = parseHex(unsigned(start))
 	m.End, oks[1] = parseHex(unsigned(end))
 	m.Offset, oks[2] = parseHex(unsigned(f[2]))
-	m.Perms, m.Path = f[1], bytes.Trim(line, mapsBlanks)
+	m.Perms, m.Path = f[1], trimBlanks(line)
 	return m, oks == [3]bool{true, true, true} && isDevice(f[3]) && isDecimal(f[4], 1<<64-1) && strictMapsPath(m.Path)
 }
-
-const mapsBlanks = " \t\r\n\v\f"
 
 // unsigned takes a plus sign off a number.
 func unsigned(number []byte) []byte {

@@ -100,7 +100,7 @@ const assertionUnits = 128
 func (d *Dump) readAssertion(c *cursor.Cursor) bool {
 	var a Assertion
 	for _, text := range [...]*string{&a.Expression, &a.Function, &a.File} {
-		*text, _, _ = strings.Cut(utf16Text(c.Bytes(2*assertionUnits), d.Header.BigEndian), "\x00")
+		*text = utf16Text(untilNUL(c.Bytes(2*assertionUnits)), d.Header.BigEndian)
 	}
 	a.Line, a.Type = c.U32(), c.U32()
 	if c.Err() != nil {

@@ -23,7 +23,10 @@ func disjoint(spans []span) []span {
 // separate is disjoint that also answers what it drops, in the same order.
 func separate(spans []span) (kept, dropped []span) {
 	slices.SortFunc(spans, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), cmp.Compare(a.index, b.index))
+		if a.first != b.first { // as a rule
+			return cmp.Compare(a.first, b.first)
+		}
+		return cmp.Or(cmp.Compare(a.last, b.last), cmp.Compare(a.index, b.index))
 	})
 	kept = spans[:0]
 	for _, s := range spans {

@@ -2,7 +2,6 @@ package minidump
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,7 +177,7 @@ func (d *Dump) readSystemInfo(c *cursor.Cursor) bool {
 	if (s.OS == Linux || s.OS == Android) && s.Version == "0.0.0" {
 		s.Version, s.Build = parseUname(s.Build)
 	}
-	family := fmt.Sprintf("family %d model %d stepping %d", level, revision>>8, revision&0xff)
+	family := "family " + strconv.Itoa(int(level)) + " model " + strconv.Itoa(int(revision>>8)) + " stepping " + strconv.Itoa(int(revision&0xff))
 	switch s.CPU {
 	case CPUX86:
 		var vendor []byte

@@ -76,3 +76,13 @@ func utf16Text(b []byte, bigEndian bool) string {
 	}
 	return string(dst) + string(utf16.Decode(units))
 }
+
+// untilNUL is UTF-16 up to its first NUL.
+func untilNUL(b []byte) []byte {
+	for i := 0; i+1 < len(b); i += 2 {
+		if b[i]|b[i+1] == 0 {
+			return b[:i]
+		}
+	}
+	return b
+}

@@ -94,6 +94,7 @@ func runPeer(to samples, peer, corpus string) error {
 func runOurs(to samples, program string) error {
 	cmd := exec.CommandContext(context.Background(), program, "-test.run", "^$", "-test.bench", "^BenchmarkDump$", "-test.benchtime", "20ms", "-test.cpu", "1")
 	cmd.Dir = filepath.Join("stackwalk", "report")
+	cmd.Env = append(os.Environ(), "GOGC=400") // as a processor has it
 	out, err := cmd.Output()
 	if err != nil {
 		return err
