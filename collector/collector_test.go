@@ -533,3 +533,24 @@ func FuzzReport(f *testing.F) {
 		}
 	})
 }
+
+// full is a blob store that takes nothing.
+type full struct{ blob.Store }
+
+func (full) Put(context.Context, string, []byte) error { return errors.New("no space left") }
+
+// A report of which something cannot be stored is not answered as if it could.
+func TestWhatCannotBeStoredIsNotTaken(t *testing.T) {
+	for name, fields := range map[string][]string{
+		"a dump":        {"@upload_file_minidump", "MDMP"},
+		"an annotation": {"a", strings.Repeat("x", 1<<20)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openWith(t, collector.Options{InlineMax: 0}, full{}, nil)
+			body, kind := form(t, fields...)
+			if status, text := d.post(t, body, kind, "", false); status != 503 || len(d.raw) != 0 {
+				t.Errorf("%d %q, %d raw crashes", status, text, len(d.raw))
+			}
+		})
+	}
+}

@@ -86,3 +86,15 @@ func TestParseCrashReadsEveryField(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// Numbers end where Python's reader ends them, and never behind the text.
+func TestNumbersThatBreakOff(t *testing.T) {
+	for _, text := range []string{"1e", "1E+", "1.", "-", `{"uptime":1.}`, `{"uptime":1e`, `{"uptime":.5}`} {
+		if _, err := ParseCrash([]byte(text)); err == nil {
+			t.Errorf("%s was read", text)
+		}
+	}
+	if _, err := ParseCrash([]byte(`[1]`)); err == nil || !strings.Contains(err.Error(), "want an object") {
+		t.Errorf("%v", err)
+	}
+}

@@ -45,3 +45,23 @@ func TestComparisonTellsWhatBecameOfSignatures(t *testing.T) {
 		t.Errorf("%d of %d changed, want 7 of 9", changed, all)
 	}
 }
+
+// The cause is the first step that differs, also where one has more steps than the other.
+func TestCauseIsTheFirstStepThatDiffers(t *testing.T) {
+	same, one, other := Step{Frame: 0, Text: "same"}, Step{Frame: 1, Text: "a", Line: ListLine{"prefix.txt", 1, "a"}}, Step{Frame: 1, Text: "b", Line: ListLine{"irrelevant.txt", 2, "b"}}
+	for name, tc := range map[string]struct {
+		old, new []Step
+		line     ListLine
+		added    bool
+	}{
+		"none":        {[]Step{same}, []Step{same}, ListLine{}, false},
+		"other":       {[]Step{same, one}, []Step{same, other}, other.Line, true},
+		"old is more": {[]Step{same, one}, []Step{same}, one.Line, false},
+		"new is more": {[]Step{same}, []Step{same, other}, other.Line, true},
+		"no line":     {[]Step{same, one}, []Step{same, {Frame: 1, Text: "c"}}, one.Line, false},
+	} {
+		if line, added := Cause(tc.old, tc.new); line != tc.line || added != tc.added {
+			t.Errorf("%s: %v, %v", name, line, added)
+		}
+	}
+}

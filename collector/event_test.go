@@ -1,0 +1,32 @@
+package collector
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"aftershock/schema"
+)
+
+// What annotations take of an event is bounded from above: else an event could be larger
+// than a broker takes.
+func TestAnnotationBytesAreABound(t *testing.T) {
+	for n := range 40 {
+		raw := &schema.RawCrash{CrashID: "0bfe7d58-d1b5-4906-97eb-92de20261129", Annotations: map[string]string{}}
+		for i := range n * 20 {
+			name := fmt.Sprintf("%0*d", 1+(i*7)%maxAnnotationName, i)
+			if i%2 == 0 {
+				raw.Annotations[name] = strings.Repeat("x", i)
+				continue
+			}
+			raw.AnnotationOverflow = append(raw.AnnotationOverflow, schema.AnnotationRef{Name: name, Size: 1 << 40, Blob: strings.Repeat("k", 2*len(name))})
+		}
+		b, err := schema.Encode(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bound := eventOverhead + annotationBytes(raw); len(b) > bound || n > 20 && bound > len(b)+eventOverhead+n*20*64 {
+			t.Errorf("%d annotations: %d bytes, bound %d", n*20, len(b), bound)
+		}
+	}
+}
