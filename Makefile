@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check soak promotions generate libchdb fuzz mutate clean
+.PHONY: build demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -80,6 +80,9 @@ replay-check: build libchdb ## 50,000 crashes replayed and promoted, embedded an
 SOAK_FOR ?= 1h
 soak: build libchdb ## a steady load for a long time: memory, descriptors and threads stay flat, and every crash is counted; SOAK_FOR, AFTERSHOCK_SOAK_RATE
 	AFTERSHOCK_SOAK_FOR=$(SOAK_FOR) $(GO) test ./cmd/aftershock -count 1 -v -timeout 3h -run 'TestSoak$$'
+
+soak-kafka: build libchdb ## the same with a real Apache Kafka
+	AFTERSHOCK_SOAK_FOR=$(SOAK_FOR) AFTERSHOCK_SOAK_KAFKA=1 $(GO) test ./cmd/aftershock -count 1 -v -timeout 3h -run 'TestSoak$$'
 
 promotions: build libchdb ## 200 rule changes in a row, each promoted for what comes from then on
 	AFTERSHOCK_PROMOTIONS=200 $(GO) test ./cmd/aftershock -count 1 -v -timeout 3h -run 'TestPromotionsInARow$$'
