@@ -1,8 +1,10 @@
 package stackwalk_test
 
 import (
+	"fmt"
 	"testing"
 
+	"aftershock/breakpad"
 	"aftershock/minidump"
 	"aftershock/minidump/minidumptest"
 	"aftershock/stackwalk"
@@ -82,6 +84,23 @@ func TestReturnAddressesAreMovedIntoTheCall(t *testing.T) {
 		frames := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0].Frames
 		if len(frames) != 2 || frames[1].Resume != lib+0x11 || frames[1].Resume-frames[1].Instruction != want || frames[0].Instruction != app+0x120 {
 			t.Errorf("%v: %+v", cpu, frames)
+		}
+	}
+}
+
+// What the procedure call standard lets a callee save stays in its caller.
+func TestARMForwardsCalleeSavedRegisters(t *testing.T) {
+	regs := minidumptest.Regs{"pc": app + 0x120, "sp": stack}
+	for n := range 11 {
+		regs[fmt.Sprint("r", n)] = uint64(0x100 + n)
+	}
+	d := dump(t, minidump.CPUARM, minidump.Linux, func(b *minidumptest.Builder) { b.Thread(1, regs, words(1, lib+0x10, 0)) })
+	r := stackwalk.Walk(d, symbols(t, "arm", "FUNC 0 1000 0 f\nSTACK CFI INIT 100 100 .cfa: sp 8 + .ra: .cfa 4 - ^\n"), stackwalk.Options{Version: 1})
+	caller := r.Threads[0].Frames[1].Registers
+	for n := range 11 {
+		v, ok := caller.Get(breakpad.Register(n))
+		if want := n >= 4; ok != want || ok && v != uint64(0x100+n) {
+			t.Errorf("r%d: %#x %v, want %v", n, v, ok, want)
 		}
 	}
 }

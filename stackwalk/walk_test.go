@@ -447,3 +447,32 @@ func TestUnloadedModulesOfAFrameAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestX86ScanRecoversTheFramePointer(t *testing.T) {
+	for name, c := range map[string]struct {
+		bp    uint64
+		stack []uint64
+		want  uint64 // 0: not valid
+	}{
+		"pushed":                   {0, []uint64{1, stack + 0x10, lib + 0x10, 0, 0, 0}, stack + 0x10},
+		"pushed, and not readable": {0, []uint64{1, stack + 0x1000, lib + 0x10, 0, 0, 0}, 0},
+		"saved far away":           {0, []uint64{1, stack + 0x40000, lib + 0x10, 0}, 0},
+		// The last word: the frame pointer technique must not apply.
+		"points into the caller's frame": {stack + 0x14, []uint64{1, 0, lib + 0x10, 0, 0, 0}, stack + 0x14},
+		"points there, and not readable": {stack + 0x1000, []uint64{1, 0, lib + 0x10, 0, 0, 0}, 0},
+		"return address on top":          {stack + 0x14, []uint64{lib + 0x10, 0, 0, 0, 0, 0}, 0},
+	} {
+		d := dump(t, minidump.CPUX86, minidump.Windows, func(b *minidumptest.Builder) {
+			b.Thread(1, minidumptest.Regs{"eip": app, "esp": stack, "ebp": c.bp}, minidumptest.StackAt(stack).Words(c.stack...))
+		})
+		frames := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1}).Threads[0].Frames
+		if len(frames) < 2 || frames[1].Trust != stackwalk.TrustScan {
+			t.Errorf("%s: %+v", name, frames)
+			continue
+		}
+		ebp, _ := breakpad.X86.Register("ebp")
+		if got, ok := frames[1].Registers.Get(ebp); got != c.want || ok != (c.want != 0) {
+			t.Errorf("%s: ebp %#x %v, want %#x", name, got, ok, c.want)
+		}
+	}
+}
