@@ -31,6 +31,8 @@ type Diff struct {
 	OtherChanges int    `json:"other_changes"`
 	Pairs        []Pair `json:"pairs"` // of the most crashes first
 	Others       Others `json:"others"`
+	// Folded are the pairs of which nothing but the totals tells; most often none.
+	Folded Folded `json:"folded,omitzero"`
 }
 
 // Side is a signature version, and what it names.
@@ -123,8 +125,9 @@ const (
 	maxExamples = 3
 )
 
-// ErrTooManyPairs is wrapped when versions have more pairs of signatures than are counted.
-var ErrTooManyPairs = errors.New("too many pairs of signatures: diff less with --from and --to")
+// ErrTooManyPairs is wrapped when versions have more pairs of signatures than are counted,
+// where none may be folded.
+var ErrTooManyPairs = errors.New("too many pairs of signatures")
 
 // NewSide is what a diff says of a version.
 func NewSide(v *schema.SignatureVersion) Side {
@@ -157,9 +160,9 @@ func (c cell) compare(other cell) int {
 	return cmp.Or(cmp.Compare(name(c.from), name(other.from)), cmp.Compare(name(c.to), name(other.to)))
 }
 
-// fill counts the cells, and changes their order. Each pair of signatures is in at
-// most two of them.
-func (d *Diff) fill(cells []cell, limit int) {
+// fill counts the cells, and changes their order, and what was folded. Each pair of
+// signatures is in at most two cells.
+func (d *Diff) fill(cells []cell, folded folds, limit int) {
 	slices.SortFunc(cells, cell.compare)
 	pairs := map[[2]string]*Pair{}
 	ofFrom, ofTo := map[string]int64{}, map[string]int64{}
@@ -202,6 +205,7 @@ func (d *Diff) fill(cells []cell, limit int) {
 		}
 	}
 	d.Totals.SignaturesA, d.Totals.SignaturesB = len(inA), len(inB)
+	d.fold(folded)
 	d.list(pairs, limit)
 	for i := range d.Pairs {
 		p := &d.Pairs[i]

@@ -27,6 +27,8 @@ type DiffQuery struct {
 	// Limits bound each of the queries.
 	Limits clickhouse.Limits
 
+	// exact: too many pairs are an error. Else the rarest are folded.
+	exact     bool
 	chunkRows uint64 // 0: maxChunkRows
 	maxPairs  int    // 0: maxCells
 }
@@ -42,28 +44,30 @@ func (q *DiffQuery) Run(ctx context.Context, db *clickhouse.DB) (*Diff, error) {
 	}
 	d := &Diff{A: NewSide(q.A), B: NewSide(q.B), Revisions: q.Revisions, Causes: []CauseCount{}}
 	d.From, d.To = covered(q)
-	cells, err := q.cells(ctx, db, d.From, d.To)
+	cells, folded, err := q.cells(ctx, db, d.From, d.To)
 	if err != nil {
 		return nil, fmt.Errorf("diff: %w", err)
 	}
-	d.fill(cells, q.Limit)
+	d.fill(cells, folded, q.Limit)
 	return d, nil
 }
 
-// cells counts the crashes of a range by their pairs of signatures.
-func (q *DiffQuery) cells(ctx context.Context, db *clickhouse.DB, from, to *time.Time) ([]cell, error) {
+// cells counts the crashes of a range by their pairs of signatures, and apart from them
+// those of the rarest pairs when there are too many.
+func (q *DiffQuery) cells(ctx context.Context, db *clickhouse.DB, from, to *time.Time) ([]cell, folds, error) {
 	// Fresh salt: nobody can make signatures whose digests are equal.
-	c := counting{db: db, query: q, salt: rand.Text(), from: from, to: to, counts: map[key]*count{}, maxPairs: cmp.Or(q.maxPairs, maxCells)}
+	c := counting{db: db, query: q, salt: rand.Text(), from: from, to: to, counts: map[key]*count{}, folded: folds{}, maxPairs: cmp.Or(q.maxPairs, maxCells)}
 	days, err := daysOf(ctx, db, q.Limits, signaturesTable, q.A.Number, q.B.Number)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, chunk := range chunksOf(days, cmp.Or(q.chunkRows, maxChunkRows)) {
 		if err := c.chunk(ctx, chunk); err != nil {
-			return nil, fmt.Errorf("%s to %s: %w", chunk.first.Format(time.DateOnly), chunk.last.Format(time.DateOnly), err)
+			return nil, nil, fmt.Errorf("%s to %s: %w", chunk.first.Format(time.DateOnly), chunk.last.Format(time.DateOnly), err)
 		}
 	}
-	return c.cells(ctx)
+	cells, err := c.cells(ctx)
+	return cells, c.folded, err
 }
 
 // covered is the part of the range that both versions are made for.
@@ -127,6 +131,7 @@ type counting struct {
 	salt     string
 	from, to *time.Time
 	counts   map[key]*count
+	folded   folds
 	maxPairs int
 }
 
@@ -234,7 +239,7 @@ func (c *counting) add(ctx context.Context, query string) (single bool, err erro
 		return false, err
 	}
 	defer rows.Close() //nolint:errcheck // read to the end below, or given up
-	found := map[key]count{}
+	found, folded := map[key]*count{}, folds{}
 	for rows.Next() {
 		var k key
 		var differ uint8
@@ -247,9 +252,13 @@ func (c *counting) add(ctx context.Context, query string) (single bool, err erro
 			return false, nil
 		}
 		k.symbols = differ != 0 && k.from != 0 && k.to != 0
-		found[k] = count{found[k].crashes + int64(crashes), examples}
-		if len(found) > c.maxPairs {
-			return false, ErrTooManyPairs
+		if n := found[k]; n != nil {
+			n.crashes, n.examples = n.crashes+int64(crashes), examples
+			continue
+		}
+		found[k] = &count{int64(crashes), examples}
+		if err := c.bound(found, folded); err != nil {
+			return false, err
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -269,10 +278,8 @@ func (c *counting) add(ctx context.Context, query string) (single bool, err erro
 			sum.examples = append(sum.examples, n.examples[:min(len(n.examples), maxExamples-len(sum.examples))]...)
 		}
 	}
-	if len(c.counts) > c.maxPairs {
-		return false, ErrTooManyPairs
-	}
-	return true, nil
+	c.folded.add(folded)
+	return true, c.bound(c.counts, c.folded)
 }
 
 // cells gives the digests their signatures back.

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func asked(t *testing.T, db *clickhouse.DB, query string) (out []string) {
 func matrix(t *testing.T, db *clickhouse.DB, q DiffQuery) []string {
 	t.Helper()
 	from, to := covered(&q)
-	cells, err := q.cells(t.Context(), db, from, to)
+	cells, _, err := q.cells(t.Context(), db, from, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +285,7 @@ func TestDiffIsBounded(t *testing.T) {
 	if _, err := (&DiffQuery{A: v1, B: v2, Limit: 1, maxPairs: 50}).Run(t.Context(), db); err != nil {
 		t.Errorf("as many pairs as there may be: %v", err)
 	}
-	if _, err := (&DiffQuery{A: v1, B: v2, Limit: 1, maxPairs: 49}).Run(t.Context(), db); !errors.Is(err, ErrTooManyPairs) {
+	if _, err := (&DiffQuery{A: v1, B: v2, Limit: 1, maxPairs: 49, exact: true}).Run(t.Context(), db); !errors.Is(err, ErrTooManyPairs) {
 		t.Errorf("one pair too many: %v", err)
 	}
 	_, err = (&DiffQuery{A: v1, B: v2, Limit: 3, Limits: clickhouse.Limits{MemoryBytes: 1000}}).Run(t.Context(), db)
@@ -307,7 +308,7 @@ func TestEachCauseThatDiffersIsNamed(t *testing.T) {
 		{text("f"), text("f"), true, 9, nil},
 		{text("f"), nil, false, 3, nil},
 		{nil, text("h"), false, 1, nil},
-	}, 10)
+	}, nil, 10)
 	rules := []Cause{CauseRules, CauseProcess}
 	want := []Pair{{
 		From: "f", To: "g", Crashes: 7, ShareOfFrom: 7. / 16, ShareOfTo: 1,
@@ -333,5 +334,69 @@ func TestEachCauseThatDiffersIsNamed(t *testing.T) {
 	same := Diff{A: Side{1, 1, "r", "a"}, B: Side{2, 1, "r", "b"}}
 	if got := same.causes(false); !slices.Equal(got, []Cause{CauseRegistry}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// Of more pairs than are kept apart the most frequent stay, and the totals stay exact,
+// whether the parts of a range or all of it have too many.
+func TestTheRarestPairsAreFolded(t *testing.T) {
+	db := openDB(t)
+	var rows []sinks.Row
+	n := 0
+	for day, each := range []string{"261121", "261122", "261123"} {
+		for pair := range 60 { // the first ten are frequent, every third stays, and some are in one version alone
+			for range 1 + 5*max(0, 10-pair) {
+				n++
+				id := crashID(n, each)
+				at := noon.AddDate(0, 0, day-1)
+				if pair != 58 {
+					rows = append(rows, stored(id, 1, 0, int64(n), at, fmt.Sprint("a", pair), ""))
+				}
+				if pair == 59 {
+					continue
+				}
+				to := fmt.Sprint("b", pair)
+				if pair%3 == 0 {
+					to = fmt.Sprint("a", pair)
+				}
+				rows = append(rows, stored(id, 2, 0, int64(n), at, to, ""))
+			}
+		}
+	}
+	write(t, db, rows...)
+	v1, v2 := &schema.SignatureVersion{Number: 1}, &schema.SignatureVersion{Number: 2, RulesetHash: "other"}
+	want, err := (&DiffQuery{A: v1, B: v2, Limit: 5}).Run(t.Context(), db)
+	if err != nil || want.Folded != (Folded{}) {
+		t.Fatalf("%+v, %v", want, err)
+	}
+	for _, chunkRows := range []uint64{1, 1 << 20} {
+		got, err := (&DiffQuery{A: v1, B: v2, Limit: 5, maxPairs: 40, chunkRows: chunkRows}).Run(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Folded.Pairs < 20 || got.Folded.Crashes < 20 || got.Totals.SignaturesA >= want.Totals.SignaturesA {
+			t.Errorf("folded %+v", got.Folded)
+		}
+		got.Totals.SignaturesA, got.Totals.SignaturesB = want.Totals.SignaturesA, want.Totals.SignaturesB
+		if d := cmp.Diff(want.Totals, got.Totals); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff(want.Causes, got.Causes); d != "" {
+			t.Error(d)
+		}
+		for i := range want.Pairs {
+			if w, g := want.Pairs[i], got.Pairs[i]; w.From != g.From || w.To != g.To || w.Crashes != g.Crashes {
+				t.Errorf("%+v, want %+v", g, w)
+			}
+		}
+		var text, page, table bytes.Buffer
+		if err := errors.Join(got.WriteText(&text), got.WriteHTML(&page), got.WriteCSV(&table)); err != nil {
+			t.Fatal(err)
+		}
+		for of, want := range map[*bytes.Buffer]string{&text: "too many to be told apart", &page: "too many to be told apart", &table: "folded,"} {
+			if !strings.Contains(of.String(), want) {
+				t.Errorf("no %q in %s", want, of)
+			}
+		}
 	}
 }

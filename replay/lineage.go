@@ -169,9 +169,10 @@ func newLineageRows(epoch int64, now time.Time) *lineageRows {
 // add counts what one version loses to another.
 func (l *lineageRows) add(ctx context.Context, db *clickhouse.DB, c change) error {
 	q := DiffQuery{
-		A: &schema.SignatureVersion{Number: c.loser}, B: &schema.SignatureVersion{Number: c.winner}, From: c.from, To: c.to, Limits: promotionLimits,
+		exact: true,
+		A:     &schema.SignatureVersion{Number: c.loser}, B: &schema.SignatureVersion{Number: c.winner}, From: c.from, To: c.to, Limits: promotionLimits,
 	}
-	cells, err := q.cells(ctx, db, &c.from, &c.to)
+	cells, _, err := q.cells(ctx, db, &c.from, &c.to)
 	if err != nil {
 		return err
 	}

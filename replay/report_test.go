@@ -28,7 +28,7 @@ func small() *Diff {
 		{text("g"), text("f | a"), true, 3, []string{crashID(2, "261122")}},
 		{text("h"), text("i"), false, 1, []string{crashID(3, "261122")}},
 		{text("h"), nil, false, 2, nil},
-	}, 2)
+	}, nil, 2)
 	d.Pairs[0].Examples[0].Why = "the rules alone move it"
 	d.Pairs[0].Examples[0].Line, d.Pairs[0].Examples[0].Added = signature.ListLine{File: "prefix_signature_re.txt", Number: 3, Text: "f"}, true
 	d.shareLines()
@@ -116,7 +116,7 @@ func hostileDiff() *Diff {
 	for i := range hostile {
 		cells = append(cells, cell{&hostile[i], &hostile[(i+1)%len(hostile)], false, int64(100 - i), []string{crashID(i, "261122")}})
 	}
-	d.fill(cells, 100)
+	d.fill(cells, nil, 100)
 	d.Pairs[0].Examples[0].Line = signature.ListLine{File: "prefix_signature_re.txt", Number: 1, Text: hostile[0] + hostile[14]}
 	d.shareLines()
 	return d
@@ -220,7 +220,7 @@ func TestPageOfHostileSignaturesIsHarmless(t *testing.T) {
 
 func TestPageOfNothingIsAPage(t *testing.T) {
 	d := &Diff{}
-	d.fill(nil, 10)
+	d.fill(nil, nil, 10)
 	for name, write := range map[string]func(io.Writer) error{"html": d.WriteHTML, "text": d.WriteText, "csv": d.WriteCSV, "json": d.WriteJSON} {
 		var out bytes.Buffer
 		if err := write(&out); err != nil || out.Len() == 0 || strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "<svg") {

@@ -30,6 +30,9 @@ func (d *Diff) WriteCSV(w io.Writer) error {
 	if d.Others.Pairs > 0 {
 		rows = append(rows, []string{"others", a, b, "", "", fmt.Sprint(d.Others.Crashes), "", "", "", ""})
 	}
+	if d.Folded.Pairs > 0 {
+		rows = append(rows, []string{"folded", a, b, "", "", fmt.Sprint(d.Folded.Crashes), "", "", "", ""})
+	}
 	return out.WriteAll(rows)
 }
 

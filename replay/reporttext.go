@@ -27,6 +27,9 @@ func (d *Diff) WriteText(w io.Writer) error {
 	if d.Others.Pairs > 0 {
 		p.line("%7d            %d pairs more (--limit)", d.Others.Crashes, d.Others.Pairs)
 	}
+	if d.Folded.Pairs > 0 {
+		p.line("%7d            in pairs that are too many to be told apart: the totals count them, and what is listed is at least", d.Folded.Crashes)
+	}
 	p.line("")
 	p.totals(d)
 	return p.err

@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/schema"
+	"aftershock/stream"
 	"aftershock/stream/streamtest"
 )
 
@@ -64,4 +66,62 @@ func TestWhatComesAsABatchIsFullIsInIt(t *testing.T) {
 		}
 	}
 	<-second
+}
+
+// A batch has as many rows as it may, and not one more.
+func TestABatchHasAtMostSoManyRows(t *testing.T) {
+	t.Parallel()
+	topic := schema.ProcessedTopic(1)
+	k, _ := streamtest.Broker(t, 1, topic)
+	p, err := k.Producer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	const all = maxRows + 300
+	records := make([]*kgo.Record, all)
+	for i := range records {
+		records[i] = &kgo.Record{Topic: topic, Value: []byte("none")}
+	}
+	if err := p.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	o := Options{Kafka: k, Version: 1, losses: k.NewLosses("g", topic, k.Log)}
+	most := 0
+	for got := 0; got < all; {
+		b, err := o.collect(t.Context(), cl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += len(b.records)
+		most = max(most, len(b.records))
+	}
+	if most > maxRows {
+		t.Errorf("a batch of %d records", most)
+	}
+}
+
+// Rows are written while their version is there; those of archived versions have no
+// version of their own.
+func TestRowsOfAVersionThatIsGoneAreNotWritten(t *testing.T) {
+	t.Parallel()
+	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRulesets)
+	_, err := stream.Operate(t.Context(), k, func(*schema.VersionEvent) (*schema.VersionEvent, error) {
+		return &schema.VersionEvent{Versions: []schema.SignatureVersion{{Number: 1, State: schema.StateLive}, {Number: 2, State: schema.StateDropping}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := streamtest.Following(t, k)
+	for version, want := range map[int32]error{schema.Archived: nil, 1: nil, 2: errGone, 3: errGone} {
+		o := Options{Versions: versions, Version: version}
+		if err := o.current(t.Context()); !errors.Is(err, want) {
+			t.Errorf("version %d: %v, want %v", version, err, want)
+		}
+	}
 }

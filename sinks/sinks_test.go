@@ -176,8 +176,22 @@ func TestGuardStopsASinkThatRefusesEverything(t *testing.T) {
 			case <-time.After(20 * time.Second):
 				t.Fatal("the guard does not trip")
 			}
-			if dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 0); len(dead) > 10 {
+			dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 0)
+			if len(dead) > 10 {
 				t.Errorf("%d dead letters", len(dead))
+			}
+			g, err := stream.NewGroups(k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			offsets, err := g.Offsets(t.Context(), schema.SinkGroup("test", 1), schema.ProcessedTopic(1))
+			passed := int64(0)
+			for _, offset := range offsets {
+				passed += offset
+			}
+			if err != nil || passed != int64(len(dead)) {
+				t.Errorf("%d records were passed over, %d are dead letters, %v", passed, len(dead), err)
 			}
 		})
 	}
