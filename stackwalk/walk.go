@@ -197,7 +197,7 @@ func (w *walker) stop() bool {
 
 // How many frames and registers memory is made for at a time: more each time.
 const (
-	minFramesChunk, maxFramesChunk = 8, 256
+	minFramesChunk, maxFramesChunk = 16, 256
 	registersOfFrame               = 6 // that are known, typically
 )
 
