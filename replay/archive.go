@@ -61,7 +61,7 @@ func (o *Operator) Archive(ctx context.Context, n int32) error {
 	if err := o.awaitStored(ctx, g, n, state.Activation.TelemetryGroups(n)); err != nil {
 		return err
 	}
-	if _, err := stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {
+	if err := o.insistWith(ctx, func(now *schema.VersionEvent) (stream.Operation, error) {
 		next, err := archived(now, n)
 		if err != nil {
 			return stream.Operation{}, err

@@ -53,7 +53,13 @@ func (o *Operator) Drop(ctx context.Context, n int32) error {
 	if err := g.Delete(ctx, schema.ProcessedTopic(n), groups...); err != nil {
 		return err
 	}
-	return o.steer(ctx, n, schema.OpDropped, dropped)
+	return o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next, err := dropped(now, n)
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpDropped, n), nil
+	})
 }
 
 // making are the versions that are still being made of version n.

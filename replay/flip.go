@@ -19,9 +19,6 @@ var errTaken = errors.New("somebody else went on with this promotion, or ended i
 // until ctx is done.
 func (o *Operator) flip(ctx context.Context, subject int32, began time.Time, stops map[int32]stop, why string) (flipped *schema.VersionEvent, err error) {
 	refused := o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		if flipped != nil && now.At.Equal(flipped.At) && now.Activation.Epoch == flipped.Activation.Epoch {
-			return nil, nil //nolint:nilnil // committed after all: only the answer was lost
-		}
 		if now.Promotion == nil || !now.At.Equal(began) {
 			return nil, errTaken
 		}
@@ -72,13 +69,25 @@ func (o *Operator) giveUp(ctx context.Context, subject int32, began time.Time, c
 // abortDeadline bounds the end of a promotion that failed.
 const abortDeadline = 30 * time.Second
 
-// insist operates until it is done or decide refuses, whoever else operates meanwhile.
-func (o *Operator) insist(ctx context.Context, decide func(now *schema.VersionEvent) (*schema.VersionEvent, error)) (refused error) {
+// insist is Operate that is done or refused by decide, whoever else operates meanwhile: the
+// steps of an operation that others wait for, behind its first.
+func (o *Operator) insist(ctx context.Context, decide func(now *schema.VersionEvent) (*schema.VersionEvent, error)) error {
+	return o.insistWith(ctx, func(now *schema.VersionEvent) (stream.Operation, error) {
+		next, err := decide(now)
+		return stream.Operation{Event: next}, err
+	})
+}
+
+func (o *Operator) insistWith(ctx context.Context, decide func(now *schema.VersionEvent) (stream.Operation, error)) (refused error) {
+	var mine *schema.VersionEvent
 	err := o.await(ctx, "the versions log", func(ctx context.Context) (string, error) {
-		_, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-			next, err := decide(now)
-			refused = err
-			return next, err
+		_, err := stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {
+			if mine != nil && now != nil && now.At.Equal(mine.At) && now.Operation == mine.Operation && now.Subject == mine.Subject {
+				return stream.Operation{}, nil // committed after all: only the answer was lost
+			}
+			op, err := decide(now)
+			mine, refused = op.Event, err
+			return op, err
 		})
 		if refused != nil {
 			return "", nil

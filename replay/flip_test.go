@@ -95,3 +95,45 @@ func TestGivingUpInsists(t *testing.T) {
 		t.Errorf("promoted after it was given up: %v", err)
 	}
 }
+
+// An operation of several steps is not left between them because somebody else operates,
+// and an event that was committed is not written again when only the answer is lost.
+func TestLaterStepsInsist(t *testing.T) {
+	t.Parallel()
+	o, c, _ := holding(t)
+	if err := o.Abort(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	fence(c, 2)
+	tries := 0
+	err := o.insist(t.Context(), func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		tries++
+		next, err := paused(now, 2, true)
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpPause, 2), nil
+	})
+	if err != nil || tries != 3 {
+		t.Errorf("%d tries: %v", tries, err)
+	}
+	refusal := errors.New("no")
+	if err := o.insist(t.Context(), func(*schema.VersionEvent) (*schema.VersionEvent, error) { return nil, refusal }); !errors.Is(err, refusal) {
+		t.Errorf("%v", err)
+	}
+	// The answer is lost: it is as if the same operator had done it and not known.
+	tries = 0
+	err = o.insist(t.Context(), func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+		if tries++; tries > 1 {
+			t.Error("decided again on its own event")
+		}
+		next := o.stamp(current.Clone(), schema.OpResume, 2)
+		if _, err := stream.Operate(t.Context(), o.Kafka, func(*schema.VersionEvent) (*schema.VersionEvent, error) { return next, nil }); err != nil {
+			t.Error(err)
+		}
+		return next, nil // the operation around is fenced by the one within
+	})
+	if err != nil || tries != 1 {
+		t.Errorf("%d tries: %v", tries, err)
+	}
+}

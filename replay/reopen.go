@@ -64,7 +64,13 @@ func (o *Operator) Retire(ctx context.Context, n int32) error {
 	if err := o.awaitKept(ctx, g, n); err != nil {
 		return err
 	}
-	return o.steer(ctx, n, schema.OpRetire, func(now *schema.VersionEvent, n int32) (*schema.VersionEvent, error) { return retired(now, n, s) })
+	return o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next, err := retired(now, n, s)
+		if err != nil {
+			return nil, err
+		}
+		return o.stamp(next, schema.OpRetire, n), nil
+	})
 }
 
 func (o *Operator) stoppedNow(ctx context.Context, g *stream.Groups, n int32) (stop, error) {
@@ -92,7 +98,7 @@ func (o *Operator) Reopen(ctx context.Context, n int32, share float64) error {
 	if err := o.awaitNobody(ctx, g, processing(n)); err != nil {
 		return err
 	}
-	_, err = stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {
+	return o.insistWith(ctx, func(now *schema.VersionEvent) (stream.Operation, error) {
 		next, err := reopened(now, n, share)
 		if err != nil {
 			return stream.Operation{}, err
@@ -116,7 +122,6 @@ func (o *Operator) Reopen(ctx context.Context, n int32, share float64) error {
 		}
 		return op, nil
 	})
-	return err
 }
 
 // there are the offsets, or where a partition begins that has forgotten what lies there.
