@@ -90,7 +90,7 @@ func (o *Operator) insistWith(ctx context.Context, decide func(now *schema.Versi
 			return op, err
 		})
 		if refused != nil {
-			return "", nil
+			err = nil // waited for nothing more
 		}
 		return "", err
 	})

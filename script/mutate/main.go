@@ -59,8 +59,10 @@ func sample(pkg string, tests []string, n int, seed uint64) error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	began := time.Now()
-	if noticed, builds, err := try(dir, tests, "", nil, time.Hour); err != nil || noticed || !builds {
-		return fmt.Errorf("%s: the tests fail without any change (%v)", pkg, err)
+	if noticed, builds, err := try(dir, tests, "", nil, time.Hour); err != nil {
+		return fmt.Errorf("%s: %w", pkg, err)
+	} else if noticed || !builds {
+		return fmt.Errorf("%s: the tests fail without any change", pkg)
 	}
 	timeout := patience*time.Since(began) + aWhile
 	names, err := filepath.Glob(filepath.Join(pkg, "*.go"))
