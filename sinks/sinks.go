@@ -119,9 +119,8 @@ func (o *Options) session(ctx context.Context, watch *stream.Watch) error {
 		} else if err != nil {
 			return nil // ctx is done
 		}
-		if err := cl.CommitRecords(ctx, b.records...); err != nil && ctx.Err() == nil {
-			// A rebalance took the partitions: whoever has them now writes the
-			// same rows again.
+		if err := stream.Commit(ctx, cl, topic, b.records); err != nil && ctx.Err() == nil {
+			// Whoever has the partitions next writes the same rows again.
 			o.Log.Info().Err(err).Str("group", group).Msg("offsets not committed")
 		} else if err == nil {
 			o.Kafka.Metrics.Committed(group, b.records)

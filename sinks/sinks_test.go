@@ -490,3 +490,64 @@ func TestSinkWritesNothingOfAVersionThatIsGone(t *testing.T) {
 		t.Errorf("%d rows", s.count())
 	}
 }
+
+// blocked stores nothing before it is released.
+type blocked struct{ begun, release chan struct{} }
+
+func (b blocked) Write(context.Context, []sinks.Row) error {
+	select {
+	case b.begun <- struct{}{}:
+	default:
+	}
+	<-b.release
+	return nil
+}
+
+// A sink that lost a partition while it wrote does not move it back: else it would be
+// behind for ever where nothing more comes, and operators would wait for it in vain.
+func TestASinkDoesNotMoveBackWhatAnotherHas(t *testing.T) {
+	t.Parallel()
+	k := broker(t)
+	group, topic := schema.SinkGroup("test", 1), schema.ProcessedTopic(1)
+	g, err := stream.NewGroups(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	until := func(what string, is func(passed int64) bool) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			offsets, err := g.Offsets(t.Context(), group, topic)
+			passed := int64(0)
+			for _, offset := range offsets {
+				passed += offset
+			}
+			if err == nil && is(passed) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("not within 30 s: %s; %d passed, %v", what, passed, err)
+			}
+		}
+	}
+	numbers := func(from, to int) (out []int) {
+		for n := from; n < to; n++ {
+			out = append(out, n)
+		}
+		return out
+	}
+	put(t, k, time.Now(), numbers(0, 20)...)
+	s := blocked{make(chan struct{}, 1), make(chan struct{})}
+	streamtest.Run(t, func(ctx context.Context) error {
+		return sinks.Run(ctx, sinks.Options{Kafka: k, Name: "test", Version: 1, Instance: "A", Sink: s, Log: zerolog.Nop()})
+	})
+	<-s.begun
+	put(t, k, time.Now(), numbers(20, 60)...)
+	other := &table{rows: map[string]int{}}
+	streamtest.Run(t, func(ctx context.Context) error {
+		return sinks.Run(ctx, sinks.Options{Kafka: k, Name: "test", Version: 1, Instance: "B", Sink: other, Log: zerolog.Nop()})
+	})
+	until("the other member's partition", func(passed int64) bool { return passed > 20 })
+	close(s.release)
+	until("all is passed, with nothing more to come", func(passed int64) bool { return passed == 60 })
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // attempts count, across restarts, how often work on the same records was begun and
@@ -168,15 +167,36 @@ func (a *attempts) ended(records []*kgo.Record) {
 }
 
 // survived takes the marks away: whatever hinders the work, it does not kill. A mark
-// that stays because the brokers are away makes the next session careful, no more.
+// that stays because the brokers are away makes the next session careful, no more. Where
+// the group has come past a mark there is none any more: the transaction was committed
+// after all, or the partition is another member's.
 func (a *attempts) survived(ctx context.Context, cl *kgo.Client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var marks []marking
+	marked := map[int32]*mark{}
 	for p, at := range a.parts {
 		if at.marked != nil {
-			marks = append(marks, marking{p, mark{at.marked.offset, at.unfinished, max(at.alone, 1)}})
+			marked[p] = at.marked
 		}
+	}
+	if len(marked) == 0 {
+		return
+	}
+	asking, cancel := context.WithTimeout(kadm.RequireStable(ctx), markDeadline)
+	defer cancel()
+	found, err := kadm.NewClient(cl).FetchOffsetsForTopics(asking, a.group, a.topic)
+	if err == nil {
+		err = found.Error()
+	}
+	if err != nil {
+		return
+	}
+	var marks []marking
+	for p, m := range marked {
+		if at, ok := found.Lookup(a.topic, p); ok && at.At == m.offset {
+			marks = append(marks, marking{p, mark{m.offset, a.parts[p].unfinished, max(a.parts[p].alone, 1)}})
+		}
+		a.parts[p].marked = nil
 	}
 	a.write(ctx, cl, marks)
 	for _, m := range marks {
@@ -197,38 +217,17 @@ const markDeadline = 5 * time.Second
 // is refused, because the group changes its members or the brokers are away, is not
 // there: the work goes on without.
 func (a *attempts) write(ctx context.Context, cl *kgo.Client, marks []marking) {
-	if len(marks) == 0 {
-		return
-	}
+	of := map[int32]*mark{}
 	offsets := map[int32]kgo.EpochOffset{}
-	for _, m := range marks {
-		offsets[m.partition] = kgo.EpochOffset{Epoch: -1, Offset: m.offset}
+	for i := range marks {
+		m := &marks[i]
+		of[m.partition], offsets[m.partition] = &m.mark, kgo.EpochOffset{Epoch: -1, Offset: m.offset}
 	}
-	ctx, cancel := context.WithTimeout(kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		for _, t := range req.Topics {
-			for i := range t.Partitions {
-				for _, m := range marks {
-					if p := &t.Partitions[i]; p.Partition == m.partition {
-						p.Metadata = new(m.text())
-					}
-				}
-			}
-		}
-		return nil
-	}), markDeadline)
+	ctx, cancel := context.WithTimeout(ctx, markDeadline)
 	defer cancel()
-	cl.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{a.topic: offsets}, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, res *kmsg.OffsetCommitResponse, err error) {
-		if err != nil {
-			return
-		}
-		for _, t := range res.Topics {
-			for _, p := range t.Partitions {
-				for _, m := range marks {
-					if p.Partition == m.partition && p.ErrorCode == 0 {
-						a.parts[p.Partition].marked = &m.mark
-					}
-				}
-			}
-		}
-	})
+	_ = plainCommit{
+		topic: a.topic, offsets: offsets,
+		metadata: func(p int32) string { return of[p].text() },
+		done:     func(p int32) { a.parts[p].marked = of[p] },
+	}.do(ctx, cl) // see above
 }
