@@ -56,42 +56,47 @@ func (b *breaker) allow(now time.Time) bool {
 	return true
 }
 
-// told learns from an answer, and tells whether the source has come back from a rest.
-func (b *breaker) told(now time.Time, err error) (back bool) {
+// probed learns from the question whether a source that rests is well, and tells whether it
+// has come back.
+func (b *breaker) probed(now time.Time, err error) (back bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if errors.Is(err, context.Canceled) { // of us, which says nothing
-		b.probing = false
+	b.probing = false
+	switch {
+	case errors.Is(err, context.Canceled): // of us, which says nothing
+		return false
+	case isFailure(err):
+		b.rest(now)
 		return false
 	}
-	failed := isTimeout(err) || errors.Is(err, ErrTemporary)
-	if b.open {
-		if !b.probing {
-			return false // this one had begun before
-		}
-		b.probing = false
-		if failed {
-			b.rest(now)
-			return false
-		}
-		b.open, b.failures, b.last, b.answers = false, 0, 0, 0
-		return true
+	b.open, b.failures, b.last, b.answers = false, 0, 0, 0
+	return true
+}
+
+func isFailure(err error) bool { return isTimeout(err) || errors.Is(err, ErrTemporary) }
+
+// told learns from an answer to a crash's question. While the source rests it says nothing:
+// the question had been asked before.
+func (b *breaker) told(now time.Time, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open || errors.Is(err, context.Canceled) {
+		return
 	}
 	b.last <<= 1
 	b.failures++
 	if b.answers = min(b.answers+1, forgiven); b.answers == forgiven {
 		b.rests = 0
 	}
-	if !failed {
+	if !isFailure(err) {
 		b.failures = 0
-		return false
+		return
 	}
 	b.last |= 1
 	if b.failures >= maxFailures || bits.OnesCount16(b.last) >= maxOfLast {
 		b.open = true
 		b.rest(now)
 	}
-	return false
 }
 
 // rest lets the source alone for longer than the last time.
@@ -126,7 +131,8 @@ func (c *Cache) ask(ctx context.Context, i int, r request) (*handle, error) {
 		return nil, errResting
 	}
 	h, err := c.fromSource(ctx, c.o.Sources[i], r)
-	c.heard(i, err)
+	c.breakers[i].told(c.o.Now(), err)
+	c.o.Metrics.resting(i, c.breakers[i].resting())
 	return h, err
 }
 
@@ -138,19 +144,9 @@ func (c *Cache) leftAlone(i int) bool {
 		return false
 	}
 	if b.allow(c.o.Now()) {
-		c.loads.Go(func() { c.heard(i, c.probe(c.ctx, c.o.Sources[i])) }) // within a load, so that Close waits
+		c.loads.Go(func() { c.probe(c.ctx, i) }) // within a load, so that Close waits
 	}
 	return true
-}
-
-// heard lets a source's breaker learn from an answer.
-func (c *Cache) heard(i int, err error) {
-	if c.breakers[i].told(c.o.Now(), err) { // what it failed to answer may be asked again at once
-		c.mu.Lock()
-		c.misses.dropTransient()
-		c.mu.Unlock()
-	}
-	c.o.Metrics.resting(i, c.breakers[i].resting())
 }
 
 // probePath names no file of anybody.
@@ -163,19 +159,26 @@ func (c *Cache) Well(ctx context.Context) bool {
 	for i := range c.breakers {
 		b := &c.breakers[i]
 		if b.resting() && b.allow(c.o.Now()) {
-			c.heard(i, c.probe(ctx, c.o.Sources[i]))
+			c.probe(ctx, i)
 		}
 		well = well && !b.resting()
 	}
 	return well
 }
 
-func (c *Cache) probe(ctx context.Context, s Source) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+// probe asks a source whether it is well. When it has come back, what it failed to answer
+// may be asked again at once.
+func (c *Cache) probe(ctx context.Context, i int) {
+	asking, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	body, err := s.Open(ctx, probePath)
+	body, err := c.o.Sources[i].Open(asking, probePath)
 	if err == nil {
 		body.Close() //nolint:errcheck,gosec // only that it answers counts
 	}
-	return err
+	if c.breakers[i].probed(c.o.Now(), err) {
+		c.mu.Lock()
+		c.misses.dropTransient()
+		c.mu.Unlock()
+	}
+	c.o.Metrics.resting(i, c.breakers[i].resting())
 }

@@ -28,17 +28,22 @@ func TestABreakerRestsLongerEachTime(t *testing.T) {
 		if !b.allow(now) || b.allow(now) {
 			t.Fatal("want one question when the rest is over")
 		}
-		b.told(now, context.DeadlineExceeded)
+		b.told(now, fail) // one that had begun before is no answer to that
+		if b.told(now, nil); !b.resting() || b.allow(now) {
+			t.Fatal("an answer that was on its way was taken for the probe's")
+		}
+		b.probed(now, context.DeadlineExceeded)
 		rest = min(2*rest, maxRest)
 	}
 	now = now.Add(rest)
-	if !b.allow(now) || !b.told(now, ErrNotFound) || b.resting() || !b.allow(now) {
+	if !b.allow(now) || !b.probed(now, ErrNotFound) || b.resting() || !b.allow(now) {
 		t.Error("any answer is a good one")
 	}
 	for range maxFailures - 1 {
 		b.told(now, fail)
 	}
-	if b.told(now, nil); b.resting() || b.told(now, fail) || b.resting() {
+	b.told(now, nil)
+	if b.told(now, fail); b.resting() {
 		t.Error("failures in a row count, and no others")
 	}
 	for range 2 * maxFailures {
@@ -72,11 +77,11 @@ func TestASourceThatIsSilentAboutSomeFilesRests(t *testing.T) {
 		if halfSilent(1); !b.resting() {
 			t.Fatal("is asked on and on")
 		}
-		if b.told(now, nil) || !b.resting() || b.allow(now.Add(rest-1)) {
+		if b.told(now, nil); !b.resting() || b.allow(now.Add(rest-1)) {
 			t.Fatalf("an answer that was on its way ended a rest of %s", rest)
 		}
 		now = now.Add(rest)
-		if !b.allow(now) || !b.told(now, ErrNotFound) {
+		if !b.allow(now) || !b.probed(now, ErrNotFound) {
 			t.Fatal("it answers what nobody has")
 		}
 		rest *= 2
@@ -177,7 +182,7 @@ func TestNobodyWaitsForAProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range maxFailures {
-		c.heard(0, context.DeadlineExceeded)
+		c.breakers[0].told(now, context.DeadlineExceeded)
 	}
 	now = now.Add(minRest)
 	for i := range 3 {
