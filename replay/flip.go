@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"aftershock/schema"
 	"aftershock/stream"
 )
@@ -14,12 +16,14 @@ import (
 var errTaken = errors.New("somebody else went on with this promotion, or ended it: see replay status")
 
 // flip commits the event that ends the promotion which was begun at that time, and changes
-// what is seen. While versions are held it gives way to nobody: an operator who only looks
-// at the log fences it all the same, and then it tries again, as when brokers are away,
+// what is seen. While versions are held it gives way to nobody: an operator who is refused
+// because of it fences it all the same, and then it tries again, as when brokers are away,
 // until ctx is done.
 func (o *Operator) flip(ctx context.Context, subject int32, began time.Time, stops map[int32]stop, why string) (flipped *schema.VersionEvent, err error) {
 	refused := o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		if now.Promotion == nil || !now.At.Equal(began) {
+		if ours, err := o.ours(ctx, now, began, subject); err != nil {
+			return nil, err
+		} else if !ours {
 			return nil, errTaken
 		}
 		next, err := promoted(now, stops)
@@ -47,7 +51,9 @@ func (o *Operator) giveUp(ctx context.Context, subject int32, began time.Time, c
 	defer cancel()
 	promotedAfterAll := false
 	err := o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		if now.Promotion == nil || !now.At.Equal(began) {
+		if ours, err := o.ours(ctx, now, began, subject); err != nil {
+			return nil, err
+		} else if !ours {
 			promotedAfterAll = now.Operation == schema.OpPromote && now.Subject == subject
 			return nil, nil //nolint:nilnil // nothing of ours is held
 		}
@@ -69,8 +75,53 @@ func (o *Operator) giveUp(ctx context.Context, subject int32, began time.Time, c
 // abortDeadline bounds the end of a promotion that failed.
 const abortDeadline = 30 * time.Second
 
+// ours tells whether the promotion that is under way is the one that a hold began: events
+// of others may have come behind it, that neither ended it nor began another.
+func (o *Operator) ours(ctx context.Context, now *schema.VersionEvent, began time.Time, subject int32) (is bool, err error) {
+	if now.Promotion == nil || now.At.Equal(began) {
+		return now.Promotion != nil, nil
+	}
+	err = o.since(ctx, began, func(e *schema.VersionEvent) {
+		switch e.Operation {
+		case schema.OpHold:
+			is = e.At.Equal(began) && e.Subject == subject
+		case schema.OpPromote, schema.OpAbort:
+			is = false
+		}
+	})
+	return is, err
+}
+
+// logged tells whether an event of ours is in the log, though its operation ended with an
+// error: only the answer may have been lost.
+func (o *Operator) logged(ctx context.Context, mine *schema.VersionEvent) (there bool, err error) {
+	err = o.since(ctx, mine.At, func(e *schema.VersionEvent) {
+		there = there || e.At.Equal(mine.At) && e.Operation == mine.Operation && e.Subject == mine.Subject
+	})
+	return there, err
+}
+
+// since hands the events of a time and later to the caller, in their order.
+func (o *Operator) since(ctx context.Context, at time.Time, each func(*schema.VersionEvent)) error {
+	err := stream.EachSince(ctx, o.Kafka, schema.TopicVersions, at, func(r *kgo.Record) error {
+		e, err := schema.Decode[schema.VersionEvent](r.Value)
+		if err == nil {
+			each(e)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAgain, err)
+	}
+	return nil
+}
+
+// errAgain is wrapped by what may be otherwise the next time.
+var errAgain = errors.New("not decided yet")
+
 // insist is Operate that is done or refused by decide, whoever else operates meanwhile: the
-// steps of an operation that others wait for, behind its first.
+// steps of an operation that others wait for, behind its first. It waits for the end of a
+// promotion that began in between.
 func (o *Operator) insist(ctx context.Context, decide func(now *schema.VersionEvent) (*schema.VersionEvent, error)) error {
 	return o.insistWith(ctx, func(now *schema.VersionEvent) (stream.Operation, error) {
 		next, err := decide(now)
@@ -79,14 +130,19 @@ func (o *Operator) insist(ctx context.Context, decide func(now *schema.VersionEv
 }
 
 func (o *Operator) insistWith(ctx context.Context, decide func(now *schema.VersionEvent) (stream.Operation, error)) (refused error) {
-	var mine *schema.VersionEvent
+	var mine *schema.VersionEvent // that was to be committed, and is perhaps
 	err := o.await(ctx, "the versions log", func(ctx context.Context) (string, error) {
 		_, err := stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {
-			if mine != nil && now != nil && now.At.Equal(mine.At) && now.Operation == mine.Operation && now.Subject == mine.Subject {
-				return stream.Operation{}, nil // committed after all: only the answer was lost
+			if mine != nil {
+				if done, err := o.logged(ctx, mine); err != nil || done {
+					return stream.Operation{}, err
+				}
 			}
 			op, err := decide(now)
-			mine, refused = op.Event, err
+			mine = op.Event
+			if !errors.Is(err, errAgain) && !errors.Is(err, ErrUnderWay) {
+				refused = err
+			}
 			return op, err
 		})
 		if refused != nil {

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -135,5 +136,66 @@ func TestLaterStepsInsist(t *testing.T) {
 	})
 	if err != nil || tries != 1 {
 		t.Errorf("%d tries: %v", tries, err)
+	}
+}
+
+// An event of another operation, whose operator only did its last step, ends no promotion.
+func TestAPromotionOutlivesWhatOthersWrite(t *testing.T) {
+	t.Parallel()
+	for name, finish := range map[string]func(o *Operator, began time.Time) error{
+		"promoted": func(o *Operator, began time.Time) error {
+			_, err := o.flip(t.Context(), 2, began, map[int32]stop{1: {offsets(7), nil}}, "")
+			return err
+		},
+		"given up": func(o *Operator, began time.Time) error {
+			if err := o.giveUp(t.Context(), 2, began, errAgain); !errors.Is(err, errAgain) {
+				return err
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, _, now := holding(t)
+			if err := o.steer(t.Context(), 2, schema.OpRepair, func(now *schema.VersionEvent, _ int32) (*schema.VersionEvent, error) { return now.Clone(), nil }); err != nil {
+				t.Fatal(err)
+			}
+			if err := finish(o, now.At); err != nil {
+				t.Fatal(err)
+			}
+			if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Promotion != nil || newest.Version(1).State == schema.StateHeld {
+				t.Errorf("%+v, %v", newest, err)
+			}
+		})
+	}
+}
+
+// The second step of an operation waits for the end of a promotion that began before it.
+func TestLaterStepsWaitForAPromotion(t *testing.T) {
+	t.Parallel()
+	o, _, now := holding(t)
+	told := make(chan string, 100)
+	o.Tell = func(text string) { told <- text }
+	done := make(chan error, 1)
+	go func() {
+		done <- o.insist(t.Context(), func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+			next, err := halted(now, 4)
+			if err != nil {
+				return nil, err
+			}
+			return o.stamp(next, schema.OpHalt, 4), nil
+		})
+	}()
+	if text := <-told; !strings.Contains(text, ErrUnderWay.Error()) {
+		t.Errorf("%q", text)
+	}
+	if _, err := o.flip(t.Context(), 2, now.At, map[int32]stop{1: {offsets(7), nil}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Version(4).State != schema.StateHeld || newest.Activation.Seen(at(15)) != 2 {
+		t.Errorf("%+v, %v", newest, err)
 	}
 }

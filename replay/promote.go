@@ -158,7 +158,16 @@ func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, op
 	if err != nil {
 		return nil, nil, err // nothing was touched
 	}
-	state, err := stream.Operate(ctx, o.Kafka, decide)
+	var mine *schema.VersionEvent
+	state, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (next *schema.VersionEvent, err error) {
+		mine, err = decide(now)
+		return mine, err
+	})
+	if err != nil && mine != nil {
+		if there, lookErr := o.logged(ctx, mine); there || lookErr != nil { // it may hold all the same
+			err = o.giveUp(ctx, subject, mine.At, err)
+		}
+	}
 	return state, seen, err
 }
 
