@@ -132,7 +132,7 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 			},
 		}
 		outputs := []string{schema.ProcessedTopic(1), schema.TopicDeadLetter}
-		if err := working(t, admin, k, processUses, outputs, p.Run); err != nil {
+		if err := workingOn(t, admin, k, processUses, id, outputs, p.Run); err != nil {
 			return err
 		}
 		at := schema.Position{Topic: raw.Topic, Partition: raw.Partition, Offset: raw.Offset}
@@ -290,6 +290,13 @@ func processedRecords(t *testing.T) []*kgo.Record {
 // record, or returns what it ended with before that.
 func working(t *testing.T, admin, k stream.Kafka, uses stream.Uses, outputs []string, run func(context.Context) error) error {
 	t.Helper()
+	return workingOn(t, admin, k, uses, "", outputs, run)
+}
+
+// workingOn is working until the first output has a record of that key: the role may have
+// others to work on first.
+func workingOn(t *testing.T, admin, k stream.Kafka, uses stream.Uses, key string, outputs []string, run func(context.Context) error) error {
+	t.Helper()
 	if err := stream.CheckStart(t.Context(), k, uses); err != nil {
 		return err
 	}
@@ -303,8 +310,12 @@ func working(t *testing.T, admin, k stream.Kafka, uses stream.Uses, outputs []st
 	go func() { ended <- run(ctx) }()
 	written := make(chan error, 1)
 	go func() {
-		for _, topic := range outputs {
-			if err := oneRecord(ctx, admin, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from[topic]})); err != nil {
+		for i, topic := range outputs {
+			want := key
+			if i > 0 {
+				want = ""
+			}
+			if err := recordOf(ctx, admin, want, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from[topic]})); err != nil {
 				written <- err
 				return
 			}
@@ -337,12 +348,25 @@ func ends(t *testing.T, k stream.Kafka, topic string) map[int32]kgo.Offset {
 
 // oneRecord waits for a committed record.
 func oneRecord(ctx context.Context, k stream.Kafka, consume kgo.Opt) error {
+	return recordOf(ctx, k, "", consume)
+}
+
+// recordOf is oneRecord of a key; of any, if it is empty.
+func recordOf(ctx context.Context, k stream.Kafka, key string, consume kgo.Opt) error {
 	cl, err := kgo.NewClient(append(k.Options(), consume, kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	return cl.PollFetches(ctx).Err()
+	for {
+		fetches := cl.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(fetches.Records(), func(r *kgo.Record) bool { return key == "" || string(r.Key) == key }) {
+			return nil
+		}
+	}
 }
 
 // Every role works with what the document grants it, and needs each of it: without
