@@ -138,13 +138,17 @@ func newUp(t *testing.T, dir string, args ...string) *upProcess {
 	return u
 }
 
-// freePort is an address that nobody listens on. It lies below the ports that
-// the kernel gives to outgoing connections: while a server is dead, one of those
-// could take its port.
+// freePort is an address that nobody listens on, and that no other test gets, whose server
+// may be dead at the moment. Ports are even, for freePortPair, and lie below those that
+// the kernel gives to outgoing connections.
 func freePort(t testing.TB) string {
 	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)) //nolint:gosec // not a secret
+	for range 1000 {
+		port := 10_000 + 2*rand.IntN(10_000) //nolint:gosec // not a secret
+		if _, taken := givenPorts.LoadOrStore(port, true); taken {
+			continue
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		if ln, err := net.Listen("tcp", addr); err == nil {
 			ln.Close()
 			return addr
@@ -153,6 +157,9 @@ func freePort(t testing.TB) string {
 	t.Fatal("no free port")
 	return ""
 }
+
+// givenPorts are those of freePort.
+var givenPorts sync.Map
 
 func (u *upProcess) start() {
 	u.t.Helper()
