@@ -53,13 +53,7 @@ func (o *Operator) Drop(ctx context.Context, n int32) error {
 	if err := g.Delete(ctx, schema.ProcessedTopic(n), groups...); err != nil {
 		return err
 	}
-	return o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		next, err := dropped(now, n)
-		if err != nil {
-			return nil, err
-		}
-		return o.stamp(next, schema.OpDropped, n), nil
-	})
+	return o.insist(ctx, o.stamping(n, schema.OpDropped, dropped))
 }
 
 // making are the versions that are still being made of version n.

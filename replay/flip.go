@@ -89,7 +89,10 @@ func (o *Operator) ours(ctx context.Context, now *schema.VersionEvent, began tim
 			is = false
 		}
 	})
-	return is, err
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errAgain, err)
+	}
+	return is, nil
 }
 
 // logged tells whether an event of ours is in the log, though its operation ended with an
@@ -101,19 +104,16 @@ func (o *Operator) logged(ctx context.Context, mine *schema.VersionEvent) (there
 	return there, err
 }
 
-// since hands the events of a time and later to the caller, in their order.
+// since hands the events of a time and later to the caller, in their order; all, when it is
+// zero.
 func (o *Operator) since(ctx context.Context, at time.Time, each func(*schema.VersionEvent)) error {
-	err := stream.EachSince(ctx, o.Kafka, schema.TopicVersions, at, func(r *kgo.Record) error {
+	return stream.EachSince(ctx, o.Kafka, schema.TopicVersions, at, func(r *kgo.Record) error {
 		e, err := schema.Decode[schema.VersionEvent](r.Value)
 		if err == nil {
 			each(e)
 		}
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", errAgain, err)
-	}
-	return nil
 }
 
 // errAgain is wrapped by what may be otherwise the next time.
@@ -135,7 +135,7 @@ func (o *Operator) insistWith(ctx context.Context, decide func(now *schema.Versi
 		_, err := stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {
 			if mine != nil {
 				if done, err := o.logged(ctx, mine); err != nil || done {
-					return stream.Operation{}, err
+					return stream.Operation{}, err // the error is not decide's: tried again
 				}
 			}
 			op, err := decide(now)

@@ -8,11 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
-	"aftershock/stream"
 )
 
 // maxLineages is how many promotions' lineages are made up for at a time, of those that
@@ -55,16 +52,11 @@ func (o *Operator) withoutLineage(ctx context.Context) ([]flip, error) {
 	}
 	var all []flip
 	var last *schema.VersionEvent
-	err = stream.EachSince(ctx, o.Kafka, schema.TopicVersions, time.Time{}, func(r *kgo.Record) error {
-		event, err := schema.Decode[schema.VersionEvent](r.Value)
-		if err != nil {
-			return err
-		}
+	err = o.since(ctx, time.Time{}, func(event *schema.VersionEvent) {
 		if last != nil && event.Activation.Epoch > last.Activation.Epoch {
 			all = append(all, flip{event.Activation.Epoch, changes(last.Activation.Ranges, event.Activation.Ranges)})
 		}
 		last = event
-		return nil
 	})
 	if err != nil {
 		return nil, err

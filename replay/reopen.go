@@ -31,14 +31,19 @@ func pause(is bool) func(*schema.VersionEvent, int32) (*schema.VersionEvent, err
 
 // steer does an operation that is one event.
 func (o *Operator) steer(ctx context.Context, n int32, operation string, decide func(*schema.VersionEvent, int32) (*schema.VersionEvent, error)) error {
-	_, err := stream.Operate(ctx, o.Kafka, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
+	_, err := stream.Operate(ctx, o.Kafka, o.stamping(n, operation, decide))
+	return err
+}
+
+// stamping is decide for one version, whose event is the operator's.
+func (o *Operator) stamping(n int32, operation string, decide func(*schema.VersionEvent, int32) (*schema.VersionEvent, error)) func(*schema.VersionEvent) (*schema.VersionEvent, error) {
+	return func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
 		next, err := decide(now, n)
 		if err != nil || next == nil {
 			return nil, err
 		}
 		return o.stamp(next, operation, n), nil
-	})
-	return err
+	}
 }
 
 // Retire stops a version that is not what is seen of crashes that come now. Its
@@ -64,13 +69,7 @@ func (o *Operator) Retire(ctx context.Context, n int32) error {
 	if err := o.awaitKept(ctx, g, n); err != nil {
 		return err
 	}
-	return o.insist(ctx, func(now *schema.VersionEvent) (*schema.VersionEvent, error) {
-		next, err := retired(now, n, s)
-		if err != nil {
-			return nil, err
-		}
-		return o.stamp(next, schema.OpRetire, n), nil
-	})
+	return o.insist(ctx, o.stamping(n, schema.OpRetire, func(now *schema.VersionEvent, n int32) (*schema.VersionEvent, error) { return retired(now, n, s) }))
 }
 
 func (o *Operator) stoppedNow(ctx context.Context, g *stream.Groups, n int32) (stop, error) {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"aftershock/schema"
 	"aftershock/stream"
 )
@@ -160,15 +158,10 @@ func (o *Operator) reopenAll(ctx context.Context, state *schema.VersionEvent, mo
 // the first half of a rollback stands for the one that it undoes, which is returned.
 func (o *Operator) activationBefore(ctx context.Context, epoch int64) (before schema.Activation, undone int64, err error) {
 	var events []*schema.VersionEvent // that changed the activation
-	err = stream.EachSince(ctx, o.Kafka, schema.TopicVersions, time.Time{}, func(r *kgo.Record) error {
-		event, err := schema.Decode[schema.VersionEvent](r.Value)
-		if err != nil {
-			return err
-		}
+	err = o.since(ctx, time.Time{}, func(event *schema.VersionEvent) {
 		if n := len(events); n == 0 || events[n-1].Activation.Epoch < event.Activation.Epoch {
 			events = append(events, &schema.VersionEvent{Why: event.Why, Activation: event.Activation})
 		}
-		return nil
 	})
 	if err != nil {
 		return before, 0, err

@@ -196,11 +196,10 @@ func (a *attempts) survived(ctx context.Context, cl *kgo.Client) {
 		if at, ok := found.Lookup(a.topic, p); ok && at.At == m.offset {
 			marks = append(marks, marking{p, mark{m.offset, a.parts[p].unfinished, max(a.parts[p].alone, 1)}})
 		}
-		a.parts[p].marked = nil
 	}
 	a.write(ctx, cl, marks)
-	for _, m := range marks {
-		a.parts[m.partition].marked = nil
+	for p := range marked {
+		a.parts[p].marked = nil
 	}
 }
 

@@ -97,6 +97,20 @@ func TestRealKafka(t *testing.T) {
 	}
 }
 
+// startUpOnKafka is startUp with a real Kafka instead of the embedded broker.
+func startUpOnKafka(t *testing.T, args ...string) *upProcess {
+	t.Helper()
+	for _, tool := range []string{"java", "mvn"} {
+		needTool(t, tool)
+	}
+	port := freePortPair(t)
+	startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port))
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	u := startUp(t, append([]string{"--brokers", addr, "--replication", "1"}, args...)...)
+	u.kafka = addr
+	return u
+}
+
 // freePortPair is a port whose successor is free too.
 func freePortPair(t *testing.T) int {
 	t.Helper()

@@ -223,15 +223,7 @@ func TestReplayFromProcessedAndPromote(t *testing.T) {
 
 func TestReplayOnRealKafka(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"java", "mvn"} {
-		needTool(t, tool)
-	}
-	port := freePortPair(t)
-	startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port))
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	u := startUp(t, "--brokers", addr, "--replication", "1", "--symbols", sampleSymbols)
-	u.kafka = addr
-	replayAndPromote(t, u, schema.SourceProcessed)
+	replayAndPromote(t, startUpOnKafka(t, "--symbols", sampleSymbols), schema.SourceProcessed)
 }
 
 // replayAndPromote: a rule change splits one signature into three and merges two,

@@ -71,11 +71,7 @@ func TestSoak(t *testing.T) {
 	if os.Getenv(soakKafka) == "" {
 		u = startUp(t, "--symbols", sampleSymbols)
 	} else {
-		port := freePortPair(t)
-		startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port))
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		u = startUp(t, "--brokers", addr, "--replication", "1", "--symbols", sampleSymbols)
-		u.kafka, processes = addr, []string{"up", "clickhouse"}
+		u, processes = startUpOnKafka(t, "--symbols", sampleSymbols), []string{"up", "clickhouse"}
 	}
 	stop := make(chan struct{})
 	var answered []string
