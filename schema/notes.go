@@ -33,6 +33,8 @@ const (
 	NotePartUnnamed          = "part_unnamed"
 	NotePartHeader           = "part_header_malformed"
 	NoteAnnotationTooLarge   = "annotation_too_large"
+	NoteAnnotationCharset    = "annotation_charset_unknown"
+	NoteBodyExtra            = "body_extra_bytes"
 )
 
 // Notes of processing.
@@ -73,6 +75,8 @@ const (
 	RejectTooManyParts     = "too_many_parts"
 	RejectTooLarge         = "too_large"
 	RejectTooSlow          = "too_slow"
+	RejectID               = "invalid_uuid"
+	RejectIDToken          = "unauthorized_uuid" // answered without malformed_
 )
 
 // Classes of dead letters.
@@ -115,6 +119,8 @@ var Catalogue = []Code{
 	{NotePartUnnamed, "a part without a name was ignored"},
 	{NotePartHeader, "a part whose header makes no sense was ignored"},
 	{NoteAnnotationTooLarge, "an annotation larger than is taken was left out"},
+	{NoteAnnotationCharset, "an annotation's part names a charset that is not known; it was read as UTF-8"},
+	{NoteBodyExtra, "something that is no gzip stood behind the compressed body"},
 	{NoteDumpMissing, "the report has no main dump"},
 	{NoteDumpUnreadable, "the main dump is no minidump that can be read; dump_status says why"},
 	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
@@ -137,7 +143,7 @@ var Catalogue = []Code{
 	{RejectWrongContentType, "the Content-Type is not multipart/form-data"},
 	{RejectNoBoundary, "the Content-Type names no boundary"},
 	{RejectEmptyBody, "the body is empty"},
-	{RejectBadGzip, "the body is not the gzip stream it should be"},
+	{RejectBadGzip, "the body is not compressed as its Content-Encoding says"},
 	{RejectTruncated, "the body ended before its last boundary"},
 	{RejectStructure, "the body is not multipart"},
 	{RejectJSON, "the annotations are not JSON"},
@@ -147,6 +153,8 @@ var Catalogue = []Code{
 	{RejectTooManyParts, "the body has too many parts"},
 	{RejectTooLarge, "the body, what it inflates to, or its annotations are too large or too many"},
 	{RejectTooSlow, "the body did not arrive in time"},
+	{RejectID, "the client chose a crash id that is none"},
+	{RejectIDToken, "the client chose a crash id without the token that lets it"},
 
 	{DeadRawUndecodable, "the record is no raw crash of a known schema"},
 	{DeadCrashID, "the raw crash's id has not the shape of a crash id"},

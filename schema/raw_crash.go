@@ -49,7 +49,15 @@ type Dump struct {
 	Blob     *string  `avro:"blob"`
 }
 
-// Throttle is what the door decided about keeping the report.
+// ThrottleDefer is the Result of a crash that is kept and not processed until somebody asks
+// for it.
+const ThrottleDefer = "defer"
+
+// Deferred tells whether the crash is processed only when somebody asks for it.
+func (r *RawCrash) Deferred() bool { return r.Throttle.Result == ThrottleDefer }
+
+// Throttle is what the door's rules decided about keeping the report. Rate is the share of
+// such reports that was decided so, a fraction: 1/Rate is the report's weight.
 type Throttle struct {
 	Rule   string  `avro:"rule"`
 	Rate   float64 `avro:"rate"`

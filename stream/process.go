@@ -138,7 +138,8 @@ func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision in
 
 var (
 	// errLeftOut: the version is not made for the crash, or the crash is shown in another
-	// one and no longer processed in this one.
+	// one and no longer processed in this one, or the door's rules deferred it and nobody
+	// has asked for it.
 	errLeftOut = errors.New("not processed in this version")
 	// errNotNow: this member is about to be told that nobody wants it any more.
 	errNotNow = errors.New("the version is not processed")
@@ -203,6 +204,9 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64,
 	at := schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}
 	var late []*kgo.Record
 	if revision == 0 {
+		if raw.Deferred() {
+			return nil, "", errLeftOut
+		}
 		late = p.late(raw, at)
 	}
 	if err := p.wanted(raw.ReceivedAt); err != nil {

@@ -73,6 +73,8 @@ type Verified struct {
 	Duplicates int64 `json:"duplicates"`
 	// Unwanted are raw records that the version is not made for, and did not make.
 	Unwanted int64 `json:"unwanted"`
+	// Deferred are raw records that the door's rules deferred and nobody has asked for.
+	Deferred int64 `json:"deferred"`
 	// Expired are raw records whose processed ones may have expired: they must
 	// be in the tables.
 	Expired int64   `json:"expired"`

@@ -23,6 +23,7 @@ type census struct {
 
 	there, duplicates *offsetSet
 	unwanted          *offsetSet // raw records that the version is not made for
+	deferred          *offsetSet // and that are processed only when somebody asks for them
 	processed         *offsetSet // in any revision
 	live              *offsetSet // by the raw pass
 	twice             *offsetSet
@@ -47,11 +48,11 @@ func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, nu
 	}
 	s := &census{
 		Verifier: v, cut: c, admin: admin, number: number, raw: raw, again: map[int64]int64{},
-		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), unwanted: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw), shown: newOffsetSet(raw), received: newOffsetSet(raw),
+		there: newOffsetSet(raw), duplicates: newOffsetSet(raw), unwanted: newOffsetSet(raw), deferred: newOffsetSet(raw), processed: newOffsetSet(raw), live: newOffsetSet(raw), twice: newOffsetSet(raw), stored: newOffsetSet(raw), shown: newOffsetSet(raw), received: newOffsetSet(raw),
 		found: &Verified{Partition: number, From: raw.From, End: raw.End, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
 	}
 	s.telemetry = published{census: s, waiting: map[crashKey]wanted{}, missing: newOffsetSet(raw)}
-	for _, step := range []func(context.Context) error{s.readRaw, s.readProcessed, s.telemetry.look, s.readTables} {
+	for _, step := range []func(context.Context) error{s.readRaw, s.readProcessed, s.findDeferred, s.account, s.telemetry.look, s.readTables} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -125,8 +126,28 @@ func (s *census) readProcessed(ctx context.Context) error {
 	if start := s.cut.processedStarts[s.number]; start > 0 && start == at.From {
 		s.expiredBefore = first
 	}
-	s.account()
 	return nil
+}
+
+// findDeferred reads the raw records again of which nothing became, if there are any, for
+// what the door's rules decided of them.
+func (s *census) findDeferred(ctx context.Context) error {
+	lacks := func(offset int64) bool {
+		return !s.processed.has(offset) && !s.duplicates.has(offset) && !s.unwanted.has(offset) && !s.cut.dead.raw[place{s.number, offset}]
+	}
+	found := s.there.where(lacks)
+	if found.Count == 0 {
+		return nil
+	}
+	return s.Kafka.read(ctx, schema.TopicRaw, map[int32]Span{s.number: {found.Ranges[0].First, s.raw.End}}, maxSilence, data(func(r *kgo.Record) error {
+		if !s.there.has(r.Offset) || !lacks(r.Offset) {
+			return nil
+		}
+		if raw, err := schema.Decode[schema.RawCrash](r.Value); err == nil && raw.Deferred() {
+			s.deferred.add(r.Offset)
+		}
+		return nil
+	}))
 }
 
 // behind counts what the sinks have not come to.
@@ -166,7 +187,7 @@ func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.Process
 }
 
 // account puts every raw record where it belongs.
-func (s *census) account() {
+func (s *census) account(context.Context) error {
 	f := s.found
 	f.Raw, f.Processed = s.there.count, s.processed.count
 	f.Missing = s.there.where(func(offset int64) bool {
@@ -182,6 +203,9 @@ func (s *census) account() {
 		case s.unwanted.has(offset):
 			f.Unwanted++
 			return false
+		case s.deferred.has(offset):
+			f.Deferred++
+			return false
 		case offset < s.expiredBefore:
 			f.Expired++
 			s.stored.add(offset)
@@ -194,6 +218,7 @@ func (s *census) account() {
 		return true
 	})
 	f.Twice = s.twice.all()
+	return nil
 }
 
 // readTables compares the tables with what was processed.

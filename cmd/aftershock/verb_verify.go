@@ -186,6 +186,9 @@ func (v *verifyVerb) print(w io.Writer, version int32, f *stream.Verified) error
 		}
 		_, err = fmt.Fprintf(w, "  %d whose processed records may have expired: %s\n", f.Expired, where)
 	}
+	if err == nil && f.Deferred > 0 {
+		_, err = fmt.Fprintf(w, "  %d that the door's rules deferred and nobody has asked for (aftershock reprocess)\n", f.Deferred)
+	}
 	if err == nil && f.Unwanted > 0 {
 		_, err = fmt.Fprintf(w, "  %d that this version is not made for\n", f.Unwanted)
 	}
