@@ -10,15 +10,19 @@ import (
 	"aftershock/schema"
 )
 
-// status is that of an answer which discards a report.
-func (r *refusal) status() int {
+// answer is what a client is told of a report that is refused.
+func (r *refusal) answer() (status int, text string) {
 	switch r.reason {
 	case schema.RejectTooLarge:
-		return http.StatusRequestEntityTooLarge
+		status = http.StatusRequestEntityTooLarge
 	case schema.RejectTooSlow:
-		return http.StatusRequestTimeout
+		status = http.StatusRequestTimeout
+	case schema.RejectIDToken:
+		return http.StatusUnauthorized, "Discarded=" + r.reason
+	default:
+		status = http.StatusBadRequest
 	}
-	return http.StatusBadRequest
+	return status, "Discarded=malformed_" + r.reason
 }
 
 // retryAfter is the number of seconds after which a client may try again.
@@ -43,6 +47,9 @@ func (a answer) send(w http.ResponseWriter, r *http.Request) error {
 		h.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	control := http.NewResponseController(w)
+	if err := control.SetWriteDeadline(time.Now().Add(answerTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
 	waits := r.Header.Get("Expect") != "" // it sends nothing before it is asked to
 	linger := a.unread && !waits && r.Body != nil && r.Body != http.NoBody
 	if a.unread {

@@ -45,7 +45,7 @@ func (c *Collector) receive(w http.ResponseWriter, r *http.Request) (_ *held, er
 		if err != nil {
 			return nil, err
 		}
-		slow := control.SetReadDeadline(c.o.Limits.deadline(start, h.size)) // a server that cannot has limits of its own
+		slow := control.SetReadDeadline(c.o.Limits.deadline(start, time.Now(), h.size)) // a server that cannot has limits of its own
 		n, err := r.Body.Read(free)
 		if err := h.keep(free[:n]); err != nil {
 			return nil, err
@@ -69,10 +69,18 @@ func (c *Collector) receive(w http.ResponseWriter, r *http.Request) (_ *held, er
 	}
 }
 
-// deadline is when the next bytes must be there, of a body of which some have come.
-func (l Limits) deadline(start time.Time, read int64) time.Time {
-	d := l.Grace + time.Duration(float64(read)/float64(l.BytesPerSecond)*float64(time.Second))
-	return start.Add(min(d, l.BodyTime))
+// deadline is when the next bytes must be there, of a body of which some have come. What
+// came early is credit for later, but for no pause.
+func (l Limits) deadline(start, now time.Time, read int64) time.Time {
+	d := l.Grace + time.Duration(min(float64(read)/float64(l.BytesPerSecond), l.BodyTime.Seconds())*float64(time.Second))
+	return earlier(start.Add(min(d, l.BodyTime)), now.Add(l.Grace))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // grow returns where the next bytes go.

@@ -5,11 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
-	"sync"
-
-	"github.com/klauspost/compress/gzip"
 
 	"aftershock/schema"
 )
@@ -18,45 +13,29 @@ import (
 // Read are refusals, or say that the door is full.
 type body struct {
 	ctx   context.Context
-	src   io.Reader // what was held, or gzip over it
-	gzip  *gzip.Reader
-	read  int64 // bytes handed out
+	src   io.Reader // what was held, or what it inflates to
+	flate *inflater // nil when the body is not compressed
+	read  int64     // bytes handed out
 	limit int64
 	small int64
 	place *place
 	large bool // it has a large report's place
 }
 
-// encoded tells whether the body is compressed, by the request's head.
-func encoded(r *http.Request) (bool, error) {
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return false, nil
-	case "gzip", "x-gzip":
-		return true, nil
-	default:
-		return false, refuse(schema.RejectBadGzip, fmt.Errorf("content encoding %q", clip(encoding, 20)))
-	}
-}
-
-// inflaters are large, and cheap to use again.
-var inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
-
 // open begins to read a body that has arrived.
-func (c *Collector) open(ctx context.Context, h *held, zipped bool, p *place) (*body, error) {
+func (c *Collector) open(ctx context.Context, h *held, by encoding, p *place) (*body, error) {
 	b := &body{ctx: ctx, limit: c.o.Limits.InflatedBytes, small: c.o.Limits.SmallBytes, place: p, src: h.reader()}
 	if err := b.settle(h.size); err != nil {
 		return nil, err
 	}
-	if !zipped {
+	if by == encodingNone {
 		return b, nil
 	}
-	b.gzip = inflaters.Get().(*gzip.Reader)
-	if err := b.gzip.Reset(b.src); err != nil {
-		b.close()
-		return nil, b.cause(err)
+	var err error
+	if b.flate, err = newInflater(b.src, by); err != nil {
+		return nil, b.blame(err)
 	}
-	b.src = b.gzip
+	b.src = b.flate
 	return b, nil
 }
 
@@ -92,23 +71,40 @@ func (b *body) Read(p []byte) (int, error) {
 
 // cause says who is to blame for a failed read.
 func (b *body) cause(err error) error {
-	switch {
-	case b.gzip == nil:
+	if b.flate == nil {
 		return fmt.Errorf("read the body again: %w", err) // the disk
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	}
+	return b.blame(err)
+}
+
+// blame blames what was to be inflated.
+func (b *body) blame(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return refuse(schema.RejectTruncated, err)
 	}
 	return refuse(schema.RejectBadGzip, err)
 }
 
-// drain reads to the end, so that gzip's checksum is looked at and a cut body is noticed.
+// drain reads to the end, so that checksums are looked at and a cut body is noticed.
 func (b *body) drain() error {
 	_, err := io.Copy(io.Discard, b)
 	return err
 }
 
+// extra tells whether something stood behind the compressed body that is none.
+func (b *body) extra() bool { return b.flate != nil && b.flate.extra }
+
 func (b *body) close() {
-	if b.gzip != nil {
-		inflaters.Put(b.gzip)
+	if b.flate != nil {
+		b.flate.close()
 	}
+}
+
+// wholeBody copies a body that has no parts.
+type wholeBody struct{ *body }
+
+// WriteTo copies it.
+func (b wholeBody) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.Copy(w, struct{ io.Reader }{b.body})
+	return n, err
 }

@@ -76,7 +76,7 @@ func TestHalfClosedClientIsToldTheTruth(t *testing.T) {
 						t.Fatal(err)
 					}
 					status, text := answerOf(t, conn)
-					if cut > 0 && (status != 400 || text != "Discarded=malformed_truncated_body\n" || len(d.raw) != 0) {
+					if cut > 0 && (status != 400 || text != "Discarded=malformed_truncated_body" || len(d.raw) != 0) {
 						t.Fatalf("%d %q, %d events", status, text, len(d.raw))
 					}
 					if cut == 0 && (status != 200 || len(d.raw) != i+1 || text != "CrashID=bp-"+d.raw[i].CrashID+"\n") {
@@ -187,7 +187,7 @@ func TestSlowBodyIsRefused(t *testing.T) {
 			if _, err := conn.Write(body[:len(body)-1]); err != nil {
 				t.Fatal(err)
 			}
-			if status, text := answerOf(t, conn); status != 408 || text != "Discarded=malformed_too_slow\n" {
+			if status, text := answerOf(t, conn); status != 408 || text != "Discarded=malformed_too_slow" {
 				t.Errorf("%d %q", status, text)
 			}
 			if len(d.raw) != 0 {

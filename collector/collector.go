@@ -1,12 +1,13 @@
 // Package collector is the door: it takes a crash report over HTTP, makes a raw
 // crash of it, and answers with the crash id once the event is safe.
 //
-// Start at Collector.ServeHTTP. A report goes through these steps, a file each:
-// its body arrives whole (arrive.go), within what all reports share (room.go); it
-// is inflated (body.go), its parts become annotations and dumps (parts.go,
-// report.go, annotations.go, dump.go), those become an event with what is too large
-// in the blob store (event.go), and the event is appended by the function handed
-// in. Once the body has arrived, its client cannot change what becomes of it.
+// Start at Collector.ServeHTTP (paths.go) and Collector.take. A report goes through these
+// steps, a file each: its body arrives whole (arrive.go), within what all reports share
+// (room.go); it is inflated (body.go), its parts become annotations and dumps (parts.go,
+// report.go, annotations.go, dump.go), it gets a crash id and what the rules decide
+// (decide.go), it becomes an event with what is too large in the blob store (event.go), and
+// the event is appended by the function handed in. Once the body has arrived, its client
+// cannot change what becomes of it.
 //
 // The answer "CrashID=bp-<id>" is a promise: it is given only after every blob
 // is stored and the append was acknowledged. Every other end of the handler is an
@@ -18,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -25,6 +27,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/blob"
+	"aftershock/collector/throttle"
 	"aftershock/schema"
 )
 
@@ -43,6 +46,24 @@ type Options struct {
 	InlineMax int
 	// Limits bounds what one report, and all at once, may take.
 	Limits Limits
+	// Repeats is how long the same report is answered with its first crash id; 0 takes each
+	// one for another.
+	Repeats time.Duration
+	// Rules are the newest of the throttle, asked for each report; nil accepts everything.
+	Rules func() *throttle.Rules
+	// IDToken lets clients that send it choose the crash ids of their reports; when it is
+	// empty nobody may.
+	IDToken string
+	// Sentry opens the path of Sentry's minidump endpoint as well.
+	Sentry bool
+	// Origins are those of web pages that may send reports; "*" is every one.
+	Origins []string
+	// Proxies are the networks of proxies whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
+	// Checks are what a heartbeat asks for, and Release is the JSON object that tells which
+	// build this is.
+	Checks  []Check
+	Release []byte
 	// Folder is where the files of bodies lie that memory has no room for: they
 	// have no names, and go with the process. By default the system's.
 	Folder string
@@ -57,11 +78,14 @@ type Options struct {
 // DefaultInlineMax is where a claim check begins to be cheaper than a larger event.
 const DefaultInlineMax = 64 << 10
 
-// Collector is an http.Handler for POST /submit. It is safe for concurrent use.
+// Collector is an http.Handler for all that the door is asked. It is safe for concurrent
+// use.
 type Collector struct {
 	o       Options
 	room    room
 	metrics *metrics
+	beats   heartbeats
+	repeats repeats
 }
 
 // New returns a Collector. Append, Blobs, Annotations and Now must be set.
@@ -70,10 +94,17 @@ func New(o Options) *Collector {
 		o.InlineMax = DefaultInlineMax
 	}
 	o.Limits = o.Limits.withDefaults()
+	if o.Rules == nil {
+		all := throttle.AcceptAll()
+		o.Rules = func() *throttle.Rules { return all }
+	}
+	if len(o.Release) == 0 {
+		o.Release = []byte("{}")
+	}
 	if o.Ready == nil {
 		o.Ready = func(error) {}
 	}
-	c := &Collector{o: o, metrics: newMetrics(o.Metrics)}
+	c := &Collector{o: o, metrics: newMetrics(o.Metrics), repeats: repeats{window: o.Repeats}}
 	c.room = newRoom(o.Limits, o.Folder, func(err error) {
 		c.metrics.full.Set(0)
 		if err != nil {
@@ -101,26 +132,25 @@ func (r *refusal) Unwrap() error { return r.err }
 
 func refuse(reason string, err error) error { return &refusal{reason: reason, err: err} }
 
-// ServeHTTP takes one report.
-func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
+// submit takes one report and answers.
+func (c *Collector) submit(w http.ResponseWriter, r *http.Request, sentry bool) {
 	start := c.o.Now()
 	a := answer{unread: true}
-	id, err := c.take(w, r, start, &a)
+	raw, err := c.take(w, r, sentry, start, &a)
 	c.metrics.seconds.Observe(c.o.Now().Sub(start).Seconds())
 	var no *refusal
+	var not *ruling
 	switch {
 	case err == nil:
-		c.metrics.reports.WithLabelValues(resultAccepted).Inc()
-		a.status, a.text = http.StatusOK, "CrashID=bp-"+id+"\n"
+		c.metrics.reports.WithLabelValues(results[raw.Throttle.Result]).Inc()
+		a.status, a.text = http.StatusOK, "CrashID=bp-"+raw.CrashID+"\n"
+	case errors.As(err, &not):
+		c.metrics.reports.WithLabelValues(resultRejected).Inc()
+		a.status, a.text = http.StatusOK, "Discarded=rule_"+not.rule
 	case errors.As(err, &no):
 		c.metrics.reports.WithLabelValues(resultMalformed).Inc()
 		c.metrics.malformed.WithLabelValues(no.reason).Inc()
-		a.status, a.text = no.status(), "Discarded=malformed_"+no.reason+"\n"
+		a.status, a.text = no.answer()
 	case errors.Is(err, errFull):
 		c.metrics.reports.WithLabelValues(resultBusy).Inc()
 		a.status, a.again = http.StatusServiceUnavailable, true
@@ -134,26 +164,26 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take does the whole of one report; err is a *refusal when the report is to blame.
-// It says in the answer when the body has arrived.
-func (c *Collector) take(w http.ResponseWriter, r *http.Request, received time.Time, a *answer) (id string, err error) {
+// take does the whole of one report; err is a *refusal when the report is to blame, and a
+// *ruling when a rule discards it. It says in the answer when the body has arrived.
+func (c *Collector) take(w http.ResponseWriter, r *http.Request, sentry bool, received time.Time, a *answer) (raw *schema.RawCrash, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in the door: %v\n%s", p, debug.Stack())
 		}
 	}()
-	leave, err := c.room.enter(r.Context(), r.RemoteAddr)
+	leave, err := c.room.enter(r.Context(), c.address(r))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer leave()
-	boundary, zipped, err := c.head(r)
+	h, err := c.head(r, sentry)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	arrived, err := c.receive(w, r)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer arrived.free()
 	a.unread = false
@@ -162,46 +192,73 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request, received time.T
 	defer cancel()
 	p := place{room: &c.room}
 	defer p.leave()
-	raw, err := c.make(ctx, arrived, boundary, zipped, received, r.UserAgent(), &p)
+	rep, err := c.read(ctx, arrived, h, &p)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	payload := schema.Payload{Kind: rep.kind(), Gzip: h.encoding == encodingGzip, Size: arrived.size, UserAgent: clip(h.agent, maxUserAgentBytes)}
 	arrived.free()
-	if err := p.small(ctx); err != nil { // it is an event now, whatever it was before
-		return "", err
-	}
-	if err := c.o.Append(ctx, raw); err != nil {
-		return "", fmt.Errorf("append raw crash: %w", err)
-	}
-	c.metrics.bytes.Add(float64(arrived.size))
-	return raw.CrashID, nil
+	return c.once(ctx, rep, &p, func() (*schema.RawCrash, error) {
+		raw, err := c.decide(rep, received, h.authorization)
+		if err != nil || !stored(raw) {
+			return raw, err
+		}
+		raw.Payload = payload
+		if err := c.fill(ctx, raw, rep); err != nil {
+			return nil, err
+		}
+		if err := p.small(ctx); err != nil { // it is an event now, whatever it was before
+			return nil, err
+		}
+		if err := c.o.Append(ctx, raw); err != nil {
+			return nil, fmt.Errorf("append raw crash: %w", err)
+		}
+		c.metrics.bytes.Add(float64(payload.Size))
+		return raw, nil
+	})
 }
 
-// head looks at what the request says of its body.
-func (c *Collector) head(r *http.Request) (boundary string, zipped bool, err error) {
+// stored tells whether the raw crash is one that is kept: some only seem to be.
+func stored(raw *schema.RawCrash) bool {
+	return throttle.Result(raw.Throttle.Result) != throttle.FakeAccept
+}
+
+// head is what a request says of its body and of itself.
+type head struct {
+	boundary      string // "" when the body is a dump and nothing else
+	encoding      encoding
+	agent         string
+	authorization string
+	sentry        bool
+}
+
+// head looks at the request before its body is read.
+func (c *Collector) head(r *http.Request, sentry bool) (h head, err error) {
 	switch {
 	case r.ContentLength == 0:
-		return "", false, refuse(schema.RejectEmptyBody, nil)
+		return h, refuse(schema.RejectEmptyBody, nil)
 	case r.ContentLength > c.o.Limits.BodyBytes:
-		return "", false, refuse(schema.RejectTooLarge, fmt.Errorf("content length %d", r.ContentLength))
+		return h, refuse(schema.RejectTooLarge, fmt.Errorf("content length %d", r.ContentLength))
 	}
-	if zipped, err = encoded(r); err != nil {
-		return "", false, err
+	h = head{encoding: encodingOf(r.Header.Get("Content-Encoding")), agent: r.UserAgent(), authorization: r.Header.Get("Authorization"), sentry: sentry}
+	kind := r.Header.Get("Content-Type")
+	if sentry && isDump(kind) {
+		return h, nil
 	}
-	boundary, err = boundaryOf(r.Header.Get("Content-Type"))
-	return boundary, zipped, err
+	h.boundary, err = boundaryOf(kind)
+	return h, err
 }
 
-// make makes the raw crash of a body that has arrived, and stores its blobs.
-func (c *Collector) make(ctx context.Context, h *held, boundary string, zipped bool, received time.Time, agent string, p *place) (*schema.RawCrash, error) {
-	b, err := c.open(ctx, h, zipped, p)
+// read reads the report of a body that has arrived.
+func (c *Collector) read(ctx context.Context, body *held, h head, p *place) (*report, error) {
+	b, err := c.open(ctx, body, h.encoding, p)
 	if err != nil {
 		return nil, err
 	}
 	defer b.close()
-	rep, err := readReport(b, boundary, c.o.Limits)
-	if err != nil {
-		return nil, err
+	rep, err := readBody(b, h.boundary, c.o.Limits)
+	if err == nil && h.sentry {
+		rep.fromSentry()
 	}
-	return c.event(ctx, rep, received, schema.Payload{Kind: rep.kind(), Gzip: zipped, Size: h.size, UserAgent: clip(agent, maxUserAgentBytes)})
+	return rep, err
 }

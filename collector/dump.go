@@ -20,6 +20,7 @@ type packed struct {
 	sum      schema.SHA256
 	stored   []byte
 	encoding schema.Encoding // of stored: zstd frames, or as it came
+	minidump bool            // it begins as one does
 }
 
 // compressor is safe for concurrent EncodeAll. Of zstd's levels it takes the fastest:
@@ -42,12 +43,16 @@ type packer struct {
 	piece  []byte
 	stored []byte
 	size   int64
+	magic  [4]byte // the first bytes
 }
 
 var packers = sync.Pool{New: func() any { return &packer{sum: sha256.New()} }}
 
 func (p *packer) Write(b []byte) (n int, err error) {
 	n = len(b)
+	if p.size < int64(len(p.magic)) {
+		copy(p.magic[p.size:], b)
+	}
 	p.size += int64(n)
 	p.sum.Write(b)
 	for len(b) > 0 {
@@ -81,14 +86,14 @@ func pack(name string, src io.WriterTo) (packed, error) {
 	p := packers.Get().(*packer)
 	defer packers.Put(p)
 	p.sum.Reset()
-	p.piece, p.stored, p.size = p.piece[:0], nil, 0
+	p.piece, p.stored, p.size, p.magic = p.piece[:0], nil, 0, [4]byte{}
 	if _, err := src.WriteTo(p); err != nil {
 		return packed{}, err
 	}
 	if len(p.piece) > 0 {
 		p.flush()
 	}
-	d := packed{name: name, size: p.size, stored: p.stored, encoding: schema.EncodingZstd}
+	d := packed{name: name, size: p.size, stored: p.stored, encoding: schema.EncodingZstd, minidump: string(p.magic[:]) == "MDMP"}
 	p.stored = nil
 	p.sum.Sum(d.sum[:0])
 	if int64(len(d.stored)) >= d.size {

@@ -7,39 +7,32 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"aftershock/blob"
 	"aftershock/redact"
 	"aftershock/schema"
 )
 
-// event makes the raw crash and stores the blobs that it names.
-func (c *Collector) event(ctx context.Context, rep *report, received time.Time, payload schema.Payload) (*schema.RawCrash, error) {
+// fill puts the report into its raw crash, and stores the blobs that it names.
+func (c *Collector) fill(ctx context.Context, raw *schema.RawCrash, rep *report) error {
 	if redact.Door(rep.annotations, c.o.Annotations) > 0 {
 		rep.note(schema.NoteNeverStoreRemoved)
 	}
-	raw := &schema.RawCrash{
-		CrashID:     schema.NewCrashID(received, 0),
-		ReceivedAt:  received.UTC().Truncate(time.Millisecond),
-		Annotations: rep.annotations,
-		Throttle:    schema.Throttle{Rule: "accept_everything", Rate: 1, Result: "accept"},
-		Payload:     payload,
-	}
+	raw.Annotations = rep.annotations
 	if err := c.overflow(ctx, raw, rep); err != nil {
-		return nil, err
+		return err
 	}
 	raw.Notes = rep.notes
 	left := schema.MaxRawBytes - eventOverhead - annotationBytes(raw)
 	for _, p := range rep.dumps {
 		d, err := c.dump(ctx, raw.CrashID, p, min(c.o.InlineMax, left))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		left -= len(d.Inline)
 		raw.Dumps = append(raw.Dumps, d)
 	}
-	return raw, nil
+	return nil
 }
 
 // eventOverhead bounds what an event takes beside annotations and inline

@@ -26,27 +26,33 @@ type Limits struct {
 	LargeReports int64
 	SmallBytes   int64
 
-	// A body must arrive at BytesPerSecond once Grace is over, and within BodyTime.
+	// A body must arrive at BytesPerSecond once Grace is over, without a pause longer than
+	// Grace, and within BodyTime.
 	BytesPerSecond int64
 	Grace          time.Duration
 	BodyTime       time.Duration
+	// Annotations of a report are kept, the values of AnnotationBytes together; more are
+	// noted, or refused.
+	Annotations     int
+	AnnotationBytes int
 }
 
 // Defaults of Limits.
 const (
-	DefaultBodyBytes      = 50 << 20
-	DefaultInflatedBytes  = 100 << 20
-	DefaultParts          = 1000
-	DefaultArriving       = 4096
-	DefaultPerAddress     = 2048
-	DefaultHeldBytes      = 64 << 20
-	DefaultDiskBytes      = 4 << 30
-	DefaultReports        = 256
-	DefaultLargeReports   = 4
-	DefaultSmallBytes     = 1 << 20
-	DefaultBytesPerSecond = 1 << 10
-	DefaultGrace          = 15 * time.Second
-	DefaultBodyTime       = 5 * time.Minute
+	DefaultBodyBytes       = 50 << 20
+	DefaultInflatedBytes   = 100 << 20
+	DefaultParts           = 1000
+	DefaultAnnotationBytes = 24 << 20
+	DefaultArriving        = 4096
+	DefaultPerAddress      = 2048
+	DefaultHeldBytes       = 64 << 20
+	DefaultDiskBytes       = 4 << 30
+	DefaultReports         = 256
+	DefaultLargeReports    = 4
+	DefaultSmallBytes      = 1 << 20
+	DefaultBytesPerSecond  = 1 << 10
+	DefaultGrace           = 15 * time.Second
+	DefaultBodyTime        = 2 * time.Hour // 7 MB at the least rate
 )
 
 const (
@@ -58,17 +64,19 @@ const (
 	keepTime = time.Minute
 	// lingerTime and lingerBytes bound what is read of a body that was refused
 	// before its end, so that its client can read why.
+	// A server's own bound counts from the head of the request, and a slow body may take
+	// longer: writing the answer has answerTime.
+	answerTime  = 30 * time.Second
 	lingerTime  = 3 * time.Second
 	lingerBytes = 64 << 20
 
-	// maxAnnotations and maxAnnotationName keep an event whose annotations
+	// MaxAnnotations and maxAnnotationName keep an event whose annotations
 	// are all in the blob store well below schema.MaxRawBytes.
-	maxAnnotations    = 800
+	MaxAnnotations    = 800
 	maxAnnotationName = 128
-	// maxTextBytes is the largest annotation that is a part of its own;
-	// maxAnnotationsBytes bounds all that are kept of a report.
-	maxTextBytes        = 20 << 20
-	maxAnnotationsBytes = 24 << 20
+	// maxTextBytes is the largest annotation that is a part of its own, as with the
+	// reference; DefaultAnnotationBytes of all that are kept of a report leave room for it.
+	maxTextBytes = 20 << 20
 	// maxJSONBytes and maxJSONNames are read of a report's objects together, kept
 	// or not, and values nested maxJSONDepth deep.
 	maxJSONBytes = 8 << 20
@@ -102,6 +110,8 @@ func (l Limits) withDefaults() Limits {
 	l.BytesPerSecond = orDefault(l.BytesPerSecond, DefaultBytesPerSecond)
 	l.Grace = orDefault(l.Grace, DefaultGrace)
 	l.BodyTime = orDefault(l.BodyTime, DefaultBodyTime)
+	l.Annotations = min(orDefault(l.Annotations, MaxAnnotations), MaxAnnotations)
+	l.AnnotationBytes = orDefault(l.AnnotationBytes, DefaultAnnotationBytes)
 	return l
 }
 

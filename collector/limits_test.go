@@ -132,11 +132,14 @@ func sameAsEncodingJSON(t *testing.T, text string) {
 	if strings.Contains(text, "\r\n--b") || strings.HasPrefix(text, "--b") {
 		t.Skip("it would end the part")
 	}
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Infinity") || strings.Contains(text, "\x00") {
+		t.Skip("what others write for numbers, and other encodings, are read as well")
+	}
 	var members map[string]json.RawMessage
-	err := json.Unmarshal([]byte(text), &members)
+	err := json.Unmarshal([]byte(strings.TrimPrefix(text, "\ufeff")), &members)
 	reason := ""
 	switch {
-	case err != nil && json.Valid([]byte(text)), err == nil && members == nil:
+	case err != nil && json.Valid([]byte(strings.TrimPrefix(text, "\ufeff"))), err == nil && members == nil:
 		reason = schema.RejectJSONValue
 	case err != nil:
 		reason = schema.RejectJSON
@@ -147,7 +150,7 @@ func sameAsEncodingJSON(t *testing.T, text string) {
 	body := "--b\r\nContent-Disposition: form-data; name=\"j\"\r\nContent-Type: application/json\r\n\r\n" + text + "\r\n--b--\r\n"
 	status, answer := d.post(t, []byte(body), "multipart/form-data; boundary=b", "", false)
 	if reason != "" {
-		if answer != "Discarded=malformed_"+reason+"\n" {
+		if answer != "Discarded=malformed_"+reason {
 			t.Errorf("%d %q, want %s (%v)", status, answer, reason, err)
 		}
 		return

@@ -3,9 +3,11 @@ package collector
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
+	"mime/quotedprintable"
 	"path/filepath"
 	"strings"
 
@@ -24,6 +26,7 @@ type parts struct {
 	taken int  // bytes handed out that still lie in src
 	ended bool // the boundary was read, and no header since
 	last  bool // it is the closing one
+	found bool // some boundary was read
 }
 
 const partsBuffer = 64 << 10
@@ -37,7 +40,17 @@ type part struct {
 	from *parts
 	// Of its header. bad: it makes no sense, and the rest is empty.
 	name, file, kind string
+	charset          string // of a text, "" when it does not say
+	transfer         string // how its bytes are written, "" for as they are
+	isFile           bool   // a file was meant, if only one without a name
 	bad              bool
+}
+
+// unnamedDump tells whether a file without a name is a minidump. Others of the kind are what
+// a form sends when no file was chosen.
+func (p *part) unnamedDump() bool {
+	head, err := p.from.src.Peek(4)
+	return p.isFile && err == nil && string(head) == "MDMP"
 }
 
 // next skips the rest of the part before, and returns io.EOF behind the last.
@@ -90,7 +103,7 @@ func (p *parts) chunk() ([]byte, error) {
 			p.taken = len(delim)
 			break
 		}
-		p.ended, p.last = true, last
+		p.ended, p.last, p.found = true, last, true
 		_, err := p.src.Discard(len(delim) + n)
 		return nil, errors.Join(err, io.EOF)
 	}
@@ -178,16 +191,78 @@ func (p *part) describe(fields [][2]string) {
 			if value == "form-data" {
 				p.name = params["name"]
 			}
-			if f := params["filename"]; f != "" {
+			f, isFile := params["filename"]
+			if p.isFile = isFile; f != "" {
 				p.file = filepath.Base(f)
 			}
 		case "content-type":
-			if p.kind = value; err != nil {
-				p.kind = "" // so odd that it says nothing
+			if p.kind, p.charset = value, params["charset"]; err != nil {
+				p.kind, p.charset = "", "" // so odd that it says nothing
 			}
+		case "content-transfer-encoding":
+			p.transfer = strings.ToLower(fields[i][1])
 		}
 	}
 }
 
+// Transfer encodings that change bytes (RFC 2045 6). Nobody should use them over HTTP (RFC
+// 7578 4.7), but mail libraries do.
+const (
+	transferQuoted = "quoted-printable"
+	transferBase64 = "base64"
+)
+
 // WriteTo copies the part.
-func (p *part) WriteTo(w io.Writer) (int64, error) { return p.from.writeTo(w) }
+func (p *part) WriteTo(w io.Writer) (int64, error) {
+	if p.transfer != transferQuoted && p.transfer != transferBase64 {
+		return p.from.writeTo(w)
+	}
+	return io.Copy(w, p.reader())
+}
+
+// reader reads the part. Bytes that its transfer encoding has not are an error of class
+// errTransfer.
+func (p *part) reader() io.Reader {
+	src := io.Reader(&partReader{from: p.from})
+	switch p.transfer {
+	case transferQuoted:
+		return &decoded{src: quotedprintable.NewReader(src)}
+	case transferBase64:
+		return &decoded{src: base64.NewDecoder(base64.StdEncoding, src)}
+	}
+	return src
+}
+
+var errTransfer = errors.New("the part is not written as its Content-Transfer-Encoding says")
+
+// decoded says of what kind an error is: the body's, or the encoding's.
+type decoded struct{ src io.Reader }
+
+func (d *decoded) Read(b []byte) (int, error) {
+	n, err := d.src.Read(b)
+	var no *refusal
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &no) && !errors.Is(err, errFull) {
+		err = refuse(schema.RejectStructure, errTransfer)
+	}
+	return n, err
+}
+
+// partReader reads what stands before the next boundary.
+type partReader struct {
+	from *parts
+	rest []byte
+	err  error
+}
+
+func (t *partReader) Read(b []byte) (int, error) {
+	if len(t.rest) == 0 && t.err == nil {
+		if t.rest, t.err = t.from.chunk(); errors.Is(t.err, io.EOF) {
+			t.err = io.EOF // decoders compare
+		}
+	}
+	n := copy(b, t.rest)
+	if t.rest = t.rest[n:]; n > 0 {
+		return n, nil
+	}
+	return 0, t.err
+}

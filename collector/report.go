@@ -15,6 +15,7 @@ import (
 
 // report is what a client sent: annotations, and dumps as they will be stored.
 type report struct {
+	limits          Limits
 	annotations     map[string]string
 	annotationBytes int // of values that are kept
 	jsonBytes       int // read of all objects
@@ -44,7 +45,7 @@ func (r *report) note(code string) {
 // annotation if it is text without a file name, and a dump otherwise
 // (Socorro's specification of crash reports).
 func readReport(b *body, boundary string, limits Limits) (*report, error) {
-	rep := &report{annotations: map[string]string{}}
+	rep := &report{annotations: map[string]string{}, limits: limits}
 	all := newParts(b, boundary)
 	for n := 0; ; n++ {
 		p, err := all.next()
@@ -58,14 +59,17 @@ func readReport(b *body, boundary string, limits Limits) (*report, error) {
 			err = rep.add(p)
 		}
 		if err != nil {
-			if b.read == 0 && errors.Is(err, io.ErrUnexpectedEOF) {
-				return nil, refuse(schema.RejectEmptyBody, nil)
+			if no := (*refusal)(nil); !all.found && !errors.As(err, &no) && errors.Is(err, io.ErrUnexpectedEOF) {
+				return nil, refuse(schema.RejectStructure, errors.New("the boundary is nowhere"))
 			}
 			return nil, structure(err)
 		}
 	}
 	if err := b.drain(); err != nil {
 		return nil, err
+	}
+	if b.extra() {
+		rep.note(schema.NoteBodyExtra)
 	}
 	if len(rep.annotations) == 0 && len(rep.dumps) == 0 {
 		return nil, refuse(schema.RejectNothing, nil)
@@ -107,12 +111,12 @@ func (r *report) add(p *part) error {
 	case p.bad:
 		r.note(schema.NotePartHeader)
 		return nil
-	case p.kind == "application/json":
+	case strings.HasPrefix(p.kind, "application/json"): // such as json-seq, as with the reference
 		return r.addJSON(p)
 	case p.name == "":
 		r.note(schema.NotePartUnnamed)
 		return nil
-	case p.file == "" && (p.kind == "" || strings.HasPrefix(p.kind, "text/")):
+	case p.file == "" && (p.kind == "" || strings.HasPrefix(p.kind, "text/")) && !p.unnamedDump():
 		r.text = true
 		return r.addText(p)
 	}
@@ -121,6 +125,9 @@ func (r *report) add(p *part) error {
 
 // Names that Socorro's storage uses itself.
 var reservedDumpNames = map[string]bool{"dump_names": true, "processed_crash": true, "raw_crash": true}
+
+// unnamedDump is the name of a dump whose own has nothing that can be kept.
+const unnamedDump = "unnamed"
 
 func (r *report) addDump(p *part) error {
 	clean := strings.Map(func(c rune) rune {
@@ -133,7 +140,10 @@ func (r *report) addDump(p *part) error {
 	if clean != p.name {
 		r.note(schema.NoteDumpRenamed)
 	}
-	if clean == "" || reservedDumpNames[clean] {
+	if clean == "" {
+		clean = unnamedDump
+	}
+	if reservedDumpNames[clean] {
 		return refuse(schema.RejectDumpName, nil)
 	}
 	if len(r.dumps) == maxDumps {

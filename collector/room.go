@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -58,7 +57,7 @@ func (r *room) say(full bool) {
 
 // enter lets a report of that address be read, and returns the function that
 // ends it, which may be called again.
-func (r *room) enter(ctx context.Context, remote string) (leave func(), err error) {
+func (r *room) enter(ctx context.Context, remote netip.Addr) (leave func(), err error) {
 	from := prefixOf(remote)
 	r.mu.Lock()
 	if r.addresses[from] >= r.perAddress {
@@ -91,17 +90,8 @@ func (r *room) enter(ctx context.Context, remote string) (leave func(), err erro
 	}, nil
 }
 
-// prefixOf is the address that a client cannot choose at will: of IPv6 its network.
-func prefixOf(remote string) netip.Prefix {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	addr = addr.Unmap().WithZone("")
+// prefixOf is what a client cannot choose at will of its address: of IPv6 its network.
+func prefixOf(addr netip.Addr) netip.Prefix {
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = 64

@@ -169,6 +169,7 @@ func newAttackers(t *testing.T, u *upProcess, seed uint64, m mark) []*attacker {
 		}
 		return answer, err
 	})
+	add("broken requests", 30*time.Millisecond, brokenRequests(inflateBombs()))
 	add("connections that trickle", 0, trickle)
 	add("names of mapped files", 400*time.Millisecond, func(a *attacker) (string, error) { return a.post(newSubmission(nil, mappedFiles(&a.decoys))) })
 	add("texts for annotations", 200*time.Millisecond, func(a *attacker) (string, error) { return a.post(newSubmission(freeTexts(&a.decoys), tinyDump())) })

@@ -10,7 +10,6 @@ import (
 	"aftershock/blob"
 	"aftershock/processor"
 	"aftershock/schema"
-	"aftershock/spool"
 	"aftershock/stream"
 )
 
@@ -92,41 +91,6 @@ type metricsFlag struct {
 	MetricsListen string   `help:"Address of /metrics, /healthz and /readyz." default:"127.0.0.1:9464"`
 	AllowHost     []string `help:"Names by which servers on the loopback interface may be called, beside localhost and its addresses." placeholder:"NAME"`
 	traceFlags
-}
-
-// doorFlags are the collector's.
-type doorFlags struct {
-	CollectorListen string `help:"Address of the door: POST /submit." default:"127.0.0.1:8000"`
-	InlineMax       int    `help:"Largest compressed dump, in bytes, that travels inside its event; 0 sends every dump to the blob store." default:"65536"`
-	MaxBody         int64  `help:"Largest body of a report on the wire, in bytes." default:"52428800"`
-	BodyDir         string `help:"Directory for the bodies that memory has no room for, while they arrive: files without names. By default the system's for temporary files." placeholder:"DIR"`
-	doorLimitFlags
-	Spool      string `help:"Directory, of this door alone, that takes crashes while no broker does; they go there when one is back. Without it, clients are told to send again, and most never do." placeholder:"DIR"`
-	SpoolBytes int64  `help:"Bytes of the disk that the spool may take." default:"1073741824"`
-}
-
-// doorLimitFlags bound what senders may hold of the door.
-type doorLimitFlags struct {
-	Arriving   int64         `help:"Reports that are read at once; more are asked to come again." default:"4096"`
-	PerAddress int           `help:"Reports of one address (an IPv6 /64) that are read at once. Behind a proxy all come from one." default:"2048"`
-	BodyRate   int64         `help:"Least bytes a second of a body, after --body-grace; a slower one is refused." default:"1024"`
-	BodyGrace  time.Duration `help:"How long a body may be slower than --body-rate." default:"15s"`
-}
-
-// Validate is called by the flags' parser.
-func (f *doorLimitFlags) Validate() error {
-	if f.Arriving < 1 || f.PerAddress < 1 || f.BodyRate < 1 || f.BodyGrace <= 0 {
-		return errors.New("--arriving, --per-address, --body-rate, --body-grace: want more than 0")
-	}
-	return nil
-}
-
-// checkSpool refuses a spool that would not have room for one crash.
-func (f *doorFlags) checkSpool() error {
-	if f.SpoolBytes < spool.MinBytes {
-		return &usageError{fmt.Sprintf("--spool-bytes %d: want at least %d", f.SpoolBytes, spool.MinBytes)}
-	}
-	return nil
 }
 
 // blobFlag is where blobs lie.

@@ -28,17 +28,18 @@ const (
 
 // cli has one field a verb.
 type cli struct {
-	Up       upVerb       `cmd:"" help:"Run every role on this machine, with an embedded broker and an embedded ClickHouse."`
-	Submit   submitVerb   `cmd:"" help:"Send dumps to a collector, as a crashing program's client does."`
-	Collect  collectVerb  `cmd:"" help:"Run the door: reports over HTTP become raw crashes in Kafka."`
-	Process  processVerb  `cmd:"" help:"Run a processor: raw crashes become processed ones."`
-	Sink     sinkVerbs    `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
-	Walk     walkVerb     `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
-	Sign     signVerbs    `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
-	Symbols  symbolsVerbs `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
-	Blobs    blobsVerbs   `cmd:"" help:"Look after the blob store."`
-	Topics   topicsVerbs  `cmd:"" help:"Create and check the Kafka topics."`
-	Embedded embeddedVerb `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
+	Up       upVerb        `cmd:"" help:"Run every role on this machine, with an embedded broker and an embedded ClickHouse."`
+	Submit   submitVerb    `cmd:"" help:"Send dumps to a collector, as a crashing program's client does."`
+	Collect  collectVerb   `cmd:"" help:"Run the door: reports over HTTP become raw crashes in Kafka."`
+	Process  processVerb   `cmd:"" help:"Run a processor: raw crashes become processed ones."`
+	Sink     sinkVerbs     `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
+	Throttle throttleVerbs `cmd:"" help:"Check and try the door's rules, which say what reports are kept."`
+	Walk     walkVerb      `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
+	Sign     signVerbs     `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
+	Symbols  symbolsVerbs  `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
+	Blobs    blobsVerbs    `cmd:"" help:"Look after the blob store."`
+	Topics   topicsVerbs   `cmd:"" help:"Create and check the Kafka topics."`
+	Embedded embeddedVerb  `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
 	Get       getVerb       `cmd:"" help:"Read one raw crash back: what it is made of, or a dump of it."`
 	Reprocess reprocessVerb `cmd:"" help:"Ask for crashes to be processed again; the newer result is seen."`

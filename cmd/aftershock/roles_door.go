@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +21,7 @@ import (
 
 // collect is the door. With a spool it opens whether or not brokers are there;
 // what lies in the spool goes to them when check says that they are as they should be.
-func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Store, check func(context.Context) error) (err error) {
+func (r *roles) collect(ctx context.Context, f doorFlags, blobs blob.Backend, check func(context.Context) error) (err error) {
 	producer, err := r.kafka.Producer()
 	if err != nil {
 		return err
@@ -72,22 +73,87 @@ func produce(ctx context.Context, producer *kgo.Client, raw *schema.RawCrash) er
 }
 
 // door serves the collector.
-func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Store, appendRaw func(context.Context, *schema.RawCrash) error) error {
+func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Backend, appendRaw func(context.Context, *schema.RawCrash) error) error {
 	ready := r.health.part("collector")
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", rootPage(doorPage))
-	mux.Handle("/submit", r.tracing.receive(collector.New(collector.Options{
+	o := collector.Options{
 		Append: appendRaw,
 		Blobs:  blobs, Annotations: schema.DefaultRegistry, InlineMax: f.InlineMax,
-		Limits: collector.Limits{
-			BodyBytes: f.MaxBody, InflatedBytes: 2 * f.MaxBody,
-			Arriving: f.Arriving, PerAddress: f.PerAddress, BytesPerSecond: f.BodyRate, Grace: f.BodyGrace,
-		},
-		Folder: f.BodyDir, Ready: ready,
-		Now: time.Now, Log: r.log, Metrics: r.metrics,
-	})))
-	// No client is a page, and answers tell nothing: by which name it is called is no matter.
-	return serve(ctx, f.CollectorListen, loopback.NoPages(mux), r.log, func() { ready(nil) })
+		Limits: f.limits(), Folder: f.BodyDir, Ready: ready, Repeats: f.RetryWindow, Sentry: f.Sentry, Origins: f.CORSOrigin,
+		Checks: []collector.Check{{Name: "broker", Ask: r.askBroker}, {Name: "blobs", Ask: blobs.Check}},
+		Now:    time.Now, Log: r.log, Metrics: r.metrics,
+	}
+	var err error
+	if o.Proxies, err = f.proxies(); err != nil {
+		return err
+	}
+	if o.IDToken, err = f.token(); err != nil {
+		return err
+	}
+	if o.Release, err = release().short(); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if f.Throttle != "" {
+		rules, err := r.followRules(ctx, g, f.Throttle)
+		if err != nil {
+			return err
+		}
+		o.Rules = rules
+	}
+	door := collector.New(o)
+	server := newServer(doorHandler(door, r.tracing))
+	server.MaxHeaderBytes = f.MaxHead
+	if f.TLSCert != "" {
+		server.TLSConfig, err = serveCertificate(f.TLSCert, f.TLSKey, r.log)
+		if err != nil {
+			return err
+		}
+	}
+	g.Go(func() error { return serveWith(ctx, f.CollectorListen, server, r.log, func() { ready(nil) }) })
+	return g.Wait()
+}
+
+// doorHandler is the door, with a page that says what it is. No client of it is a web page, but
+// those that are let in, and answers tell nothing: by which name it is called is no matter.
+func doorHandler(door *collector.Collector, t *tracing) http.Handler {
+	page, traced := rootPage(doorPage), t.receive(door)
+	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			page(w, r)
+		case r.Method == http.MethodPost:
+			traced.ServeHTTP(w, r)
+		default:
+			door.ServeHTTP(w, r)
+		}
+	})
+	strict := loopback.NoPages(all)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if origin := r.Header.Get("Origin"); origin != "" && door.AllowsOrigin(origin) {
+			all.ServeHTTP(w, r)
+			return
+		}
+		strict.ServeHTTP(w, r)
+	})
+}
+
+// askBroker tells whether the brokers answer, and have the topic.
+func (r *roles) askBroker(ctx context.Context) error {
+	g, err := stream.NewGroups(r.kafka)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	_, err = g.Spans(ctx, schema.TopicRaw)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, new(*stream.AccessError)):
+		return &collector.CheckError{Reason: "access denied", Err: err}
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return &collector.CheckError{Reason: "the topic is missing", Err: err}
+	}
+	return &collector.CheckError{Reason: "no broker answers", Err: err}
 }
 
 // rawRecord is a raw crash's record, always made anew: one that was given to the

@@ -31,6 +31,8 @@ type partState string
 const (
 	partReady    partState = "ready"
 	partNotReady partState = "not ready"
+	// partOldRules works, and not as its operator wants.
+	partOldRules partState = "ready, by the rules before: those in the file do not compile"
 	// partUnserved will not be ready as long as this binary runs.
 	partUnserved partState = "not ready: this release cannot serve the signature version"
 	// partUnseen is the same of a version that nobody sees: it is missed by nobody.
@@ -38,7 +40,7 @@ const (
 )
 
 // holdsUp tells whether the process is not ready for that part.
-func (s partState) holdsUp() bool { return s != partReady && s != partUnseen }
+func (s partState) holdsUp() bool { return s == partNotReady || s == partUnserved }
 
 func newHealth(r prometheus.Registerer) *health {
 	h := &health{
@@ -91,7 +93,7 @@ func (h *health) set(name string, state partState) {
 	default:
 	}
 	value := 0.0
-	if state == partReady {
+	if !state.holdsUp() {
 		value = 1
 	}
 	h.gauge.WithLabelValues(name).Set(value)
@@ -166,23 +168,42 @@ func observe(r *prometheus.Registry, h *health) http.Handler {
 	return mux
 }
 
+// newServer is a server with our bounds.
+func newServer(handler http.Handler) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       5 * time.Minute,
+		WriteTimeout:      8 * time.Minute, // counted from the head of the request
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		Protocols:         &protocols,
+	}
+}
+
 // serve answers HTTP on an address until ctx is done, then lets requests finish.
 // listening, if not nil, is called when the address is bound.
 func serve(ctx context.Context, addr string, handler http.Handler, log zerolog.Logger, listening func()) error {
+	return serveWith(ctx, addr, newServer(handler), log, listening)
+}
+
+// serveWith is serve for a server that differs. One with a TLS configuration speaks HTTPS.
+func serveWith(ctx context.Context, addr string, server *http.Server, log zerolog.Logger, listening func()) error {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with its flag, or end what listens there)", err)
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       5 * time.Minute, // a slow client with a large dump; the door has bounds of its own
-		WriteTimeout:      8 * time.Minute, // counted from the head of the request
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    64 << 10,
+	bounded := boundConnections(ln, maxConnections, maxConnectionsPerAddress)
+	run := func() error { return server.Serve(bounded) }
+	if server.TLSConfig != nil {
+		run = func() error { return server.ServeTLS(bounded, "", "") }
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(boundConnections(ln, maxConnections, maxConnectionsPerAddress)) }()
+	go func() { failed <- run() }()
 	if listening != nil {
 		listening()
 	}

@@ -12,7 +12,7 @@ type collectVerb struct {
 
 // Run takes reports until SIGTERM.
 func (v *collectVerb) Run(r *run) error {
-	if err := v.checkSpool(); err != nil {
+	if err := v.check(); err != nil {
 		return err
 	}
 	kafka, err := v.kafka(r.log)

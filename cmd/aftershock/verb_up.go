@@ -61,7 +61,7 @@ const childStopTimeout = 30 * time.Second
 // Run starts everything, in the order in which the parts need each other, and
 // ends it in the other.
 func (v *upVerb) Run(r *run) (err error) {
-	if err := v.checkSpool(); err != nil {
+	if err := v.doorFlags.check(); err != nil {
 		return err
 	}
 	if err := v.use(true); err != nil {

@@ -43,6 +43,14 @@ type releaseSchema struct {
 	ID      int    `json:"id"`
 }
 
+// short is what everybody may know of it, a JSON object.
+func (i *releaseInfo) short() ([]byte, error) {
+	return json.Marshal(struct {
+		Version string `json:"version"`
+		Commit  string `json:"commit"`
+	}{i.Version, i.Commit})
+}
+
 func release() *releaseInfo {
 	out := &releaseInfo{
 		Version: version, ProcessVersion: processor.Version,

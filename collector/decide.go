@@ -1,0 +1,90 @@
+package collector
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"aftershock/collector/throttle"
+	"aftershock/schema"
+)
+
+// Throttle digits of crash ids, as those of the reference: of a report that only seems to
+// be taken, too.
+var digits = map[throttle.Result]byte{throttle.Accept: '0', throttle.Defer: '1', throttle.FakeAccept: '3'}
+
+// ruling is an answer that discards the report by a rule.
+type ruling struct{ rule string }
+
+func (r *ruling) Error() string { return "discarded by rule " + r.rule }
+
+// decide begins the raw crash: its id, and what the rules make of it. It returns a *ruling
+// when they discard it.
+func (c *Collector) decide(rep *report, received time.Time, authorization string) (*schema.RawCrash, error) {
+	id, err := c.chosenID(rep, authorization)
+	if err != nil {
+		return nil, err
+	}
+	ours := id == ""
+	if ours {
+		id = schema.NewCrashID(received, 0)
+	}
+	d := c.o.Rules().Decide(throttle.Report{Annotations: rep.annotations, Dump: rep.mainDump(), CrashID: id, Received: received})
+	c.metrics.ruled(d)
+	if d.Result == throttle.Reject {
+		return nil, &ruling{d.Rule}
+	}
+	if ours {
+		id = id[:digitAt] + string(digits[d.Result]) + id[digitAt+1:]
+	}
+	return &schema.RawCrash{
+		CrashID: id, ReceivedAt: received.UTC().Truncate(time.Millisecond),
+		Throttle: schema.Throttle{Rule: d.Rule, Rate: d.Rate, Result: string(d.Result)},
+	}, nil
+}
+
+// digitAt is where the throttle digit of a crash id stands; the day is behind it.
+const digitAt = 29
+
+// annotationID is how a client names the crash id that it wants.
+const annotationID = "uuid"
+
+// chosenID is the crash id that a client has chosen, "" for none. Whoever may choose sends
+// the token; when nobody may, uuid is an annotation like any other of those who do not ask.
+func (c *Collector) chosenID(rep *report, authorization string) (string, error) {
+	id, chosen := rep.annotations[annotationID]
+	if !chosen || c.o.IDToken == "" && authorization == "" {
+		return "", nil
+	}
+	token, bearer := strings.CutPrefix(authorization, "Bearer ")
+	if !bearer || !sameToken(token, c.o.IDToken) {
+		return "", refuse(schema.RejectIDToken, nil)
+	}
+	if _, err := schema.CrashDay(id); err != nil || id[digitAt] != '0' && id[digitAt] != '1' {
+		return "", refuse(schema.RejectID, errors.New("the annotation uuid is no crash id"))
+	}
+	delete(rep.annotations, annotationID)
+	return id, nil
+}
+
+// sameToken compares in constant time; no token is the same as none.
+func sameToken(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return b != "" && subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// mainDump is what rules see of the main dump.
+func (r *report) mainDump() throttle.Dump {
+	for _, d := range r.dumps {
+		if d.name == schema.MainDump {
+			kind := throttle.KindOther
+			if d.minidump {
+				kind = throttle.KindMinidump
+			}
+			return throttle.Dump{Present: true, Size: d.size, Kind: kind}
+		}
+	}
+	return throttle.Dump{}
+}

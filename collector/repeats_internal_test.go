@@ -1,0 +1,44 @@
+package collector
+
+import (
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"aftershock/schema"
+)
+
+func TestReportsAreForgottenInTimeAndNumber(t *testing.T) {
+	start := time.Unix(1_000_000, 0)
+	key := func(n int) (k [sha256.Size]byte) {
+		k[0], k[1], k[2], k[3] = byte(n), byte(n>>8), byte(n>>16), 1
+		return k
+	}
+	r := repeats{window: time.Minute}
+	first, is := r.begin(key(0), start)
+	if !is {
+		t.Fatal("nothing is the same")
+	}
+	r.end(first, &schema.RawCrash{CrashID: "a"})
+	for after, want := range map[time.Duration]bool{0: false, time.Minute - 1: false} {
+		if k, is := r.begin(key(0), start.Add(after)); is != want || k.raw.CrashID != "a" {
+			t.Errorf("after %v: first %v", after, is)
+		}
+	}
+	if _, is := r.begin(key(0), start.Add(time.Minute)); !is {
+		t.Error("it is remembered beyond the window")
+	}
+	r = repeats{window: time.Hour}
+	for n := range maxRepeats {
+		r.begin(key(n), start)
+	}
+	if _, is := r.begin(key(maxRepeats), start); !is || len(r.known) != maxRepeats || len(r.order) != maxRepeats {
+		t.Errorf("%d are known", len(r.known))
+	}
+	if _, is := r.begin(key(0), start); !is {
+		t.Error("the oldest is not forgotten")
+	}
+	if _, is := r.begin(key(2), start); is {
+		t.Error("a newer one is")
+	}
+}
