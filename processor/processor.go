@@ -61,10 +61,13 @@ func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCra
 		CrashID: in.Raw.CrashID, ReceivedAt: in.Raw.ReceivedAt, Raw: in.Position,
 		SignatureVersion: p.SignatureVersion, Revision: in.Revision, ProcessVersion: Version,
 		RulesetHash: p.Ruleset.Hash(), RegistryHash: p.Annotations.Hash(),
-		ThrottleRate: in.Raw.Throttle.Rate, DumpStatus: schema.DumpOK,
+		ThrottleRule: in.Raw.Throttle.Rule, ThrottleRate: in.Raw.Throttle.Rate, DumpStatus: schema.DumpOK,
 	}
 	n := &notes{}
-	out.ThrottleRule = n.text(in.Raw.Throttle.Rule)
+	if !in.Raw.Throttle.Valid() {
+		out.ThrottleRule, out.ThrottleRate = "", 1
+		n.add(schema.StageDoor, schema.NoteThrottleMalformed, schema.NoIndex)
+	}
 	for _, code := range in.Raw.Notes {
 		n.door(code)
 	}
@@ -156,6 +159,10 @@ func (p *Processor) sign(out *schema.ProcessedCrash) {
 // that the registry calls so and whose value has the shape it should.
 func (p *Processor) classify(annotations map[string]string, out *schema.ProcessedCrash, n *notes) {
 	for _, name := range slices.Sorted(maps.Keys(annotations)) {
+		if p.Annotations.Lookup(name).Class == schema.ClassNeverStore { // a door that is not ours has left it in
+			n.once(schema.StageEvent, schema.NoteNeverStoreRemoved)
+			continue
+		}
 		value := annotations[name]
 		public := p.Annotations.Public(name, value)
 		if !public && p.Annotations.Lookup(name).Class == schema.ClassPublic {

@@ -56,6 +56,7 @@ const (
 	NoteDumpsCapped            = "dumps_capped"
 	NoteCodeUnknown            = "door_note_unknown"
 	NoteCodeIDTooLong          = "code_id_too_long"
+	NoteThrottleMalformed      = "throttle_malformed"
 )
 
 // Reasons why the door refuses a report: the answer is
@@ -138,6 +139,7 @@ var Catalogue = []Code{
 	{NoteNoCrashingThread, "the dump does not say which thread crashed"},
 	{NoteCrashpadAnnotationsCut, "there are more annotations in the dump than are kept"},
 	{NoteCodeIDTooLong, "the module's build id is longer than build ids are, and was left out"},
+	{NoteThrottleMalformed, "what the door's rules decided makes no sense: the rate is 1"},
 
 	{RejectNoContentType, "the request has no Content-Type"},
 	{RejectWrongContentType, "the Content-Type is not multipart/form-data"},
@@ -157,7 +159,7 @@ var Catalogue = []Code{
 	{RejectIDToken, "the client chose a crash id without the token that lets it"},
 
 	{DeadRawUndecodable, "the record is no raw crash of a known schema"},
-	{DeadCrashID, "the raw crash's id has not the shape of a crash id"},
+	{DeadCrashID, "the raw crash's id has not the shape of a crash id, or is not the key of its record"},
 	{DeadBlobMissing, "a blob of the raw crash does not exist"},
 	{DeadBlobCorrupt, "a blob of the raw crash has not the bytes that were stored"},
 	{DeadPanic, "processing panicked"},

@@ -1,6 +1,9 @@
 package schema
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // MainDump is the part name of a report's main minidump.
 const MainDump = "upload_file_minidump"
@@ -49,9 +52,12 @@ type Dump struct {
 	Blob     *string  `avro:"blob"`
 }
 
-// ThrottleDefer is the Result of a crash that is kept and not processed until somebody asks
-// for it.
-const ThrottleDefer = "defer"
+// Results of the door's rules. One that is deferred is not processed until somebody asks for
+// it.
+const (
+	ThrottleAccept = "accept"
+	ThrottleDefer  = "defer"
+)
 
 // Deferred tells whether the crash is processed only when somebody asks for it.
 func (r *RawCrash) Deferred() bool { return r.Throttle.Result == ThrottleDefer }
@@ -63,6 +69,13 @@ type Throttle struct {
 	Rate   float64 `avro:"rate"`
 	Result string  `avro:"result"`
 }
+
+// ruleName is a rule's name: it is public.
+var ruleName = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+
+// Valid tells whether rule and rate are what rules can decide. They are public, and doors
+// that are not ours can write anything.
+func (t Throttle) Valid() bool { return ruleName.MatchString(t.Rule) && t.Rate > 0 && t.Rate <= 1 }
 
 // Payload tells how the report travelled.
 type Payload struct {

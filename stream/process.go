@@ -201,6 +201,9 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64,
 	if _, err := schema.CrashDay(raw.CrashID); err != nil {
 		return nil, schema.DeadCrashID, errors.New("the crash id has not its shape")
 	}
+	if string(in.Key) != raw.CrashID {
+		return nil, schema.DeadCrashID, errors.New("the record's key is not its crash id")
+	}
 	at := schema.Position{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset}
 	var late []*kgo.Record
 	if revision == 0 {

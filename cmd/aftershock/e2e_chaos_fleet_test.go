@@ -250,7 +250,7 @@ func startFleet(t *testing.T, realKafka, s3 bool) *fleet {
 	for i := range 2 {
 		door := freePort(t)
 		f.doors = append(f.doors, door)
-		f.role(fmt.Sprint("collect ", i), common("collect", "--collector-listen", door, "--blob", blobs)...)
+		f.role(fmt.Sprint("collect ", i), common("collect", "--collector-listen", door, "--blob", blobs, "--retry-window", "0s")...)
 		f.role(fmt.Sprint("process ", i), common("process", "--instance", fmt.Sprint("p", i), "--blob", blobs, "--symbols", sampleSymbols, "--symbol-cache", t.TempDir())...)
 		f.role(fmt.Sprint("sink telemetry ", i), common("sink", "telemetry", "--instance", fmt.Sprint("t", i))...)
 	}

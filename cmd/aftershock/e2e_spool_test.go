@@ -84,7 +84,7 @@ func TestSpooledCrashesSurviveBrokerAndCollector(t *testing.T) {
 	u := startUp(t, "--brokers", broker, "--replication", "1", "--blob", blobs)
 	u.kafka = broker
 	folder := filepath.Join(dir, "spool")
-	collect := startProcess(t, "collect", "--brokers", broker, "--blob", blobs, "--collector-listen", door, "--metrics-listen", observed, "--spool", folder)
+	collect := startProcess(t, "collect", "--brokers", broker, "--blob", blobs, "--collector-listen", door, "--metrics-listen", observed, "--spool", folder, "--retry-window", "0s")
 	listens(t, door)
 
 	dump, err := os.ReadFile(samples(t)[0])
@@ -161,7 +161,7 @@ func TestOutagesUnderLoadLoseNothing(t *testing.T) {
 	blobs := filepath.Join(dir, "blobs")
 	u := startUp(t, "--brokers", broker, "--replication", "1", "--blob", blobs)
 	u.kafka = broker
-	collect := startProcess(t, "collect", "--brokers", broker, "--blob", blobs, "--collector-listen", door, "--metrics-listen", observed, "--spool", filepath.Join(dir, "spool"))
+	collect := startProcess(t, "collect", "--brokers", broker, "--blob", blobs, "--collector-listen", door, "--metrics-listen", observed, "--spool", filepath.Join(dir, "spool"), "--retry-window", "0s")
 	listens(t, door)
 	dump, err := os.ReadFile(samples(t)[0])
 	if err != nil {
@@ -228,7 +228,7 @@ func TestACrashOnItsWayToADyingBrokerArrivesOnce(t *testing.T) {
 		t.Fatalf("topics create: %v\n%s", err, create.log)
 	}
 	create.cmd = nil
-	startProcess(t, "collect", "--brokers", broker, "--blob", filepath.Join(dir, "blobs"), "--collector-listen", door, "--metrics-listen", observed, "--spool", filepath.Join(dir, "spool"))
+	startProcess(t, "collect", "--brokers", broker, "--blob", filepath.Join(dir, "blobs"), "--collector-listen", door, "--metrics-listen", observed, "--spool", filepath.Join(dir, "spool"), "--retry-window", "0s")
 	listens(t, door)
 	dump, err := os.ReadFile(samples(t)[0])
 	if err != nil {

@@ -124,7 +124,8 @@ func newUp(t *testing.T, dir string, args ...string) *upProcess {
 	if _, err := embedded.FindLibrary(""); err != nil {
 		missing(t, "libchdb (make libchdb fetches it)")
 	}
-	u := &upProcess{t: t, dir: dir, args: args, log: &syncBuffer{}}
+	// Tests send one dump many times, as crashes of their own.
+	u := &upProcess{t: t, dir: dir, args: append([]string{"--retry-window", "0s"}, args...), log: &syncBuffer{}}
 	for _, addr := range []*string{&u.collector, &u.kafka, &u.clickhouse, &u.registry, &u.observed} {
 		*addr = freePort(t)
 	}

@@ -24,10 +24,7 @@ func (r *roles) followRules(ctx context.Context, g *errgroup.Group, path string)
 	if err != nil {
 		return nil, err
 	}
-	old := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "aftershock_collector_rules_outdated", Help: "1 while the door goes by older rules because those in the file do not compile.",
-	})
-	r.metrics.MustRegister(old)
+	old := newRulesOutdated(r.metrics)
 	const part = "collector.throttle"
 	r.health.set(part, partReady)
 	r.log.Info().Str("rules", file.Rules().Hash()[:12]).Int("number", len(file.Rules().Names())).Msg("throttle")
@@ -49,4 +46,12 @@ func (r *roles) followRules(ctx context.Context, g *errgroup.Group, path string)
 		return nil
 	})
 	return file.Rules, nil
+}
+
+func newRulesOutdated(r prometheus.Registerer) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "aftershock_collector_rules_outdated", Help: "1 while the door goes by older rules because those in the file do not compile.",
+	})
+	r.MustRegister(g)
+	return g
 }
