@@ -2,6 +2,7 @@ package collector
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -96,11 +97,14 @@ func (r *report) addText(p *part) error {
 	return r.annotate(p.name, text)
 }
 
-// addJSON is annotations that are the members of one JSON object. It is read
-// member by member and no further than the limits: what it holds is never in memory
-// as a whole.
-func (r *report) addJSON(p *part) error {
-	src, err := asUTF8(p.reader())
+// addJSON is annotations that are the members of one JSON object.
+func (r *report) addJSON(p *part) error { return r.addObject(p.reader(), nil) }
+
+// addObject reads one JSON object, member by member and no further than the limits: what
+// it holds is never in memory as a whole. take, if not nil, tells of a member whether it
+// is an annotation.
+func (r *report) addObject(text io.Reader, take func(name, value string) bool) error {
+	src, err := asUTF8(text)
 	if err != nil {
 		return err
 	}
@@ -109,6 +113,9 @@ func (r *report) addJSON(p *part) error {
 	err = o.read(func(name, value string) error {
 		if r.jsonNames++; r.jsonNames > maxJSONNames {
 			return refuse(schema.RejectTooLarge, nil)
+		}
+		if take != nil && !take(name, value) {
+			return nil
 		}
 		return r.annotate(name, value)
 	})

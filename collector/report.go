@@ -129,15 +129,18 @@ var reservedDumpNames = map[string]bool{"dump_names": true, "processed_crash": t
 // unnamedDump is the name of a dump whose own has nothing that can be kept.
 const unnamedDump = "unnamed"
 
-func (r *report) addDump(p *part) error {
+func (r *report) addDump(p *part) error { return r.packDump(p.name, p) }
+
+// packDump reads a dump, under the name that is kept of its own.
+func (r *report) packDump(name string, src io.WriterTo) error {
 	clean := strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' {
 			return c
 		}
 		return -1
-	}, p.name)
+	}, name)
 	clean = clip(clean, maxDumpName)
-	if clean != p.name {
+	if clean != name {
 		r.note(schema.NoteDumpRenamed)
 	}
 	if clean == "" {
@@ -157,7 +160,7 @@ func (r *report) addDump(p *part) error {
 		r.note(schema.NoteDumpTwice)
 		unique = clean + "_" + strconv.Itoa(i)
 	}
-	d, err := pack(clean, p)
+	d, err := pack(clean, src)
 	if err != nil {
 		return err
 	}

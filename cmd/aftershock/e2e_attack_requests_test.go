@@ -39,7 +39,7 @@ func brokenRequests(bombs map[string][]byte) func(a *attacker) (string, error) {
 	const kind = "Content-Type: multipart/form-data; boundary=b\r\n"
 	return func(a *attacker) (string, error) {
 		var request string
-		word := string(a.decoys.word())
+		word := string(a.word())
 		switch a.rand.IntN(10) {
 		case 0, 1, 2:
 			encoding := []string{"gzip", "deflate", "zstd"}[a.rand.IntN(3)]
@@ -68,11 +68,11 @@ func brokenRequests(bombs map[string][]byte) func(a *attacker) (string, error) {
 		conn.SetDeadline(time.Now().Add(10 * time.Second))                                        //nolint:errcheck // it is open
 		io.WriteString(conn, "POST /submit HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+request) //nolint:errcheck // it may be refused meanwhile
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.CloseWrite() //nolint:errcheck // likewise
+			tcp.CloseWrite() // likewise
 		}
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
-			return "no answer", nil //nolint:nilerr // which is what some of them get
+			return "no answer", nil // which is what some of them get
 		}
 		defer res.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))

@@ -38,6 +38,7 @@ type cli struct {
 	Sign     signVerbs     `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
 	Symbols  symbolsVerbs  `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
 	Blobs    blobsVerbs    `cmd:"" help:"Look after the blob store."`
+	Import   importVerb    `cmd:"" help:"Append the crashes of another system's storage, or of a folder of dumps, to crash.raw."`
 	Raw      rawVerbs      `cmd:"" help:"Check raw crashes that doors which are not ours have appended."`
 	Topics   topicsVerbs   `cmd:"" help:"Create and check the Kafka topics."`
 	Embedded embeddedVerb  `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"aftershock/archive"
 	"aftershock/schema"
 )
 
@@ -23,7 +28,7 @@ type submitVerb struct {
 	Annotation map[string]string `help:"Annotation of every report. Repeat it." placeholder:"K=V" mapsep:"none"`
 	Gzip       bool              `help:"Compress the body."`
 	RetryFor   time.Duration     `help:"Send again for so long what got no answer. The collector may have taken it already: then it counts twice, under two ids." default:"0s"`
-	Dumps      []string          `arg:"" name:"dump" help:"Minidump files; each is a report of its own." type:"existingfile"`
+	Dumps      []string          `arg:"" name:"dump" help:"Minidump files; each is a report of its own. Beside NAME.dmp, NAME.extra, NAME.json and NAME.meta say what is known of it." type:"existingfile"`
 }
 
 // maxAnswerBytes is more than a crash id.
@@ -37,7 +42,11 @@ func (v *submitVerb) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		id, err := v.send(r, client, filepath.Base(path), dump)
+		beside, err := besideDump(path)
+		if err != nil {
+			return err
+		}
+		id, err := v.send(r, client, filepath.Base(path), dump, beside)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -49,8 +58,8 @@ func (v *submitVerb) Run(r *run) error {
 }
 
 // send sends one report, again while nobody answers and there is time.
-func (v *submitVerb) send(r *run, client *http.Client, name string, dump []byte) (string, error) {
-	body, contentType, err := v.report(name, dump)
+func (v *submitVerb) send(r *run, client *http.Client, name string, dump []byte, beside *archive.Crash) (string, error) {
+	body, contentType, err := v.report(name, dump, beside)
 	if err != nil {
 		return "", err
 	}
@@ -67,17 +76,48 @@ func (v *submitVerb) send(r *run, client *http.Client, name string, dump []byte)
 	}
 }
 
-// report is the multipart body.
-func (v *submitVerb) report(name string, dump []byte) (body []byte, contentType string, err error) {
+// besideDump reads the files beside a dump that say what is known of it.
+func besideDump(path string) (*archive.Crash, error) {
+	stem, is := strings.CutSuffix(path, ".dmp")
+	out := &archive.Crash{}
+	for _, end := range archive.SideFiles {
+		if !is {
+			break
+		}
+		text, err := readSmall(stem+end, archive.MaxFileBytes)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = out.Beside(end, text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", stem+end, err)
+		}
+	}
+	return out, nil
+}
+
+// report is the multipart body. What the flags say counts before what lies beside the dump.
+func (v *submitVerb) report(name string, dump []byte, beside *archive.Crash) (body []byte, contentType string, err error) {
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
-	keys := make([]string, 0, len(v.Annotation))
-	for key := range v.Annotation {
-		keys = append(keys, key)
+	if beside.JSON != nil {
+		part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="extra"`}, "Content-Type": {"application/json"}})
+		if err == nil {
+			_, err = part.Write(beside.JSON)
+		}
+		if err != nil {
+			return nil, "", err
+		}
 	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		if err := w.WriteField(key, v.Annotation[key]); err != nil {
+	annotations := maps.Clone(beside.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	maps.Copy(annotations, v.Annotation)
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		if err := w.WriteField(key, annotations[key]); err != nil {
 			return nil, "", err
 		}
 	}

@@ -127,6 +127,10 @@ type seen struct {
 	now  time.Time
 }
 
+func newSeen(rep Report) *seen {
+	return &seen{annotations{types.NewStringStringMap(types.DefaultTypeAdapter, rep.Annotations), rep.Annotations}, rep.Dump, rep.Received}
+}
+
 // annotations is a map whose missing members are "".
 type annotations struct {
 	traits.Mapper

@@ -51,9 +51,7 @@ func (r *Rules) Decide(rep Report) Decision { return r.Explain(rep, nil) }
 // told may be nil.
 func (r *Rules) Explain(rep Report, told func(rule string, result Result)) Decision {
 	d := Decision{Rate: 1}
-	see := &seen{dump: rep.Dump, now: rep.Received}
-	see.values = rep.Annotations
-	see.Mapper = types.NewStringStringMap(types.DefaultTypeAdapter, rep.Annotations)
+	see := newSeen(rep)
 	for i := range r.rules {
 		rule := &r.rules[i]
 		holds, err := rule.of(see)
@@ -79,6 +77,39 @@ func (r *Rules) Explain(rep Report, told func(rule string, result Result)) Decis
 		}
 	}
 	return d
+}
+
+// Share is the share of reports like this one that came to be accepted by a rule, when only
+// its name is known: the product of what the report must have passed. It returns false when
+// the report could not have come to that rule.
+func (r *Rules) Share(rep Report, rule string) (float64, bool) {
+	share := 1.0
+	see := newSeen(rep)
+	for i := range r.rules {
+		at := &r.rules[i]
+		if holds, err := at.of(see); err != nil || !holds {
+			continue
+		}
+		part := 1.0
+		if at.Percent != nil {
+			part = *at.Percent / 100
+		}
+		switch {
+		case at.Name == rule && at.Result == Accept:
+			return share * part, true
+		case at.Name == rule && at.Else == Accept:
+			return share * (1 - part), true
+		case at.Name == rule:
+			return 0, false
+		case at.Result == Continue:
+			share *= part
+		case at.Else == Continue:
+			share *= 1 - part
+		default:
+			return 0, false // it would have decided
+		}
+	}
+	return 0, false
 }
 
 // of tells whether the rule holds of a report.

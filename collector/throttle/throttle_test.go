@@ -347,6 +347,42 @@ func TestMozillasSamples(t *testing.T) {
 	}
 }
 
+// An archive knows which rule let a crash in, and not by which share.
+func TestTheShareOfARuleIsKnownByItsName(t *testing.T) {
+	mozilla := shipped(t, "mozilla.yaml")
+	own := rulesOf(t, `
+rules:
+- {name: odd, when: json(annotation.X) == 1, result: reject}
+- {name: rest_of, when: 'annotation.X == "a"', percent: 75, result: reject, else: continue}
+- {name: half, when: 'annotation.X in ["a", "b"]', percent: 40, result: defer, else: accept}
+- {name: gone, when: 'annotation.X == "c"', result: reject}
+- {name: rest, result: accept}`)
+	for _, tc := range []struct {
+		rules *Rules
+		rule  string
+		share float64
+		known bool
+		sent  []string
+	}{
+		{mozilla, "is_nightly", 1, true, []string{"ProductName", "Firefox", "ReleaseChannel", "nightly"}},
+		{mozilla, "is_nightly", 0.1, true, []string{"ProductName", "Firefox", "ReleaseChannel", "nightly", "ipc_channel_error", "ShutDownKill"}},
+		{mozilla, "is_firefox_desktop", 0.1, true, []string{"ProductName", "Firefox", "ReleaseChannel", "release"}},
+		{mozilla, "is_firefox_desktop", 0.01, true, []string{"ProductName", "Firefox", "ReleaseChannel", "release", "ipc_channel_error", "ShutDownKill"}},
+		{mozilla, "is_nightly", 0, false, []string{"ProductName", "Nope", "ReleaseChannel", "nightly"}}, // another rule decides before
+		{mozilla, "no_such_rule", 0, false, []string{"ProductName", "Firefox"}},
+		{mozilla, "is_shutdownkill", 0, false, []string{"ProductName", "Firefox", "ReleaseChannel", "nightly", "ipc_channel_error", "ShutDownKill"}}, // it accepts nothing
+		{own, "half", 0.25 * 0.6, true, []string{"X", "a"}},
+		{own, "half", 0.6, true, []string{"X", "b"}},
+		{own, "rest", 0, false, []string{"X", "b"}},
+		{own, "rest", 0, false, []string{"X", "c"}},
+		{own, "rest", 1, true, []string{"X", "d"}},
+	} {
+		if share, known := tc.rules.Share(of(tc.sent...), tc.rule); known != tc.known || math.Abs(share-tc.share) > 1e-12 {
+			t.Errorf("%s of %q: %g, %v", tc.rule, tc.sent, share, known)
+		}
+	}
+}
+
 func BenchmarkMozillasRules(b *testing.B) {
 	r := shipped(b, "mozilla.yaml")
 	rep := of("ProductName", "Firefox", "ReleaseChannel", "release", "Version", "150.0", "BuildID", "20261001093000", "ProcessType", "content")
