@@ -40,6 +40,9 @@ type Options struct {
 	Blobs blob.Store
 	// Annotations is the registry that knows what is never stored.
 	Annotations *schema.Registry
+	// Live is the registry of the newest signature version, which may know more that is never
+	// stored; nil, or returning nil, knows none.
+	Live func() *schema.Registry
 	// InlineMax is the largest compressed dump that travels inside the event,
 	// in bytes; 0 puts every dump into the blob store, a negative value means
 	// DefaultInlineMax.
@@ -97,6 +100,9 @@ func New(o Options) *Collector {
 	if o.Rules == nil {
 		all := throttle.AcceptAll()
 		o.Rules = func() *throttle.Rules { return all }
+	}
+	if o.Live == nil {
+		o.Live = func() *schema.Registry { return nil }
 	}
 	if len(o.Release) == 0 {
 		o.Release = []byte("{}")

@@ -15,7 +15,11 @@ import (
 
 // fill puts the report into its raw crash, and stores the blobs that it names.
 func (c *Collector) fill(ctx context.Context, raw *schema.RawCrash, rep *report) error {
-	if redact.Door(rep.annotations, c.o.Annotations) > 0 {
+	removed := redact.Door(rep.annotations, c.o.Annotations)
+	if live := c.o.Live(); live != nil {
+		removed += redact.Door(rep.annotations, live)
+	}
+	if removed > 0 {
 		rep.note(schema.NoteNeverStoreRemoved)
 	}
 	raw.Annotations = rep.annotations

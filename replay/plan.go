@@ -19,6 +19,8 @@ import (
 // PlanOptions ask what a ruleset would change.
 type PlanOptions struct {
 	Ruleset *signature.Ruleset
+	// Registry is the annotation registry of the version that would begin.
+	Registry *schema.Registry
 	// From and To bound received_at, half open; zero for no bound.
 	From, To time.Time
 	// Sample is how many processed crashes are looked at, about.
@@ -43,6 +45,10 @@ type Plan struct {
 	Processed *Estimate `json:"processed,omitempty"`
 	// Refused says why the source processed is out of the question.
 	Refused string `json:"processed_refused,omitempty"`
+	// Annotations are the entries of the registry that change; RegistryUnknown says that
+	// nobody has the registry that they are to be compared with.
+	Annotations     []schema.Change `json:"annotations,omitempty"`
+	RegistryUnknown bool            `json:"registry_unknown,omitempty"`
 }
 
 // Estimate is what a replay would take.
@@ -96,6 +102,15 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	p.Changes = comparison.Changes()
 	if p.Sampled > 0 {
 		p.EventBytes = bytes / int64(p.Sampled)
+	}
+	old, err := stream.NewRegistries(o.Kafka, opts.Registry).Of(ctx, base.RegistryHash)
+	switch {
+	case errors.Is(err, stream.ErrNoRegistry):
+		p.RegistryUnknown = true
+	case err != nil:
+		return nil, err
+	default:
+		p.Annotations = opts.Registry.Changes(old)
 	}
 	return p, o.estimate(ctx, p, base, opts)
 }
@@ -165,8 +180,8 @@ func (o *Operator) estimate(ctx context.Context, p *Plan, base *schema.Signature
 		return err
 	}
 	defer g.Close()
-	v := schema.SignatureVersion{ // nothing but the rules would differ
-		ProcessVersion: base.ProcessVersion, RegistryHash: base.RegistryHash, Base: base.Number, From: bound(opts.From), To: bound(opts.To),
+	v := schema.SignatureVersion{ // nothing but rules and registry would differ
+		ProcessVersion: base.ProcessVersion, RegistryHash: opts.Registry.Hash(), Base: base.Number, From: bound(opts.From), To: bound(opts.To),
 	}
 	first, err := firstOf(ctx, g, &v)
 	if err != nil {

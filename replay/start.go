@@ -20,6 +20,8 @@ type StartOptions struct {
 	// ProcessVersion and RegistryHash are those of the release that is to make it.
 	ProcessVersion int32
 	RegistryHash   string
+	// Registry is the text of it; nil keeps none, and then only that release makes the version.
+	Registry *schema.Registry
 	// From and To bound received_at, half open; zero for no bound.
 	From, To time.Time
 	// Source is schema.SourceRaw or schema.SourceProcessed; then Base is the
@@ -58,7 +60,7 @@ func (o *Operator) Start(ctx context.Context, opts StartOptions) (*schema.Signat
 		if v.Number != n {
 			return stream.Operation{}, fmt.Errorf("signature version %d: %w", n, stream.ErrOtherOperator)
 		}
-		op := stream.Operation{Event: o.stamp(next, schema.OpStart, n)}
+		op := stream.Operation{Event: o.stamp(next, schema.OpStart, n), Registry: opts.Registry}
 		if v.Base == 0 {
 			err = o.fromRaw(ctx, g, v)
 		} else {

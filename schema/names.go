@@ -44,16 +44,19 @@ func (r *Registry) WithNames(text []byte) (*Registry, error) {
 	if err := dec.Decode(&lists); err != nil {
 		return nil, fmt.Errorf("names: %w", err)
 	}
+	if r.names != nil {
+		return nil, fmt.Errorf("names: they are listed already")
+	}
 	if len(lists.Products) == 0 && len(lists.Channels) == 0 {
 		return nil, fmt.Errorf("names: neither products nor channels are listed")
 	}
 	if len(lists.Products) > maxNames || len(lists.Channels) > maxNames {
 		return nil, fmt.Errorf("names: more than %d", maxNames)
 	}
-	out := *r
+	out := r.clone()
 	out.names = &names{setOf(lists.Products), setOf(lists.Channels)}
-	out.hash = hashOf(bytes.Join([][]byte{r.text, text}, []byte("\n---\n")))
-	return &out, nil
+	out.extend(fileNames, text)
+	return out, nil
 }
 
 func setOf(list []string) map[string]bool {

@@ -103,7 +103,8 @@ type SignatureVersion struct {
 	BaseRequests []PartitionOffset `avro:"base_requests"`
 }
 
-// RulesetEvent is the text of a ruleset (avsc/ruleset.v1.avsc), keyed by its hash.
+// RulesetEvent is the text of a ruleset or of an annotation registry
+// (avsc/ruleset.v1.avsc), keyed by its hash.
 type RulesetEvent struct {
 	Hash  string        `avro:"hash"`
 	Files []RulesetFile `avro:"files"`

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,28 +11,17 @@ import (
 	"aftershock/schema"
 )
 
-// The text of a ruleset lies in crash.rulesets, once, by its hash: every event of the
-// versions log names all versions, and would else repeat all their rulesets. Events of
-// older releases hold the texts themselves.
+// The text of a ruleset lies in crash.rulesets, once, by its hash, and so does that of an
+// annotation registry: every event of the versions log names all versions, and would else
+// repeat all their texts. Events of older releases hold those of rulesets themselves.
 
 // Ruleset is the text of a version's ruleset.
 func Ruleset(ctx context.Context, k Kafka, v *schema.SignatureVersion) ([]schema.RulesetFile, error) {
 	if len(v.Ruleset) > 0 {
 		return v.Ruleset, nil
 	}
-	var files []schema.RulesetFile
-	err := k.eachRuleset(ctx, func(r *kgo.Record) error {
-		if string(r.Key) != v.RulesetHash {
-			return nil
-		}
-		event, err := schema.Decode[schema.RulesetEvent](r.Value)
-		if err != nil {
-			return err
-		}
-		files = event.Files
-		return errFound
-	})
-	if err != nil && !errors.Is(err, errFound) {
+	files, err := k.textOf(ctx, v.RulesetHash)
+	if err != nil {
 		return nil, fmt.Errorf("signature version %d: its ruleset: %w", v.Number, err)
 	}
 	if files == nil {
@@ -50,15 +38,19 @@ func (k Kafka) eachRuleset(ctx context.Context, each func(*kgo.Record) error) er
 	return k.read(ctx, schema.TopicRulesets, spans, maxSilence, data(each))
 }
 
-// rulesetRecords are those of an event's rulesets that the log does not hold, and the event
-// without their texts.
-func rulesetRecords(ctx context.Context, k Kafka, e *schema.VersionEvent) ([]*kgo.Record, *schema.VersionEvent, error) {
+// rulesetRecords are those of an event's rulesets, and of a registry, that the log does not
+// hold, and the event without their texts. registry may be nil.
+func rulesetRecords(ctx context.Context, k Kafka, e *schema.VersionEvent, registry *schema.Registry) ([]*kgo.Record, *schema.VersionEvent, error) {
 	texts := map[string][]schema.RulesetFile{}
 	bare := e.Clone()
 	for i := range bare.Versions {
-		if v := &bare.Versions[i]; len(v.Ruleset) > 0 {
+		v := &bare.Versions[i]
+		if len(v.Ruleset) > 0 {
 			texts[v.RulesetHash], v.Ruleset = v.Ruleset, nil
 		}
+	}
+	if registry != nil {
+		texts[registry.Hash()] = registry.Files()
 	}
 	if len(texts) == 0 {
 		return nil, bare, nil

@@ -30,6 +30,9 @@ type Operation struct {
 	Offsets map[string]map[string][]schema.PartitionOffset
 	// Requests are at most MaxOperationRequests.
 	Requests []schema.ReprocessRequest
+	// Registry is that of a version that begins; its text is kept with the ruleset's. May be
+	// nil.
+	Registry *schema.Registry
 }
 
 // MaxOperationRequests bounds an Operation's requests: a transaction that lasts
@@ -97,7 +100,7 @@ func (o *Operation) records(ctx context.Context, k Kafka) ([]*kgo.Record, error)
 	if len(o.Requests) > MaxOperationRequests {
 		return nil, fmt.Errorf("%d crashes to be processed again, more than %d at a time", len(o.Requests), MaxOperationRequests)
 	}
-	records, event, err := rulesetRecords(ctx, k, o.Event)
+	records, event, err := rulesetRecords(ctx, k, o.Event, o.Registry)
 	if err != nil {
 		return nil, err
 	}

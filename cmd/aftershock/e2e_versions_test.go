@@ -138,8 +138,10 @@ func TestNewerRulesAreOfferedOnce(t *testing.T) {
 // A processor that cannot work on a version says so and stays not ready; it does
 // not process it some other way.
 func TestProcessorLeavesAVersionAloneThatItCannotLoad(t *testing.T) {
+	k, _ := streamtest.Broker(t, 1, schema.TopicRulesets)
+	registries := stream.NewRegistries(k, schema.DefaultRegistry)
 	good := firstVersion(time.Now()).Versions[0]
-	if _, err := newProcessor(t.Context(), stream.Kafka{}, good, processor.Symbols{}); err == nil {
+	if _, err := newProcessor(t.Context(), k, registries, good, processor.Symbols{}); err == nil {
 		t.Log("the shipped version loads") // what follows must fail for its own reason
 	} else {
 		t.Fatal(err)
@@ -154,7 +156,7 @@ func TestProcessorLeavesAVersionAloneThatItCannotLoad(t *testing.T) {
 	} {
 		v := good
 		change(&v)
-		if _, err := newProcessor(t.Context(), stream.Kafka{}, v, processor.Symbols{}); err == nil {
+		if _, err := newProcessor(t.Context(), k, registries, v, processor.Symbols{}); err == nil {
 			t.Errorf("%s: loaded", name)
 		}
 	}

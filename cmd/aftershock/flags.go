@@ -110,14 +110,14 @@ func openBlobs(ctx context.Context, name string) (blob.Backend, error) {
 	return b, b.Check(ctx)
 }
 
-// servable tells whether this binary can process a signature version: its
-// number never changes its meaning, so all three parts must be the same.
-func servable(v schema.SignatureVersion, processVersion int32, registry *schema.Registry) error {
+// servable tells whether this binary can process a signature version: its number never
+// changes its meaning, so it must have the process version, and the registry must be known.
+func servable(v schema.SignatureVersion, processVersion int32, known func(hash string) bool) error {
 	switch {
 	case v.ProcessVersion != processVersion:
 		return fmt.Errorf("signature version %d was announced with process version %d, this binary has %d", v.Number, v.ProcessVersion, processVersion)
-	case v.RegistryHash != registry.Hash():
-		return fmt.Errorf("signature version %d was announced with annotation registry %.12s, this binary has %.12s", v.Number, v.RegistryHash, registry.Hash())
+	case !known(v.RegistryHash):
+		return fmt.Errorf("signature version %d was announced with annotation registry %.12s, which this binary has not and nobody has kept", v.Number, v.RegistryHash)
 	}
 	return nil
 }

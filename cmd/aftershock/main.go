@@ -56,9 +56,10 @@ type cli struct {
 
 	ClickhousePasswordFile string `help:"File with the password for --clickhouse-url; or set $AFTERSHOCK_CLICKHOUSE_PASSWORD. To write to an embedded ClickHouse: clickhouse/token in its data directory." name:"clickhouse-password-file" placeholder:"FILE"`
 
-	LogLevel string `help:"Least level that is logged: debug, info, warn or error. By default info; warn for up on a terminal, where it says by itself how it started." enum:",debug,info,warn,error" default:""`
-	Names    string `help:"File that lists the products and channels there are (docs/annotations.md): no other is public then. It is part of the annotation registry, so all processes must have the same." placeholder:"FILE"`
-	LogJSON  bool   `help:"Log JSON, also on a terminal." name:"log-json"`
+	LogLevel    string   `help:"Least level that is logged: debug, info, warn or error. By default info; warn for up on a terminal, where it says by itself how it started." enum:",debug,info,warn,error" default:""`
+	Names       string   `help:"File that lists the products and channels there are (docs/annotations.md): no other is public then. It is part of the annotation registry, so all processes must have the same." placeholder:"FILE"`
+	Annotations []string `sep:"none" help:"File that adds annotations to those that ship, or overrides them (docs/annotations.md); the later one counts. It is part of the registry of the signature versions that this command begins. Repeat it." placeholder:"FILE"`
+	LogJSON     bool     `help:"Log JSON, also on a terminal." name:"log-json"`
 }
 
 // run is what every verb's Run gets.
@@ -107,7 +108,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		say(stderr, "aftershock: %v\nTry: aftershock --help\n", err)
 		return exitUsage
 	}
-	if err := useNames(c.Names); err != nil {
+	if err := useRegistry(c.Annotations, c.Names); err != nil {
 		say(stderr, "aftershock: %v\n", err)
 		return exitUsage
 	}
@@ -130,21 +131,32 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// maxNamesBytes bounds the file of --names.
+// maxNamesBytes bounds a file of --names or --annotations.
 const maxNamesBytes = 4 << 20
 
-// useNames makes the registry of this process the shipped one with a file's names.
-func useNames(path string) error {
-	if path == "" {
+// useRegistry makes the registry of this process the shipped one with files of annotations,
+// and a file's names.
+func useRegistry(annotations []string, names string) error {
+	registry := schema.DefaultRegistry
+	add := func(flag, path string, with func(text []byte) (*schema.Registry, error)) error {
+		text, err := readSmall(path, maxNamesBytes)
+		if err == nil {
+			registry, err = with(text)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", flag, path, err)
+		}
 		return nil
 	}
-	text, err := readSmall(path, maxNamesBytes)
-	if err != nil {
-		return fmt.Errorf("--names: %w", err)
+	for _, path := range annotations {
+		if err := add("--annotations", path, registry.With); err != nil {
+			return err
+		}
 	}
-	registry, err := schema.DefaultRegistry.WithNames(text)
-	if err != nil {
-		return fmt.Errorf("--names: %s: %w", path, err)
+	if names != "" {
+		if err := add("--names", names, registry.WithNames); err != nil {
+			return err
+		}
 	}
 	schema.DefaultRegistry = registry
 	return nil

@@ -17,7 +17,7 @@ func TestNamesBecomePartOfTheRegistry(t *testing.T) {
 	if err := os.WriteFile(file, []byte("products: [vue.js]\nchannels: [stable]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := useNames(file); err != nil {
+	if err := useRegistry(nil, file); err != nil {
 		t.Fatal(err)
 	}
 	r := schema.DefaultRegistry

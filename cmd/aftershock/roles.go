@@ -30,14 +30,16 @@ type roles struct {
 	kafka    stream.Kafka
 	close    func() // ends what all of them ask brokers with
 	versions *stream.Following
-	instance string
-	log      zerolog.Logger
-	metrics  prometheus.Registerer
-	health   *health
-	tracing  *tracing
-	stream   *stream.Metrics
-	sinks    *sinks.Metrics
-	twins    *twins
+	// registries are the annotation registries of signature versions.
+	registries *stream.Registries
+	instance   string
+	log        zerolog.Logger
+	metrics    prometheus.Registerer
+	health     *health
+	tracing    *tracing
+	stream     *stream.Metrics
+	sinks      *sinks.Metrics
+	twins      *twins
 
 	unservedTold sync.Map // signature versions of which the log has it
 }
@@ -51,7 +53,7 @@ func newRoles(kafka stream.Kafka, instance string, log zerolog.Logger, r prometh
 	versions := stream.NewFollowing(kafka)
 	r.MustRegister(promoting(versions.Newest), halted(versions.Newest))
 	return &roles{
-		kafka: kafka, close: done, versions: versions, instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
+		kafka: kafka, close: done, versions: versions, registries: stream.NewRegistries(kafka, schema.DefaultRegistry), instance: instance, log: log, metrics: r, health: newHealth(r), tracing: t,
 		stream: stream.NewMetrics(r), sinks: sinks.NewMetrics(r), twins: newTwins(),
 	}
 }
@@ -116,7 +118,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
-	processors := processors{kafka: r.kafka, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Budget: f.budget()}}
+	processors := processors{kafka: r.kafka, registries: r.registries, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Budget: f.budget()}}
 	processorOf := func(ctx context.Context, v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
 		p, err := processors.of(ctx, *v)
 		if err != nil {
@@ -237,8 +239,9 @@ func sameButRules(v, base *schema.SignatureVersion) error {
 // processors are those of signature versions: lanes share one, with what its
 // ruleset remembers.
 type processors struct {
-	kafka   stream.Kafka
-	symbols processor.Symbols
+	kafka      stream.Kafka
+	registries *stream.Registries
+	symbols    processor.Symbols
 
 	mu        sync.Mutex
 	byVersion map[int32]*processor.Processor
@@ -250,7 +253,7 @@ func (s *processors) of(ctx context.Context, v schema.SignatureVersion) (*proces
 	if p := s.byVersion[v.Number]; p != nil {
 		return p, nil
 	}
-	p, err := newProcessor(ctx, s.kafka, v, s.symbols)
+	p, err := newProcessor(ctx, s.kafka, s.registries, v, s.symbols)
 	if err != nil {
 		return nil, err
 	}
@@ -263,8 +266,12 @@ func (s *processors) of(ctx context.Context, v schema.SignatureVersion) (*proces
 
 // newProcessor makes the processor of a signature version, from what its event
 // says and nothing else.
-func newProcessor(ctx context.Context, k stream.Kafka, v schema.SignatureVersion, symbols processor.Symbols) (*processor.Processor, error) {
-	if err := servable(v, processor.Version, schema.DefaultRegistry); err != nil {
+func newProcessor(ctx context.Context, k stream.Kafka, registries *stream.Registries, v schema.SignatureVersion, symbols processor.Symbols) (*processor.Processor, error) {
+	registry, err := registries.Of(ctx, v.RegistryHash)
+	if err != nil && !errors.Is(err, stream.ErrNoRegistry) {
+		return nil, err
+	}
+	if err := servable(v, processor.Version, func(string) bool { return registry != nil }); err != nil {
 		return nil, err
 	}
 	ruleset, err := replay.RulesetOf(ctx, k, &v)
@@ -275,7 +282,7 @@ func newProcessor(ctx context.Context, k stream.Kafka, v schema.SignatureVersion
 		return nil, fmt.Errorf("signature version %d: its ruleset has hash %.12s, its event says %.12s", v.Number, ruleset.Hash(), v.RulesetHash)
 	}
 	return &processor.Processor{
-		SignatureVersion: v.Number, Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: symbols,
+		SignatureVersion: v.Number, Ruleset: ruleset, Annotations: registry, Symbols: symbols,
 	}, nil
 }
 
@@ -283,6 +290,7 @@ func newProcessor(ctx context.Context, k stream.Kafka, v schema.SignatureVersion
 func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *clickhouse.DB) {
 	var others sync.WaitGroup
 	defer others.Wait()
+	db.Registries = r.registries.Shown
 	others.Go(func() { r.keepActivated(ctx, db) })
 	store := func(ctx context.Context, version int32, ready func(error)) error {
 		return sinks.Run(ctx, sinks.Options{
@@ -357,7 +365,7 @@ func (r *roles) sinkTelemetry(ctx context.Context, dead deadLetterFlags) {
 	publish := func(ctx context.Context, part stream.Part, ready func(error)) error {
 		return telemetry.Run(ctx, telemetry.Options{
 			Kafka: r.kafka, Versions: r.versions, Version: part.Version, Epoch: part.Epoch, Instance: r.instance,
-			Annotations: schema.DefaultRegistry, Guard: dead.guard(), Ready: ready, Metrics: r.stream, Log: r.log,
+			Annotations: r.registries.Own(), Registries: r.registries.Shown, Guard: dead.guard(), Ready: ready, Metrics: r.stream, Log: r.log,
 		})
 	}
 	var others sync.WaitGroup

@@ -93,6 +93,8 @@ func (r *roles) door(ctx context.Context, f doorFlags, blobs blob.Backend, appen
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	o.Live = r.liveRegistry
+	g.Go(func() error { r.followRegistries(ctx); return nil })
 	if f.Throttle != "" {
 		rules, err := r.followRules(ctx, g, f.Throttle)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/signature"
+	"aftershock/stream"
 )
 
 // startCommand makes a signature version of what this binary ships with.
@@ -30,6 +32,17 @@ func (r *roles) unserved(ctx context.Context, v *schema.SignatureVersion, part s
 		pause(ctx, seenLook)
 	}
 	return nil
+}
+
+// registryLook is how long it may take to find out whether a registry can be had.
+const registryLook = 5 * time.Second
+
+// knows tells whether the registry with a hash can be had; while brokers are away, that it can.
+func (r *roles) knows(hash string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), registryLook)
+	defer cancel()
+	_, err := r.registries.Of(ctx, hash)
+	return !errors.Is(err, stream.ErrNoRegistry)
 }
 
 // promoting is 1 while the activation is about to change: what comes is not seen.
@@ -68,7 +81,7 @@ func heldAlone(state *schema.VersionEvent) (n int) {
 // itself. Where what is seen cannot be served, unserved says it.
 func (r *roles) offer(state *schema.VersionEvent) {
 	seen := state.Version(state.Activation.Seen(time.Now()))
-	if !offers(state) || seen != nil && servable(*seen, processor.Version, schema.DefaultRegistry) != nil {
+	if !offers(state) || seen != nil && servable(*seen, processor.Version, r.knows) != nil {
 		return
 	}
 	r.log.Warn().Str("ruleset", fmt.Sprintf("%.12s", signature.Default().Hash())).Int("process_version", processor.Version).

@@ -18,12 +18,12 @@ var (
 		Wanted:    processWants,
 	}
 	clickHouseUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true},
 		Wanted:    clickHouseWants,
 	}
 	telemetryUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicTelemetry, Read: true, Write: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicTelemetry, Read: true, Write: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true},
 		Wanted:    telemetryWants,
 	}

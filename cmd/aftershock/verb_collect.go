@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+)
 
 // collectVerb runs the door alone.
 type collectVerb struct {
@@ -24,7 +28,10 @@ func (v *collectVerb) Run(r *run) error {
 		return err
 	}
 	role := func(ctx context.Context, roles *roles) error {
-		return roles.collect(ctx, v.doorFlags, blobs, roles.checkDoor)
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { roles.followVersions(ctx); return nil })
+		g.Go(func() error { return roles.collect(ctx, v.doorFlags, blobs, roles.checkDoor) })
+		return g.Wait()
 	}
 	if v.Spool != "" {
 		return runUnchecked(r, kafka, "", v.metricsFlag, role)

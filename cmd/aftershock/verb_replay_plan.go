@@ -44,7 +44,7 @@ func (v *replayPlanVerb) Run(r *run) error {
 		return err
 	}
 	collectLess()
-	plan, err := o.Plan(r.ctx, replay.PlanOptions{Ruleset: ruleset, From: v.From.Time, To: v.To.Time, Sample: v.Sample, Base: v.Base})
+	plan, err := o.Plan(r.ctx, replay.PlanOptions{Ruleset: ruleset, Registry: schema.DefaultRegistry, From: v.From.Time, To: v.To.Time, Sample: v.Sample, Base: v.Base})
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,7 @@ func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
 			return err
 		}
 	}
+	printAnnotations(out, p)
 	say(out, "%d of %d crashes change their signature, of a sample of %d in %d (version %d)\n", p.Changed, p.Sampled, p.Sampled, p.All, p.Base)
 	line := func(source string, e *replay.Estimate) {
 		say(out, "--source %-9s about %v of one core, and %s in the new topic before compression\n", source,
@@ -73,6 +74,32 @@ func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
 		say(out, "--source processed: %s\n", p.Refused)
 	}
 	return nil
+}
+
+// printAnnotations tells which entries of the annotation registry change.
+func printAnnotations(out io.Writer, p *replay.Plan) {
+	if p.RegistryUnknown {
+		say(out, "the annotation registry changes; nobody has kept the one of version %d to compare it with\n", p.Base)
+	}
+	text := func(e *schema.AnnotationInfo) string {
+		if e == nil {
+			return "unknown (protected)"
+		}
+		s := string(e.Class)
+		if e.Class == schema.ClassPublic {
+			s += " " + string(e.Type)
+		}
+		if e.Means != "" {
+			s += ", fills " + e.Means
+		}
+		return s
+	}
+	for _, c := range p.Annotations {
+		say(out, "annotation %s: %s -> %s\n", plain(c.Name), text(c.Was), text(c.Is))
+	}
+	if len(p.Annotations) > 0 {
+		say(out, "public annotations are in the column annotations of crashes and in crash.telemetry; the columns that they fill change with them\n")
+	}
 }
 
 // bytesText is a size for people.

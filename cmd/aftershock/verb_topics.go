@@ -55,11 +55,11 @@ func prepare(ctx context.Context, k stream.Kafka, f topicFlags) error {
 	if err != nil || current != nil {
 		return err
 	}
-	_, err = stream.Operate(ctx, k, func(current *schema.VersionEvent) (*schema.VersionEvent, error) {
+	_, err = stream.OperateWith(ctx, k, func(current *schema.VersionEvent) (stream.Operation, error) {
 		if current != nil {
-			return nil, nil //nolint:nilnil // somebody announced it a moment ago: nothing to write
+			return stream.Operation{}, nil // somebody announced it a moment ago: nothing to write
 		}
-		return firstVersion(time.Now()), nil
+		return stream.Operation{Event: firstVersion(time.Now()), Registry: schema.DefaultRegistry}, nil
 	})
 	return err
 }

@@ -22,7 +22,8 @@ import (
 type upScreen struct {
 	up     *upVerb
 	w      io.Writer
-	tables bool // the ClickHouse is one of up's own
+	tables bool                   // the ClickHouse is one of up's own
+	knows  func(hash string) bool // whether a registry can be had; nil knows none
 }
 
 // startPatience is how long all parts have to become ready before the screen says which
@@ -40,6 +41,7 @@ func (s upScreen) started(ctx context.Context, r *roles) {
 	if s.w == nil {
 		return
 	}
+	s.knows = r.knows
 	var waiting []string
 	for end := time.Now().Add(startPatience); ; pause(ctx, 100*time.Millisecond) {
 		if ctx.Err() != nil {
@@ -57,6 +59,11 @@ func (s upScreen) started(ctx context.Context, r *roles) {
 			return
 		}
 	}
+}
+
+// known tells whether the registry of a signature version can be had.
+func (s upScreen) known(hash string) bool {
+	return hash == schema.DefaultRegistry.Hash() || s.knows != nil && s.knows(hash)
 }
 
 // say is the screen.
@@ -144,7 +151,7 @@ func (s upScreen) unserved(program string, state *schema.VersionEvent, now time.
 	}
 	kafka := " --brokers " + strings.Join(s.brokers(), ",")
 	start := program + strings.TrimPrefix(startCommand, "aftershock") + kafka
-	if servable(*seen, processor.Version, schema.DefaultRegistry) == nil {
+	if servable(*seen, processor.Version, s.known) == nil {
 		if offers(state) {
 			return []string{
 				fmt.Sprintf("Newer rules (%.12s) come with this release than with any signature version. To see what they change, type", signature.Default().Hash()),

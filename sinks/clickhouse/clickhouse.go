@@ -34,6 +34,9 @@ type DB struct {
 	patient driver.Conn
 	// Annotations is the registry that the public rows are made with.
 	Annotations *schema.Registry
+	// Registries is the registry for the rows of crashes that were made with the one of a hash;
+	// nil is Annotations for all. It is set before anything is written.
+	Registries func(ctx context.Context, hash string) (*schema.Registry, error)
 }
 
 // Open returns the database at an HTTP URL, http://[user:password@]host:port.

@@ -32,7 +32,7 @@ func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
 	if len(in) == 0 {
 		return nil
 	}
-	rows, err := db.rows(in)
+	rows, err := db.rows(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -45,14 +45,21 @@ func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
 }
 
 // rows makes the public view of each crash.
-func (db *DB) rows(in []sinks.Row) ([]row, error) {
+func (db *DB) rows(ctx context.Context, in []sinks.Row) ([]row, error) {
 	rows := make([]row, len(in))
 	for i := range in {
 		p := in[i].Processed
 		if p.Revision < 0 { // ver would wrap round and win over every other
 			return nil, &sinks.RefusedError{Code: "negative_revision", Err: fmt.Errorf("revision %d: want 0 or more", p.Revision)}
 		}
-		pub, err := redact.Public(p, db.Annotations)
+		registry := db.Annotations
+		if db.Registries != nil {
+			var err error
+			if registry, err = db.Registries(ctx, p.RegistryHash); err != nil {
+				return nil, err
+			}
+		}
+		pub, err := redact.Public(p, registry)
 		if err != nil {
 			return nil, &sinks.RefusedError{Code: "public_view", Err: err}
 		}

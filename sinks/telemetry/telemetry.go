@@ -32,6 +32,9 @@ type Options struct {
 	// Annotations is the registry of today: what it no longer calls public is
 	// not published, whatever the event says.
 	Annotations *schema.Registry
+	// Registries is the registry by which a crash is shown that was made with the one of a hash;
+	// nil is Annotations for all.
+	Registries func(ctx context.Context, hash string) (*schema.Registry, error)
 	// Guard stops it when too much is dead-lettered.
 	Guard   stream.Guard
 	Ready   func(error)
@@ -47,7 +50,7 @@ func Run(ctx context.Context, o Options) error {
 	t := stream.Transform{
 		Kafka: o.Kafka, Group: group, Topic: topic, Instance: o.Instance,
 		Outputs: []string{schema.TopicTelemetry}, Versions: o.Versions,
-		Work:    func(_ context.Context, in *kgo.Record) ([]*kgo.Record, error) { return o.publish(in), nil },
+		Work:    o.publish,
 		Workers: 1, Stage: Name, Version: o.Version, Guard: o.Guard, Ready: o.Ready, Metrics: o.Metrics, Log: o.Log,
 	}
 	return t.Run(ctx)
@@ -55,28 +58,34 @@ func Run(ctx context.Context, o Options) error {
 
 // publish makes the telemetry record of a processed one, or its dead letter;
 // nothing, if that crash is not shown in the version, or since another epoch.
-func (o *Options) publish(in *kgo.Record) []*kgo.Record {
+func (o *Options) publish(ctx context.Context, in *kgo.Record) ([]*kgo.Record, error) {
 	p, err := schema.Decode[schema.ProcessedCrash](in.Value)
 	if err != nil {
 		o.Log.Error().Err(err).Str("topic", in.Topic).Int32("partition", in.Partition).Int64("offset", in.Offset).Msg("processed crash dead-lettered")
-		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
+		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil
 	}
 	shown := o.Versions.Newest().Activation.Range(p.ReceivedAt)
 	switch {
 	case shown == nil || shown.SignatureVersion != p.SignatureVersion:
-		return nil
+		return nil, nil
 	case o.Version != schema.Archived && (shown.SignatureVersion != o.Version || shown.Epoch != o.Epoch):
-		return nil
+		return nil, nil
 	}
-	public, err := redact.Public(p, o.Annotations)
+	registry := o.Annotations
+	if o.Registries != nil {
+		if registry, err = o.Registries(ctx, p.RegistryHash); err != nil {
+			return nil, &stream.PassingError{Err: err}
+		}
+	}
+	public, err := redact.Public(p, registry)
 	if err != nil {
-		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
+		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil
 	}
 	value, err := schema.Encode(public)
 	if err != nil {
-		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}
+		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil
 	}
 	out := &kgo.Record{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}
 	// Shown again after another version, it is published again.
-	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d/%d", p.CrashID, p.SignatureVersion, p.Revision, shown.Epoch))}
+	return []*kgo.Record{stream.Identify(out, fmt.Sprintf("%s/%d/%d/%d", p.CrashID, p.SignatureVersion, p.Revision, shown.Epoch))}, nil
 }
