@@ -204,8 +204,12 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request, sentry bool, re
 	}
 	payload := schema.Payload{Kind: rep.kind(), Gzip: h.encoding == encodingGzip, Size: arrived.size, UserAgent: clip(h.agent, maxUserAgentBytes)}
 	arrived.free()
-	return c.once(ctx, rep, &p, func() (*schema.RawCrash, error) {
-		raw, err := c.decide(rep, received, h.authorization)
+	id, err := c.chosenID(rep, h.authorization)
+	if err != nil {
+		return nil, err
+	}
+	return c.once(ctx, rep, id, &p, func() (*schema.RawCrash, error) {
+		raw, err := c.decide(rep, received, id)
 		if err != nil || !stored(raw) {
 			return raw, err
 		}

@@ -20,13 +20,9 @@ type ruling struct{ rule string }
 
 func (r *ruling) Error() string { return "discarded by rule " + r.rule }
 
-// decide begins the raw crash: its id, and what the rules make of it. It returns a *ruling
-// when they discard it.
-func (c *Collector) decide(rep *report, received time.Time, authorization string) (*schema.RawCrash, error) {
-	id, err := c.chosenID(rep, authorization)
-	if err != nil {
-		return nil, err
-	}
+// decide begins the raw crash: its id, which is new unless the client has chosen one, and
+// what the rules make of it. It returns a *ruling when they discard it.
+func (c *Collector) decide(rep *report, received time.Time, id string) (*schema.RawCrash, error) {
 	ours := id == ""
 	if ours {
 		id = schema.NewCrashID(received, 0)

@@ -83,7 +83,7 @@ func (c *Collector) Make(ctx context.Context, k *Kept) (*schema.RawCrash, error)
 
 // idOf is a crash id made of the report.
 func idOf(rep *report, received time.Time) string {
-	key := rep.identity()
+	key := rep.identity("")
 	u := uuid.UUID(key[:16])
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // as a random one
 	id := u.String()

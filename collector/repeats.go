@@ -88,11 +88,11 @@ func (r *repeats) end(k *kept, raw *schema.RawCrash) {
 
 // once lets keep store a report, unless the same one is stored already, or is being stored:
 // then that is waited for, without a place.
-func (c *Collector) once(ctx context.Context, rep *report, p *place, keep func() (*schema.RawCrash, error)) (*schema.RawCrash, error) {
+func (c *Collector) once(ctx context.Context, rep *report, chosen string, p *place, keep func() (*schema.RawCrash, error)) (*schema.RawCrash, error) {
 	if c.repeats.window <= 0 || len(rep.dumps) == 0 {
 		return keep()
 	}
-	key := rep.identity()
+	key := rep.identity(chosen)
 	for {
 		k, first := c.repeats.begin(key, c.o.Now())
 		if first {
@@ -119,9 +119,9 @@ func (c *Collector) once(ctx context.Context, rep *report, p *place, keep func()
 	}
 }
 
-// identity is the digest of what makes a report the same one: its dumps, and its annotations
-// but those that are volatile.
-func (r *report) identity() (key [sha256.Size]byte) {
+// identity is the digest of what makes a report the same one: the crash id that its client
+// has chosen, its dumps, and its annotations but those that are volatile.
+func (r *report) identity(chosen string) (key [sha256.Size]byte) {
 	h := sha256.New()
 	write := func(s string) {
 		var size [8]byte
@@ -129,6 +129,7 @@ func (r *report) identity() (key [sha256.Size]byte) {
 		h.Write(size[:])
 		h.Write([]byte(s))
 	}
+	write(chosen)
 	for _, d := range r.dumps {
 		write(d.name)
 		h.Write(d.sum[:])

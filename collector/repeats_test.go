@@ -1,6 +1,7 @@
 package collector_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,24 @@ func TestWhatTwoMachinesMaySayIsNotTheSame(t *testing.T) {
 	}
 	if len(off.raw) != 3 {
 		t.Errorf("%d events of a door that remembers nothing", len(off.raw))
+	}
+}
+
+// Who may not choose an id is told so, also of a report that is known.
+func TestATokenIsAskedForOfAKnownReportAsWell(t *testing.T) {
+	d := open(t, collector.Options{InlineMax: -1, Repeats: time.Minute, IDToken: "123"})
+	body, kind := form(t, "uuid", "de1bb258-cbbf-4589-a673-34f800160918", "@upload_file_minidump", "MDMP")
+	for token, want := range map[string]int{"123": 200, "124": 401} {
+		if status, text := d.sendRaw(t, fmt.Appendf(nil, "POST /submit HTTP/1.1\r\nHost: door\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", token, kind, len(body), body), false); status != want {
+			t.Errorf("%s: %d %q", token, status, text)
+		}
+	}
+	if len(d.raw) != 1 {
+		t.Errorf("%d events", len(d.raw))
+	}
+	other := bytes.Replace(body, []byte("de1bb258"), []byte("de1bb259"), 1) // another id is another crash
+	if status, text := d.sendRaw(t, fmt.Appendf(nil, "POST /submit HTTP/1.1\r\nHost: door\r\nConnection: close\r\nAuthorization: Bearer 123\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", kind, len(other), other), false); status != 200 || len(d.raw) != 2 {
+		t.Errorf("%d %q, %d events", status, text, len(d.raw))
 	}
 }
 

@@ -63,7 +63,27 @@ func compile(env *cel.Env, text string) (cel.Program, error) {
 	if t := tree.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("it is %s, want true or false", t)
 	}
-	return env.Program(tree, cel.EvalOptions(cel.OptOptimize))
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if loops(tree) {
+		options = append(options, cel.CostLimit(maxCost))
+	}
+	return env.Program(tree, options...)
+}
+
+// maxCost is what a condition with a loop may cost, in CEL's own measure: a sender decides
+// how many annotations there are.
+const maxCost = 1_000_000
+
+// loops tells whether a condition has a loop, as exists and all are.
+func loops(tree *cel.Ast) bool {
+	found := false
+	ast.PostOrderVisit(tree.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		// cel.bind is made of an empty one.
+		if e.Kind() == ast.ComprehensionKind && (e.AsComprehension().IterRange().Kind() != ast.ListKind || e.AsComprehension().IterRange().AsList().Size() > 0) {
+			found = true
+		}
+	}))
+	return found
 }
 
 // date is midnight of the date that a build id begins with.

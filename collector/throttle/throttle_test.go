@@ -119,6 +119,21 @@ func TestConditionsSeeTheBeginningOfAValue(t *testing.T) {
 	}
 }
 
+// A loop within a loop within a loop over what a sender decides does not end the door.
+func TestLoopsAreBounded(t *testing.T) {
+	when := `annotation.all(a, annotation.all(b, annotation.all(c, a + b + c != "x")))`
+	few, many := of("A", "1", "B", "2"), of()
+	for n := range 800 {
+		many.Annotations[fmt.Sprint("A", n)] = "x"
+	}
+	if d := decide(t, when, few); d.Rule != "it" || d.Failed != nil {
+		t.Errorf("few: %+v", d)
+	}
+	if d := decide(t, when, many); d.Rule != "rest" || !slices.Equal(d.Failed, []string{"it"}) {
+		t.Errorf("many: %+v", d)
+	}
+}
+
 func TestTheFirstResultThatIsNotContinueHolds(t *testing.T) {
 	r := rulesOf(t, `
 rules:
