@@ -23,6 +23,8 @@ type Crash struct {
 	JSON        []byte
 	Annotations map[string]string
 	Dumps       []Dump
+	// Sent: its client says that it was sent, and taken.
+	Sent bool
 }
 
 // Dump is one of a crash, in memory.
@@ -46,12 +48,12 @@ func (e *SkipError) Unwrap() error { return e.Err }
 
 // Codes of what is skipped.
 const (
-	SkipUnreadable  = "unreadable"   // a file cannot be read
 	SkipTooLarge    = "too_large"    // a file is larger than MaxFileBytes
 	SkipDumpMissing = "dump_missing" // a dump that the crash names is not there
 	SkipDumpNames   = "dump_names"   // the list of dumps is none
-	SkipNoCrash     = "no_crash"     // nothing belongs to it
 	SkipAnnotations = "annotations"  // a side file makes no sense
+	SkipSent        = "sent"         // its client has sent it already
+	SkipUnfinished  = "unfinished"   // it is being written, or was when its writer ended
 	SkipNoMinidump  = "not_minidump" // a dump that is none
 )
 

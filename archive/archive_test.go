@@ -92,8 +92,11 @@ func TestTheReferencesStorage(t *testing.T) {
 }
 
 // meta is Crashpad's metadata of a dump made then.
-func meta(version uint32, created int64) string {
+func meta(version uint32, created int64) string { return metaOf(version, created, 0) }
+
+func metaOf(version uint32, created int64, attributes byte) string {
 	b := make([]byte, 25)
+	b[24] = attributes
 	binary.LittleEndian.PutUint32(b, version)
 	binary.LittleEndian.PutUint64(b[16:], uint64(created))
 	return string(b) + "the report's id"
@@ -111,6 +114,10 @@ func TestFoldersOfDumps(t *testing.T) {
 		"h.dmp", "MDMP7", "h.meta", meta(2, 1795000000),
 		"i.dmp", "MDMP8", "i.meta", meta(1, 0),
 		"j.dmp", "MDMP9",
+		"completed/l.dmp", "MDMP10", "completed/l.meta", metaOf(1, 1795000000, 1),
+		"completed/m.dmp", "MDMP11", "completed/m.meta", metaOf(1, 1795000000, 2),
+		"new/n.dmp", "MDMP12",
+		"o.dmp", "MDMP13", "o.meta", metaOf(1, 1795000000, 0)[:24],
 		"k.txt", "something else",
 	)
 	got := told(t, files)
@@ -118,12 +125,16 @@ func TestFoldersOfDumps(t *testing.T) {
 		`a.dmp id a json {"ProductName":"Firefox"} map[] upload_file_minidump=MDMP1`,
 		"b.dmp id b json  map[Comments:two\nlines, a \\ and a = ProductName:Firefox] upload_file_minidump=MDMP2",
 		`c.dmp id c json {"prod":"Acme"} map[] upload_file_minidump=MDMP3`,
+		"completed/l.dmp skipped: sent",
+		"completed/m.dmp id m json  map[] upload_file_minidump=MDMP11",
 		"e.dmp skipped: not_minidump",
 		"f.dmp skipped: annotations",
 		"g.dmp skipped: annotations",
 		"h.dmp skipped: annotations",
 		"i.dmp skipped: annotations",
 		"j.dmp id j json  map[] upload_file_minidump=MDMP9",
+		"new/n.dmp skipped: unfinished",
+		"o.dmp skipped: annotations",
 		"pending/d.dmp id d json  map[] upload_file_minidump=MDMP4",
 	}
 	if !slices.Equal(got, want) {

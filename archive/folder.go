@@ -13,7 +13,11 @@ import (
 // into as well, as those of a Crashpad database are.
 type folder struct{ files Files }
 
-const dumpEnd = ".dmp"
+const (
+	dumpEnd = ".dmp"
+	// folderNew is where Crashpad writes a dump, before it is pending.
+	folderNew = "new"
+)
 
 func openFolder(ctx context.Context, files Files) (Archive, error) {
 	f := &folder{files}
@@ -54,6 +58,9 @@ func (f *folder) Each(ctx context.Context, wanted func(string) bool, each func(*
 }
 
 func (f *folder) crash(ctx context.Context, file File) (*Crash, *SkipError, error) {
+	if path.Base(path.Dir(file.Path)) == folderNew {
+		return nil, &SkipError{file.Path, SkipUnfinished, errors.New("where Crashpad writes dumps")}, nil
+	}
 	data, skip, err := read(ctx, f.files, file.Path, file.Path)
 	if skip != nil || err != nil {
 		return nil, skip, err
@@ -76,6 +83,9 @@ func (f *folder) crash(ctx context.Context, file File) (*Crash, *SkipError, erro
 		if err := out.Beside(end, text); err != nil {
 			return nil, &SkipError{file.Path, SkipAnnotations, fmt.Errorf("%s: %w", stem+end, err)}, nil
 		}
+	}
+	if out.Sent {
+		return nil, &SkipError{file.Path, SkipSent, errors.New("its metadata say so")}, nil
 	}
 	return out, nil, nil
 }

@@ -49,13 +49,15 @@ func (c *Crash) extra(text []byte) error {
 
 // Of Crashpad's metadata on Linux and Windows the version, tries to upload and their last
 // time come first, then when the dump was made (client/crash_report_database_generic.cc,
-// ReportMetadata): 32 bits twice, then 64 bits twice.
+// ReportMetadata): 32 bits twice, then 64 bits twice, then a byte whose lowest bit says that
+// it was uploaded.
 const (
-	metaVersion = 1
-	metaBytes   = 24
+	metaVersion  = 1
+	metaBytes    = 25
+	metaUploaded = 1
 )
 
-// meta reads it: when the crash was.
+// meta reads it: when the crash was, and whether it was sent.
 func (c *Crash) meta(text []byte) error {
 	if len(text) < metaBytes || binary.LittleEndian.Uint32(text) != metaVersion {
 		return errors.New("it is not Crashpad's metadata, version 1")
@@ -64,7 +66,7 @@ func (c *Crash) meta(text []byte) error {
 	if created <= 0 || created > maxSeconds {
 		return errors.New("its time makes no sense")
 	}
-	c.Received = time.Unix(created, 0).UTC()
+	c.Received, c.Sent = time.Unix(created, 0).UTC(), text[metaBytes-1]&metaUploaded != 0
 	return nil
 }
 

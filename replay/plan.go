@@ -19,7 +19,8 @@ import (
 // PlanOptions ask what a ruleset would change.
 type PlanOptions struct {
 	Ruleset *signature.Ruleset
-	// Registry is the annotation registry of the version that would begin.
+	// Registry is the annotation registry of the version that would begin; nil is that of the
+	// version that is compared with.
 	Registry *schema.Registry
 	// From and To bound received_at, half open; zero for no bound.
 	From, To time.Time
@@ -103,16 +104,26 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	if p.Sampled > 0 {
 		p.EventBytes = bytes / int64(p.Sampled)
 	}
-	old, err := stream.NewRegistries(o.Kafka, opts.Registry).Of(ctx, base.RegistryHash)
-	switch {
-	case errors.Is(err, stream.ErrNoRegistry):
-		p.RegistryUnknown = true
-	case err != nil:
+	if err := o.annotations(ctx, p, base, opts.Registry); err != nil {
 		return nil, err
-	default:
-		p.Annotations = opts.Registry.Changes(old)
 	}
 	return p, o.estimate(ctx, p, base, opts)
+}
+
+// annotations says which entries of the registry change.
+func (o *Operator) annotations(ctx context.Context, p *Plan, base *schema.SignatureVersion, registry *schema.Registry) error {
+	if registry == nil || registry.Hash() == base.RegistryHash {
+		return nil
+	}
+	old, err := stream.NewRegistries(o.Kafka, registry).Of(ctx, base.RegistryHash)
+	if errors.Is(err, stream.ErrNoRegistry) {
+		p.RegistryUnknown = true
+		return nil
+	}
+	if err == nil {
+		p.Annotations = registry.Changes(old)
+	}
+	return err
 }
 
 // RulesetOf is a version's ruleset.
@@ -181,7 +192,10 @@ func (o *Operator) estimate(ctx context.Context, p *Plan, base *schema.Signature
 	}
 	defer g.Close()
 	v := schema.SignatureVersion{ // nothing but rules and registry would differ
-		ProcessVersion: base.ProcessVersion, RegistryHash: opts.Registry.Hash(), Base: base.Number, From: bound(opts.From), To: bound(opts.To),
+		ProcessVersion: base.ProcessVersion, RegistryHash: base.RegistryHash, Base: base.Number, From: bound(opts.From), To: bound(opts.To),
+	}
+	if opts.Registry != nil {
+		v.RegistryHash = opts.Registry.Hash()
 	}
 	first, err := firstOf(ctx, g, &v)
 	if err != nil {

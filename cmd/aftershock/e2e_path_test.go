@@ -113,18 +113,24 @@ func crashpadUploads(t *testing.T, target string) bool {
 		return false
 	}
 	dir := t.TempDir()
-	crasher := filepath.Join(dir, "crasher")
-	if out, err := exec.CommandContext(t.Context(), needTool(t, "g++"), "-O2", "-g", "-std=c++17", "-o", crasher,
-		filepath.Join(filepath.Dir(script), "crasher.cc"), "-pthread").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	cmd := exec.CommandContext(t.Context(), "sh", script, target, "null")
-	cmd.Env = append(os.Environ(), "CRASHER="+crasher, "KEEP="+filepath.Join(dir, "db"))
+	cmd.Env = append(os.Environ(), "CRASHER="+buildCrasher(t, script), "KEEP="+filepath.Join(dir, "db"))
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "uploaded") {
 		t.Fatalf("Crashpad's upload: %v\n%s", err, out)
 	}
 	return true
+}
+
+// buildCrasher builds the program that crashes, which lies beside the script.
+func buildCrasher(t *testing.T, script string) string {
+	t.Helper()
+	crasher := filepath.Join(t.TempDir(), "crasher")
+	if out, err := exec.CommandContext(t.Context(), needTool(t, "g++"), "-O2", "-g", "-std=c++17", "-o", crasher,
+		filepath.Join(filepath.Dir(script), "crasher.cc"), "-pthread").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return crasher
 }
 
 func TestPrivateValuesStayPrivate(t *testing.T) {

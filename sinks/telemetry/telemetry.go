@@ -79,11 +79,11 @@ func (o *Options) publish(ctx context.Context, in *kgo.Record) ([]*kgo.Record, e
 	}
 	public, err := redact.Public(p, registry)
 	if err != nil {
-		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil
+		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil //nolint:nilerr // its dead letter tells
 	}
 	value, err := schema.Encode(public)
 	if err != nil {
-		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil
+		return []*kgo.Record{stream.DeadLetter(in, schema.DeadProcessedBad, Name, o.Version)}, nil //nolint:nilerr // its dead letter tells
 	}
 	out := &kgo.Record{Topic: schema.TopicTelemetry, Key: in.Key, Value: value, Timestamp: p.ReceivedAt}
 	// Shown again after another version, it is published again.
