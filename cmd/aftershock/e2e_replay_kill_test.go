@@ -35,6 +35,12 @@ func (k *killing) during(operation func(ctx context.Context) error, done func() 
 	t := k.u.t
 	t.Helper()
 	eventually(t, 5*time.Minute, func() error {
+		// A server that is killed while up starts ends it: whoever runs it starts it again.
+		select {
+		case <-k.u.ended:
+			k.u.start()
+		default:
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		ended := make(chan error, 1)
@@ -54,8 +60,10 @@ func (k *killing) during(operation func(ctx context.Context) error, done func() 
 			cancel() // exec kills the process
 			<-ended
 		case "up":
-			k.kills[victim]++
-			k.u.kill()
+			if k.u.cmd.Process.Kill() == nil {
+				k.kills[victim]++
+			}
+			<-k.u.ended
 			k.u.start()
 			<-ended
 		default:
