@@ -13,7 +13,7 @@ import (
 // annotate keeps an annotation. Names are for humans and columns: no control
 // characters, and short.
 func (r *report) annotate(name, value string) error {
-	if name == "" || len(name) > maxAnnotationName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if name == "" || len(name) > schema.MaxAnnotationName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		r.note(schema.NoteAnnotationName)
 		return nil
 	}

@@ -14,7 +14,7 @@ func TestAnnotationBytesAreABound(t *testing.T) {
 	for n := range 40 {
 		raw := &schema.RawCrash{CrashID: "0bfe7d58-d1b5-4906-97eb-92de20261129", Annotations: map[string]string{}}
 		for i := range n * 20 {
-			name := fmt.Sprintf("%0*d", 1+(i*7)%maxAnnotationName, i)
+			name := fmt.Sprintf("%0*d", 1+(i*7)%schema.MaxAnnotationName, i)
 			if i%2 == 0 {
 				raw.Annotations[name] = strings.Repeat("x", i)
 				continue

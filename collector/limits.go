@@ -70,10 +70,9 @@ const (
 	lingerTime  = 3 * time.Second
 	lingerBytes = 64 << 20
 
-	// MaxAnnotations and maxAnnotationName keep an event whose annotations
+	// MaxAnnotations and schema.MaxAnnotationName keep an event whose annotations
 	// are all in the blob store well below schema.MaxRawBytes.
-	MaxAnnotations    = 800
-	maxAnnotationName = 128
+	MaxAnnotations = 800
 	// maxTextBytes is the largest annotation that is a part of its own, as with the
 	// reference; DefaultAnnotationBytes of all that are kept of a report leave room for it.
 	maxTextBytes = 20 << 20
@@ -88,7 +87,6 @@ const (
 	maxBoundary         = 70 // RFC 2046 5.1.1
 	maxBoundaryPadding  = 64
 	maxDumps            = 16
-	maxDumpName         = 30 // as Socorro's collector
 	maxUserAgentBytes   = 256
 	maxInlineAnnotation = 4 << 10
 	// maxInlineAnnotations bounds what all annotations take of an event; the

@@ -139,7 +139,7 @@ func (r *report) packDump(name string, src io.WriterTo) error {
 		}
 		return -1
 	}, name)
-	clean = clip(clean, maxDumpName)
+	clean = clip(clean, schema.MaxDumpName)
 	if clean != name {
 		r.note(schema.NoteDumpRenamed)
 	}

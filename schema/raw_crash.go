@@ -8,6 +8,12 @@ import (
 // MainDump is the part name of a report's main minidump.
 const MainDump = "upload_file_minidump"
 
+// What doors keep of a report.
+const (
+	MaxAnnotationName = 128 // bytes, without control characters
+	MaxDumpName       = 30  // letters, digits and underscores; as the reference
+)
+
 // SHA256 is the digest of a blob's original, uncompressed bytes.
 type SHA256 [32]byte
 

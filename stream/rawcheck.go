@@ -61,13 +61,10 @@ var RawViolations = []schema.Code{
 }
 
 // rawDumpName is a dump's name as the door keeps it.
-var rawDumpName = regexp.MustCompile(`^[A-Za-z0-9_]{1,30}$`)
+var rawDumpName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_]{1,%d}$`, schema.MaxDumpName))
 
 // Names that storages of others use themselves.
 var reservedDumps = []string{"dump_names", "processed_crash", "raw_crash"}
-
-// maxRawAnnotationName is the door's.
-const maxRawAnnotationName = 128
 
 // RawChecker checks records of crash.raw.
 type RawChecker struct {
@@ -138,7 +135,7 @@ func CheckRaw(ctx context.Context, r *kgo.Record, partitions int, registry *sche
 func checkRawAnnotations(raw *schema.RawCrash, registry *schema.Registry, add func(code, format string, args ...any)) {
 	check := func(name string) {
 		switch {
-		case name == "" || len(name) > maxRawAnnotationName || !utf8.ValidString(name) || containsControl(name):
+		case name == "" || len(name) > schema.MaxAnnotationName || !utf8.ValidString(name) || containsControl(name):
 			add(RawAnnotation, "the name %.40q", name)
 		case registry.Lookup(name).Class == schema.ClassNeverStore:
 			add(RawNeverStored, "%s", name)
