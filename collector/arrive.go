@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"aftershock/schema"
@@ -96,7 +98,7 @@ func (h *held) grow() ([]byte, error) {
 		}
 		if h.memory+size <= h.room.small && h.room.memory.TryAcquire(size) {
 			h.memory += size
-			h.chunks = append(h.chunks, make([]byte, 0, size))
+			h.chunks = append(h.chunks, takeChunk(int(size)))
 			return h.chunks[len(h.chunks)-1][:size], nil
 		}
 		if err := h.spill(); err != nil {
@@ -131,7 +133,7 @@ func (h *held) spill() (err error) {
 		}
 	}
 	if len(h.chunks) == 0 { // there was no room for even one
-		h.chunks = [][]byte{make([]byte, 0, firstChunk)}
+		h.chunks = [][]byte{takeChunk(firstChunk)}
 		return nil
 	}
 	h.chunks = [][]byte{h.chunks[0][:0]}
@@ -158,17 +160,43 @@ func (h *held) reader() io.Reader {
 	if h.file != nil {
 		return io.NewSectionReader(h.file, 0, h.size)
 	}
-	return &chunkReader{h.chunks}
+	return &chunkReader{slices.Clone(h.chunks)} // which it shortens
 }
 
-// free gives back what the body takes; more than once does no harm.
+// free gives back what the body takes; more than once does no harm. Nothing that aliases it
+// may be kept.
 func (h *held) free() {
+	for _, chunk := range h.chunks {
+		giveChunk(chunk)
+	}
 	if h.file != nil {
 		h.file.Close() //nolint:errcheck,gosec // nobody will read it
 	}
 	h.room.memory.Release(h.memory)
 	h.room.disk.Release(h.disk)
 	*h = held{room: h.room, size: h.size}
+}
+
+// chunks are used again, by size.
+var (
+	firstChunks = sync.Pool{New: func() any { return new([firstChunk]byte) }}
+	nextChunks  = sync.Pool{New: func() any { return new([nextChunk]byte) }}
+)
+
+func takeChunk(size int) []byte {
+	if size == firstChunk {
+		return firstChunks.Get().(*[firstChunk]byte)[:0] //nolint:forcetypeassert // the pool holds nothing else
+	}
+	return nextChunks.Get().(*[nextChunk]byte)[:0] //nolint:forcetypeassert // nor does this one
+}
+
+func giveChunk(chunk []byte) {
+	switch cap(chunk) {
+	case firstChunk:
+		firstChunks.Put((*[firstChunk]byte)(chunk[:firstChunk]))
+	case nextChunk:
+		nextChunks.Put((*[nextChunk]byte)(chunk[:nextChunk]))
+	}
 }
 
 // chunkReader is no io.ByteReader on purpose: the decompressor is twice as fast over

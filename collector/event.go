@@ -16,7 +16,7 @@ import (
 // fill puts the report into its raw crash, and stores the blobs that it names.
 func (c *Collector) fill(ctx context.Context, raw *schema.RawCrash, rep *report) error {
 	removed := redact.Door(rep.annotations, c.o.Annotations)
-	if live := c.o.Live(); live != nil {
+	if live := c.o.Live(); live != nil && live != c.o.Annotations {
 		removed += redact.Door(rep.annotations, live)
 	}
 	if removed > 0 {

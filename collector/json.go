@@ -83,8 +83,8 @@ func (o *object) name(first byte) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if json.Unmarshal(raw, &name) != nil {
-		return "", badJSON()
+	if name, err = stringOf(raw); err != nil {
+		return "", err
 	}
 	c, err := o.solid()
 	if err != nil {
@@ -94,6 +94,25 @@ func (o *object) name(first byte) (name string, err error) {
 		return "", badJSON()
 	}
 	return name, nil
+}
+
+// stringOf is a JSON string's text. Most have no escapes, and are as they stand.
+func stringOf(raw []byte) (text string, err error) {
+	inner := raw[1 : len(raw)-1]
+	plain := true
+	for _, c := range inner {
+		if c < ' ' || c >= utf8.RuneSelf || c == '\\' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return string(inner), nil
+	}
+	if json.Unmarshal(raw, &text) != nil {
+		return "", badJSON()
+	}
+	return text, nil
 }
 
 // member reads a member's value.
@@ -109,11 +128,11 @@ func (o *object) member() (text string, err error) {
 	if !utf8.Valid(raw) {
 		o.notText = true
 	}
-	if first == '"' || string(raw) == "null" {
-		if json.Unmarshal(raw, &text) != nil {
-			return "", badJSON()
-		}
-		return text, nil
+	if first == '"' {
+		return stringOf(raw)
+	}
+	if string(raw) == "null" {
+		return "", nil
 	}
 	if word := string(raw); isNoNumber(word) {
 		return word, nil

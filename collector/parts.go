@@ -10,6 +10,7 @@ import (
 	"mime/quotedprintable"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"aftershock/schema"
 )
@@ -31,8 +32,20 @@ type parts struct {
 
 const partsBuffer = 64 << 10
 
+// partsBuffers are large beside most reports, and used again.
+var partsBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, partsBuffer) }}
+
+// newParts begins to read; free ends it.
 func newParts(src io.Reader, boundary string) *parts {
-	return &parts{src: bufio.NewReaderSize(src, partsBuffer), delim: []byte("\r\n--" + boundary)}
+	p := &parts{src: partsBuffers.Get().(*bufio.Reader), delim: []byte("\r\n--" + boundary)} //nolint:forcetypeassert // the pool holds nothing else
+	p.src.Reset(src)
+	return p
+}
+
+// free gives the buffer back: nothing that aliases it may be kept.
+func (p *parts) free() {
+	p.src.Reset(nil)
+	partsBuffers.Put(p.src)
 }
 
 // part is one of them; it reads what stands before the next boundary.

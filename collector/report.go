@@ -47,6 +47,7 @@ func (r *report) note(code string) {
 func readReport(b *body, boundary string, limits Limits) (*report, error) {
 	rep := &report{annotations: map[string]string{}, limits: limits}
 	all := newParts(b, boundary)
+	defer all.free()
 	for n := 0; ; n++ {
 		p, err := all.next()
 		if errors.Is(err, io.EOF) && n > 0 {

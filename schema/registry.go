@@ -243,10 +243,11 @@ func hashOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// unjoined takes hyphens and underscores out.
+var unjoined = strings.NewReplacer("-", "", "_", "")
+
 // fold is a name without case, hyphens and underscores.
-func fold(name string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
-}
+func fold(name string) string { return strings.ToLower(unjoined.Replace(name)) }
 
 func (e AnnotationInfo) check() error {
 	switch e.Class {
