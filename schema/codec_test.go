@@ -231,6 +231,45 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// A value with nothing behind its header is of the format, and cut.
+func TestAHeaderAloneIsAnEventThatIsCut(t *testing.T) {
+	raw, err := schema.Encode(&schema.RawCrash{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	processed, err := schema.Encode(&schema.ProcessedCrash{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, decode := range map[string]func() error{
+		"an event": func() error { _, err := schema.Decode[schema.RawCrash](raw[:5]); return err },
+		"a head":   func() error { _, err := schema.DecodeHead(processed[:5]); return err },
+		"signable": func() error { _, err := schema.DecodeSignable(processed[:5]); return err },
+	} {
+		if err := decode(); err == nil || errors.Is(err, schema.ErrNotConfluent) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	other := append([]byte{1}, processed[1:]...)
+	if _, err := schema.DecodeHead(other); !errors.Is(err, schema.ErrNotConfluent) {
+		t.Errorf("a head of another format: %v", err)
+	}
+	if _, err := schema.DecodeSignable(other); !errors.Is(err, schema.ErrNotConfluent) {
+		t.Errorf("another format, to be signed: %v", err)
+	}
+}
+
+// The versions of a subject are 1, 2, 3, and so the ids of all.
+func TestReleasesAreCounted(t *testing.T) {
+	versions := map[string]int{}
+	for i, s := range schema.Schemas() {
+		versions[s.Subject]++
+		if s.Version != versions[s.Subject] || s.ID != i+1 {
+			t.Errorf("release %d: %s version %d has the id %d", i+1, s.Subject, s.Version, s.ID)
+		}
+	}
+}
+
 func FuzzDecodeRawCrash(f *testing.F) {
 	e := of[schema.RawCrash]()
 	b, err := e.encode()

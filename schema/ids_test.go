@@ -3,6 +3,7 @@ package schema_test
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"testing"
 
 	"aftershock/schema"
@@ -41,6 +42,12 @@ func TestIDsOfARegistryAreOnTheWire(t *testing.T) {
 	given[3] = given[4]
 	if schema.UseIDs(given) == nil {
 		t.Error("two schemas with one id")
+	}
+	for id, taken := range map[int]bool{-1: false, 0: true, math.MaxInt32: true, math.MaxInt32 + 1: false} {
+		given[3] = id
+		if err := schema.UseIDs(given); (err == nil) != taken {
+			t.Errorf("the id %d: %v", id, err)
+		}
 	}
 	if err := schema.UseIDs(nil); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -75,9 +76,48 @@ func TestListedNamesReplaceShapes(t *testing.T) {
 	if schema.DefaultRegistry.Public("ProductName", "vue.js") {
 		t.Error("the registry itself changed")
 	}
-	for name, text := range map[string]string{"empty": "", "no list": "products: []", "a key it knows not": "vendors: [a]", "no text": "products: 1: 2"} {
+	for name, text := range map[string]string{
+		"empty": "", "no list": "products: []", "a key it knows not": "products: [a]\nvendors: [a]", "no text": "products: 1: 2",
+		"too many products": list("products", 10_001), "too many channels": list("channels", 10_001),
+	} {
 		if _, err := schema.DefaultRegistry.WithNames([]byte(text)); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+	for _, key := range []string{"products", "channels"} {
+		if _, err := schema.DefaultRegistry.WithNames([]byte(list(key, 10_000))); err != nil {
+			t.Errorf("as many %s as may be: %v", key, err)
+		}
+	}
+}
+
+// list is a list of n names.
+func list(key string, n int) string {
+	var b strings.Builder
+	b.WriteString(key + ":\n")
+	for i := range n {
+		fmt.Fprintf(&b, "- a%d\n", i)
+	}
+	return b.String()
+}
+
+func TestListedChannelsReplaceTheirShapeAlone(t *testing.T) {
+	r, err := schema.DefaultRegistry.WithNames([]byte("channels: [stable]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, value string
+		want        bool
+	}{
+		{"ReleaseChannel", "stable", true},
+		{"ReleaseChannel", "nightly", false},
+		{"ProductName", "Firefox", true},
+		{"Version", "1.0", true},
+		{"Version", "stable", false},
+	} {
+		if got := r.Public(tc.name, tc.value); got != tc.want {
+			t.Errorf("%s %q: %v", tc.name, tc.value, got)
 		}
 	}
 }
@@ -93,6 +133,7 @@ func TestRegistryRefuses(t *testing.T) {
 		"a name that stands twice":          `[{name: a, type: product, class: public, description: d}, {name: a, type: text, class: protected, description: d}]`,
 		"another class in another spelling": `[{name: E-Mail, type: text, class: protected, description: d}, {name: email, type: text, class: never-store, description: d}]`,
 		"an entry without a sentence":       `[{name: a, type: product, class: public}]`,
+		"an entry without a name":           `[{type: product, class: public, description: d}]`,
 		"no list":                           `name: a`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +149,11 @@ func TestCrashIDCarriesItsDay(t *testing.T) {
 	id := schema.NewCrashID(at, 0)
 	if !strings.HasSuffix(id, "0261123") {
 		t.Errorf("crash id %s: want the UTC day 261123 behind throttle digit 0", id)
+	}
+	for digit, want := range map[int]string{9: "9261123", 10: "0261123", 19: "9261123"} {
+		if id := schema.NewCrashID(at, digit); len(id) != 36 || !strings.HasSuffix(id, want) {
+			t.Errorf("crash id %s: want the end %s for the throttle digit %d", id, want, digit)
+		}
 	}
 	day, err := schema.CrashDay(id)
 	if err != nil || !day.Equal(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)) {
@@ -130,6 +176,30 @@ func TestCrashDayRefuses(t *testing.T) {
 				t.Errorf("%q is a crash id", id)
 			}
 		})
+	}
+}
+
+// What somebody sends for a crash id stands in the error, and not all of it.
+func TestALongCrashIDIsCutInTheError(t *testing.T) {
+	for n, want := range map[int]string{64: strings.Repeat("x", 64), 65: strings.Repeat("x", 64) + "…"} {
+		if _, err := schema.CrashDay(strings.Repeat("x", n)); err == nil || !strings.Contains(err.Error(), `"`+want+`"`) {
+			t.Errorf("%d characters: %v", n, err)
+		}
+	}
+}
+
+// Readers of events compare with it.
+func TestANoteOfTheWholeCrashHasTheIndexMinusOne(t *testing.T) {
+	if schema.NoIndex != -1 {
+		t.Error(schema.NoIndex)
+	}
+}
+
+func TestOnlySymbolsThatMayComeAreTransient(t *testing.T) {
+	for outcome, want := range map[string]bool{"timeout": true, "error": true, "found": false, "missing": false, "": false} {
+		if schema.TransientSymbols(outcome) != want {
+			t.Errorf("%q: want %v", outcome, want)
+		}
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 func TestSettingsMayBeMoreThanTheTableAsks(t *testing.T) {
-	topics := map[string]schema.Topic{"processed": schema.Processed(1, 0)}
+	topics := map[string]schema.Topic{"processed": schema.Processed(1, 0), "other": {Name: "other", Settings: map[string]string{"segment.bytes": "1"}}}
 	for _, topic := range schema.Topics(0) {
 		topics[topic.Name] = topic
 	}
@@ -22,6 +22,7 @@ func TestSettingsMayBeMoreThanTheTableAsks(t *testing.T) {
 		"telemetry kept less":                 {schema.TopicTelemetry, "retention.ms", "1", warning},
 		"versions kept for long, not ever":    {schema.TopicVersions, "retention.ms", "9223372036854775807", loses},
 		"versions kept for ever":              {schema.TopicVersions, "retention.ms", "-1", fine},
+		"raw kept for a number and more":      {schema.TopicRaw, "retention.ms", "15552000000a", loses},
 		"small messages":                      {schema.TopicRaw, "max.message.bytes", "8388607", stops},
 		"messages as large as ours":           {schema.TopicRaw, "max.message.bytes", "8388608", fine},
 		"larger messages":                     {schema.TopicRaw, "max.message.bytes", "8388609", fine},
@@ -32,6 +33,10 @@ func TestSettingsMayBeMoreThanTheTableAsks(t *testing.T) {
 		"telemetry in another order":          {schema.TopicTelemetry, "cleanup.policy", "delete, compact", fine},
 		"telemetry not compacted":             {schema.TopicTelemetry, "cleanup.policy", "delete", warning},
 		"telemetry never deleted":             {schema.TopicTelemetry, "cleanup.policy", "compact", warning},
+		"versions never deleted":              {schema.TopicVersions, "cleanup.policy", "", fine},
+		"rulesets not compacted":              {schema.TopicRulesets, "cleanup.policy", "delete", warning},
+		"a setting that only was made so":     {"other", "segment.bytes", "2", warning},
+		"a setting as it was made":            {"other", "segment.bytes", "1", fine},
 		"raw with the time of its append":     {schema.TopicRaw, "message.timestamp.type", "LogAppendTime", stops},
 		"raw with its own time":               {schema.TopicRaw, "message.timestamp.type", "CreateTime", fine},
 		"processed with the time of creation": {"processed", "message.timestamp.type", "CreateTime", loses},

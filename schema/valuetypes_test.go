@@ -85,6 +85,72 @@ func TestOtherValuesAreNot(t *testing.T) {
 	}
 }
 
+// Each rule at its limit, and one past it, where nothing else decides.
+func TestTheLimitsOfValueTypes(t *testing.T) {
+	const numbers = "1234567890."
+	for rule, tc := range map[string]struct {
+		kind         schema.ValueType
+		within, past string
+	}{
+		"bytes of a version":         {schema.TypeVersion, strings.Repeat(numbers, 5) + "123456789", strings.Repeat(numbers, 5) + "1234567890"},
+		"words of a version":         {schema.TypeVersion, "1.0.widget", "1.0.widget.blob"},
+		"stages of a version":        {schema.TypeVersion, "1.0.alpha.beta.widget", "1.0.widgets.blobs"},
+		"a name's end alone":         {schema.TypeVersion, "1.0-test", "10.test"},
+		"a name's end":               {schema.TypeVersion, "10.widget", "10.Local"},
+		"a word of a version":        {schema.TypeVersion, "1.2-Abcd", "1.2-abCd"},
+		"a version's word is no key": {schema.TypeVersion, "1.2-xkcdqwr", "1.2-xkcdqwrtp"},
+		"the first of a version":     {schema.TypeVersion, "159.255.255.255", "160.0.0.0"},
+		"a carrier's network, below": {schema.TypeVersion, "100.63.255.255", "100.64.0.0"},
+		"a carrier's network, above": {schema.TypeVersion, "100.128.0.0", "100.127.255.255"},
+		"another network":            {schema.TypeVersion, "20.65.0.1", "100.65.0.1"},
+		"the machine itself":         {schema.TypeVersion, "126.0.0.1", "127.0.0.1"},
+		"a private network":          {schema.TypeVersion, "10.16.0.1", "172.16.0.1"},
+		"networks of products":       {schema.TypeBuildID, "10.0.0.1", "192.168.0.1"},
+		"bytes of a channel":         {schema.TypeChannel, "abcabcab-abcabcab-abcabcab-abcab", "abcabcab-abcabcab-abcabcab-abcabc"},
+		"digits of a channel":        {schema.TypeChannel, "tel123456", "tel1234567"},
+		"a channel's word, behind -": {schema.TypeChannel, "beta-xkcdqwr", "beta-xkcdqwrt"},
+		"a channel's word, behind _": {schema.TypeChannel, "beta_xkcdqwr", "beta_xkcdqwrt"},
+		"a channel as a whole":       {schema.TypeChannel, "a1-a1-a1", "a1a1-a1a1"},
+		"bytes of a process type":    {schema.TypeProcessType, "abcabcabcabcabca-abcabcabcabcabc", "abcabcabcabcabca-abcabcabcabcabca"},
+		"bytes of an identifier":     {schema.TypeIdentifier, "a::" + strings.Repeat("b_", 62) + "b", "a::" + strings.Repeat("b_", 63)},
+		"an identifier's word":       {schema.TypeIdentifier, "a::xkcdqwr", "a::xkcdqwrt"},
+		"letters of a word":          {schema.TypeWord, strings.Repeat("abc", 8), strings.Repeat("abc", 8) + "a"},
+		"a word is no key":           {schema.TypeWord, "xkcdqwr", "xkcdqwrt"},
+		"an integer is decimal":      {schema.TypeInteger, "19", "1a"},
+		"letters of a product":       {schema.TypeProduct, strings.Repeat("𐐀", 64), strings.Repeat("𐐀", 65)},
+		"short letters of a product": {schema.TypeProduct, strings.Repeat("Ä", 64), strings.Repeat("Ä", 65)},
+		"syllables":                  {schema.TypeProduct, strings.Repeat("网", 16), strings.Repeat("网", 17)},
+		"words of a title":           {schema.TypeProduct, "A B C D E F G H", "A B C D E F G H I"},
+		"words of no title":          {schema.TypeProduct, "call back", "please call back"},
+		"a title with a colon":       {schema.TypeProduct, "Game: Reloaded", "Game: reloaded"},
+		"colons":                     {schema.TypeProduct, "Acme: Big Player", "Acme: Big: Player"},
+		"a blank behind a colon":     {schema.TypeProduct, "Acme: Player", "Acme:Player"},
+		"one letter is enough":       {schema.TypeProduct, "3 X", "3 2"},
+		"a product begins":           {schema.TypeProduct, "Acme", "-Acme"},
+		"points":                     {schema.TypeProduct, "Acme. Player", "Acme.. Player"},
+		"hyphens":                    {schema.TypeProduct, "Acme -Player", "Acme --Player"},
+		"digits of a product":        {schema.TypeProduct, "Acme 123456", "Acme 1234567"},
+		"a product's word":           {schema.TypeProduct, "Acme-xkcdqwr", "Acme-xkcdqwrt"},
+		"a product as a whole":       {schema.TypeProduct, "A1-A1", "A1A1-A1A1"},
+		"labels of a product":        {schema.TypeProduct, "Acme.Io", "Www.Acme.Io"},
+		"ends of hosts":              {schema.TypeProduct, "Paint.NET", "Paint.Net"},
+		"a host in small letters":    {schema.TypeProduct, "Draw.io", "draw.io"},
+		"a number behind the point":  {schema.TypeProduct, "acme.2x", "acme.xx"},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			if !tc.kind.Holds(tc.within) {
+				t.Errorf("%q is no %s", tc.within, tc.kind)
+			}
+			if tc.kind.Holds(tc.past) {
+				t.Errorf("%q is a %s", tc.past, tc.kind)
+			}
+		})
+	}
+	if schema.ValueType("token").Holds("1") {
+		t.Error("a type that there is not holds a value")
+	}
+}
+
 // No value of these shapes is public by any type but text.
 func TestNothingPrivateIsOfAPublicType(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // repeatable

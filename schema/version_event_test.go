@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestWhatAStateOfAVersionMeans(t *testing.T) {
@@ -70,8 +72,73 @@ func TestARangeIsFoundByItsTimes(t *testing.T) {
 	if got := a.TelemetryGroups(3); got != nil {
 		t.Error(got)
 	}
-	if TimeBegin.UnixMilli() != 0 {
-		t.Error("the first moment is that of Unix and ClickHouse")
+	for want, got := range map[string]time.Time{"1970-01-01T00:00:00Z": TimeBegin, "2200-01-01T00:00:00Z": TimeEnd} {
+		if got.Format(time.RFC3339Nano) != want {
+			t.Errorf("time has the end %v, want %s", got, want)
+		}
+	}
+}
+
+func TestACloneOfAnEventCanBeChanged(t *testing.T) {
+	whole := func() *VersionEvent {
+		return &VersionEvent{
+			Versions:   []SignatureVersion{{Number: 1, State: StateLive}},
+			Activation: Activation{Ranges: []ActiveRange{{SignatureVersion: 1}}},
+			Promotion:  &Promotion{Ranges: []ActiveRange{{SignatureVersion: 1}}, Held: []HeldVersion{{Number: 1}}},
+		}
+	}
+	e := whole()
+	c := e.Clone()
+	if d := cmp.Diff(e, c); d != "" {
+		t.Errorf("the clone differs: %s", d)
+	}
+	c.Version(1).State, c.Activation.Ranges[0].SignatureVersion = StateEnded, 2
+	c.Promotion.Ranges[0].SignatureVersion, c.Promotion.Held[0].Number = 2, 2
+	if d := cmp.Diff(whole(), e); d != "" {
+		t.Errorf("the event changed with its clone: %s", d)
+	}
+	e.Promotion = nil
+	if c := e.Clone(); c.Promotion != nil {
+		t.Errorf("a promotion that there is not: %+v", c.Promotion)
+	}
+}
+
+func TestACrashIsProcessedInTheVersionsThatWantIt(t *testing.T) {
+	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for state, want := range map[string]struct{ seen, unseen bool }{
+		StateLive:      {true, true},
+		StateNarrowed:  {true, false},
+		StateArchiving: {true, false},
+		StateArchived:  {true, false},
+		StateHeld:      {},
+		StateEnded:     {},
+		StateDropping:  {},
+		StateDropped:   {},
+	} {
+		e := VersionEvent{Versions: []SignatureVersion{{Number: 1}, {Number: 2, State: state}}, Activation: Activation{Ranges: []ActiveRange{
+			{From: at, To: at.Add(time.Hour), SignatureVersion: 2}, {From: at.Add(time.Hour), To: TimeEnd, SignatureVersion: 1},
+		}}}
+		if e.Processes(2, at) != want.seen || e.Processes(2, at.Add(time.Hour)) != want.unseen {
+			t.Errorf("%s: want %+v", state, want)
+		}
+		if e.Processes(3, at) {
+			t.Errorf("%s: a version that there is not", state)
+		}
+	}
+	e := VersionEvent{Versions: []SignatureVersion{{Number: 1, State: StateLive, To: &at}}}
+	if e.Processes(1, at) || !e.Processes(1, at.Add(-1)) {
+		t.Error("a live version is for the crashes that it covers")
+	}
+}
+
+func TestARequestIsForTheVersionsThatItNames(t *testing.T) {
+	for _, tc := range []struct {
+		named []int32
+		want  bool
+	}{{nil, true}, {[]int32{2}, true}, {[]int32{1, 2}, true}, {[]int32{1}, false}} {
+		if r := (ReprocessRequest{Versions: tc.named}); r.For(2) != tc.want {
+			t.Errorf("%v: want %v", tc.named, tc.want)
+		}
 	}
 }
 
