@@ -31,6 +31,7 @@ type broker struct {
 	times  map[string]time.Time
 	events map[string][]byte
 	tries  int
+	fails  error             // what it answers instead
 	single bool              // it refuses batches: what is sent at once
 	batch  map[time.Time]int // how many are
 }
@@ -40,6 +41,8 @@ func (b *broker) produce(ctx context.Context, r Record, promise func(error)) {
 	defer b.mu.Unlock()
 	b.tries++
 	switch {
+	case b.fails != nil:
+		go promise(b.fails)
 	case b.loses[r.CrashID]:
 		delete(b.loses, r.CrashID)
 		if b.doubt == nil {
@@ -148,19 +151,34 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// value is that of a gauge or a counter; of failures, name has the operation behind a blank.
 func value(t *testing.T, r prometheus.Gatherer, name string) float64 {
 	t.Helper()
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
+	name, operation, _ := strings.Cut(name, " ")
 	for _, f := range families {
-		if f.GetName() == name {
-			return f.GetMetric()[0].GetGauge().GetValue()
+		for _, m := range f.GetMetric() {
+			labels := m.GetLabel()
+			if f.GetName() == name && (len(labels) == 0 || labels[0].GetValue() == operation) {
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
 		}
 	}
-	t.Fatalf("no metric %s", name)
+	t.Fatalf("no metric %s %s", name, operation)
 	return 0
+}
+
+// holds compares what the metrics say, names without their prefix.
+func holds(t *testing.T, when string, r prometheus.Gatherer, want map[string]float64) {
+	t.Helper()
+	for name, n := range want {
+		if got := value(t, r, "aftershock_spool_"+name); got != n {
+			t.Errorf("%s: %s is %v, want %v", when, name, got, n)
+		}
+	}
 }
 
 func appendAll(t *testing.T, s *Spool, from, to int) {
@@ -339,15 +357,14 @@ func TestWhatCannotBeSentIsSetAsideAndBlocksNobody(t *testing.T) {
 		if text, err := os.ReadFile(filepath.Join(dir, "notes.txt.bad")); err != nil || string(text) != "earlier" {
 			t.Errorf("an older file that was set aside: %q, %v", text, err)
 		}
-		if n := value(t, r, "aftershock_spool_set_aside"); n != 8 {
-			t.Errorf("aftershock_spool_set_aside is %v", n)
+		if !slices.Contains(left, "notes.txt.1.bad") {
+			t.Errorf("two of one name: %q", left)
 		}
-		if n := value(t, r, "aftershock_spool_records"); n != 0 {
-			t.Errorf("aftershock_spool_records is %v", n)
-		}
-		if n := value(t, r, "aftershock_spool_bytes"); n < 6*blockBytes {
-			t.Errorf("aftershock_spool_bytes is %v", n)
-		}
+		// One of the files is empty, and takes no room.
+		holds(t, "at last", r, map[string]float64{
+			"set_aside": 8, "records": 0, "bytes": 7 * blockBytes, "drained_total": 1,
+			"failures_total read": 4, "failures_total refused": 2, "failures_total send": 0,
+		})
 	})
 }
 
@@ -388,4 +405,177 @@ func TestADiskThatFailedOnceDoesNotKeepTheDoorShut(t *testing.T) {
 		}
 		appendAll(t, s, 2, 2) // the broker takes it
 	})
+}
+
+// logged keeps what is logged; the tests read it when nothing runs.
+func logged(log *bytes.Buffer) func(*Options) {
+	return func(o *Options) { o.Log = zerolog.New(log) }
+}
+
+// Operators learn of an outage once, and of its end; nobody's log fills meanwhile.
+func TestAnOutageIsLoggedOnceAndItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		b, r := &broker{}, prometheus.NewRegistry()
+		s := open(t, t.TempDir(), b, logged(&log), func(o *Options) { o.Metrics = NewMetrics(r) })
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		const left, back = "the broker does not take crashes", "crashes go to the broker"
+		told := func(when string, away, here int) {
+			t.Helper()
+			if n, m := strings.Count(log.String(), left), strings.Count(log.String(), back); n != away || m != here {
+				t.Errorf("%s: told %d times that the broker is away and %d times that it is here\n%s", when, n, m, &log)
+			}
+		}
+		told("at the start", 0, 1)
+		b.set(true)
+		appendAll(t, s, 1, 3)
+		told("in the outage", 1, 1)
+		holds(t, "in the outage", r, map[string]float64{"records": 3, "bytes": 3 * blockBytes, "spooled_total": 3, "drained_total": 0})
+		b.set(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		told("after it", 1, 2)
+		holds(t, "after it", r, map[string]float64{"records": 0, "bytes": 0, "spooled_total": 3, "drained_total": 3})
+	})
+}
+
+// While the broker is away, it is asked every six seconds: five for its answer, and a pause.
+func TestABrokerThatIsAwayIsAskedInPeace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := &broker{away: true}, prometheus.NewRegistry()
+		s := open(t, t.TempDir(), b, func(o *Options) { o.Metrics = NewMetrics(r) })
+		appendAll(t, s, 1, 1)
+		stop := run(t, s)
+		defer stop()
+		time.Sleep(time.Minute - time.Second)
+		synctest.Wait()
+		if b.tries != 10 {
+			t.Errorf("asked %d times in a minute", b.tries)
+		}
+		if n := value(t, r, "aftershock_spool_failures_total send"); n < 9 {
+			t.Errorf("%v failures to send", n)
+		}
+	})
+}
+
+// A broker that answers at once that it did not take a crash is in no doubt about it.
+func TestACrashThatTheBrokerDidNotTakeIsSentLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{}
+		s := open(t, t.TempDir(), b)
+		stop := run(t, s)
+		defer stop()
+		synctest.Wait()
+		b.fails = errors.New("not the leader")
+		appendAll(t, s, 1, 1)
+		if s.folder.empty() {
+			t.Error("it is not in the spool")
+		}
+		b.mu.Lock()
+		b.fails = nil
+		b.mu.Unlock()
+		time.Sleep(time.Minute)
+		if got := b.log(); !slices.Equal(got, ids(1, 1)) {
+			t.Errorf("the broker took %q", got)
+		}
+	})
+}
+
+func TestACrashThatIsNoEventIsNotAnswered(t *testing.T) {
+	b, dir := &broker{}, t.TempDir()
+	s := open(t, dir, b)
+	raw := crash(1)
+	raw.Dumps = []schema.Dump{{Name: schema.MainDump, Encoding: "brotli"}}
+	if err := s.Append(t.Context(), raw); err == nil {
+		t.Error("it was answered")
+	}
+	if got := files(t, dir); len(got) != 0 {
+		t.Errorf("it is in the spool: %q", got)
+	}
+}
+
+// Once the broker has taken a crash of the spool, new ones do not wait for the others.
+func TestNewCrashesDoNotWaitForTheSpool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := &broker{}, t.TempDir()
+		s := open(t, dir, b)
+		appendAll(t, s, 1, 65)
+		if !s.drain(t.Context()) {
+			t.Error("nothing moved")
+		}
+		if n := len(files(t, dir)); n != 1 {
+			t.Errorf("%d files are left of 65, want 1", n)
+		}
+		appendAll(t, s, 66, 66)
+		if got := b.log(); len(got) != 65 || got[64] != crash(66).CrashID {
+			t.Errorf("the broker took %d", len(got))
+		}
+		if !s.drain(t.Context()) || s.drain(t.Context()) {
+			t.Error("want the last one moved, and then nothing")
+		}
+	})
+}
+
+// A file that somebody removed, or put something else in the place of, is no crash.
+func TestWhatIsNotThereAnyMoreIsNotSent(t *testing.T) {
+	const lost = "somebody removed a crash"
+	for name, tc := range map[string]struct {
+		change func(path string) error
+		bytes  float64
+		log    string
+	}{
+		"removed":     {os.Remove, 0, lost},
+		"a folder":    {func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }, blockBytes, "is a directory"},
+		"a byte more": {func(path string) error { return os.Truncate(path, maxFileBytes+1) }, blockBytes, errDamaged.Error()},
+		"another's":   {func(path string) error { return os.WriteFile(path, encode(Record{CrashID: crash(2).CrashID}), 0o600) }, blockBytes, errDamaged.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			b, dir, r := &broker{}, t.TempDir(), prometheus.NewRegistry()
+			s := open(t, dir, b, logged(&log), func(o *Options) { o.Metrics = NewMetrics(r) })
+			appendAll(t, s, 1, 1)
+			if err := tc.change(filepath.Join(dir, files(t, dir)[0])); err != nil {
+				t.Fatal(err)
+			}
+			s.drain(t.Context())
+			if b.tries != 0 {
+				t.Error("something was sent")
+			}
+			if !s.folder.empty() {
+				t.Error("it is tried again")
+			}
+			holds(t, "then", r, map[string]float64{"records": 0, "bytes": tc.bytes, "failures_total read": 1})
+			if !strings.Contains(log.String(), tc.log) || !strings.Contains(log.String(), crash(1).CrashID) {
+				t.Errorf("logged: %s", &log)
+			}
+		})
+	}
+}
+
+func TestMetricsAreThereBeforeAnythingFails(t *testing.T) {
+	r := prometheus.NewRegistry()
+	open(t, t.TempDir(), &broker{}, func(o *Options) { o.Bytes, o.Metrics = MinBytes, NewMetrics(r) })
+	holds(t, "at first", r, map[string]float64{
+		"records": 0, "bytes": 0, "limit_bytes": float64(MinBytes), "oldest_timestamp_seconds": 0, "set_aside": 0, "spooled_total": 0, "drained_total": 0,
+		"failures_total store": 0, "failures_total read": 0, "failures_total send": 0, "failures_total refused": 0, "failures_total remove": 0,
+	})
+}
+
+func TestTheAgeOfTheOldestCrashIsTold(t *testing.T) {
+	b, dir, r := &broker{}, t.TempDir(), prometheus.NewRegistry()
+	now := time.Date(2026, 11, 23, 1, 2, 3, 5e6, time.UTC)
+	s := open(t, dir, b, func(o *Options) { o.Metrics, o.Now = NewMetrics(r), func() time.Time { return now } })
+	oldest := func(want float64) {
+		t.Helper()
+		holds(t, "then", r, map[string]float64{"oldest_timestamp_seconds": want})
+	}
+	appendAll(t, s, 1, 1)
+	oldest(1795395723.005)
+	now = now.Add(time.Second)
+	appendAll(t, s, 2, 2)
+	oldest(1795395723.005)
+	s.drain(t.Context())
+	oldest(0)
 }
