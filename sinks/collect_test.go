@@ -101,8 +101,29 @@ func TestABatchHasAtMostSoManyRows(t *testing.T) {
 		got += len(b.records)
 		most = max(most, len(b.records))
 	}
-	if most > maxRows {
+	if most > 20_000 {
 		t.Errorf("a batch of %d records", most)
+	}
+	if maxBytes != 16<<20 || maxAge != 300*time.Millisecond {
+		t.Errorf("a batch may have %d bytes and wait for %v", maxBytes, maxAge)
+	}
+}
+
+// Nothing is written while nothing comes.
+func TestABatchIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	topic := schema.ProcessedTopic(1)
+	k, _ := streamtest.Broker(t, 1, topic)
+	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	o := Options{Kafka: k, Version: 1, losses: k.NewLosses("g", topic, k.Log)}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*maxAge)
+	defer cancel()
+	if b, err := o.collect(ctx, cl); !errors.Is(err, context.DeadlineExceeded) || len(b.records) != 0 {
+		t.Errorf("%d records, %v", len(b.records), err)
 	}
 }
 
