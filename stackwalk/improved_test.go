@@ -55,6 +55,11 @@ func TestVersion2(t *testing.T) {
 			amd64(app+0x20, nil), at(1, 0x10008, app+0x40, app+0x60), linuxMaps(maps),
 			"context 400020, cfi 10008, scan 400040, scan 400060, no_caller", "context 400020, scan 400040, scan 400060, no_caller",
 		},
+		"a call may be a mapping's first byte": {
+			minidump.CPUAMD64, minidump.Linux, "FUNC 0 100 0 f\nSTACK CFI INIT 20 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
+			amd64(app+0x20, nil), at(1, app+1, lib+0x10), linuxMaps(maps),
+			"context 400020, cfi 400001, scan 500010, no_caller", "context 400020, cfi 400001, no_caller",
+		},
 		"a return to null is the end, not a failure": {
 			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
 			amd64(app+0x20, nil), at(1, 0, app+0x40), nil,
@@ -91,6 +96,11 @@ func TestVersion2(t *testing.T) {
 			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil),
 			at(append(append(append([]uint64{app + 0x40}, make([]uint64, 39)...), lib+0x10), append(make([]uint64, 39), app+0x60)...)...), linuxMaps(maps),
 			"context 400020, scan 400040, scan 500010, scan 400060, no_caller", "context 400020, scan 400040, scan 400060, no_caller",
+		},
+		"and no farther": {
+			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil),
+			at(append(append(append([]uint64{app + 0x40}, make([]uint64, 39)...), lib+0x10), append(make([]uint64, 40), app+0x60, 0)...)...), linuxMaps(maps),
+			"context 400020, scan 400040, scan 500010, no_caller", "context 400020, scan 400040, no_caller",
 		},
 		"a module that overlaps another keeps its rest": {
 			minidump.CPUAMD64, minidump.Linux, "", amd64(app+0x20, nil), at(lib+0x1010, app+0x40),

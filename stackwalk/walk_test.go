@@ -85,6 +85,7 @@ func TestAMD64Walk(t *testing.T) {
 	}{
 		"cfi":                                    {minidump.Linux, cfi, regs(nil), at(1, lib+0x10, 0), "context 400120, cfi 500010, no_caller"},
 		"cfi to the null page ends the walk":     {minidump.Linux, cfi, regs(nil), at(1, 0xfff, lib+0x10), "context 400120, bad_instruction"},
+		"cfi to just above it does not":          {minidump.Linux, cfi, regs(nil), at(1, 0x1000, lib+0x10), "context 400120, cfi 1000, scan 500010, no_caller"},
 		"cfi is not replaced by another finding": {minidump.Linux, cfi, regs(minidumptest.Regs{"rbp": bp}), at(1, 0, lib+0x10, 0, 0), "context 400120, bad_instruction"},
 		"cfi that does not move the stack pointer": {
 			minidump.Linux, "FUNC 0 1000 0 f\nSTACK CFI INIT 100 100 .cfa: $rsp .ra: .cfa ^\n", regs(nil), at(lib + 0x10), "context 400120, stack_pointer_back",
@@ -385,27 +386,30 @@ func TestInterruptedWalksEnd(t *testing.T) {
 }
 
 func TestCrashingOnlyLeavesTheOthers(t *testing.T) {
-	build := func(crashed bool) *minidump.Dump {
+	build := func(crashed uint32) *minidump.Dump {
 		return dump(t, minidump.CPUAMD64, minidump.Linux, func(b *minidumptest.Builder) {
 			for id := range uint32(3) {
 				b.Thread(id, minidumptest.Regs{"rip": app, "rsp": stack}, words(app+0x10)).ThreadName(id, fmt.Sprint("t", id))
 			}
-			if crashed {
-				b.Exception(1, 11, 1, 0)
+			if crashed < 3 {
+				b.Exception(crashed, 11, 1, 0)
 			}
 		})
 	}
-	for crashed, want := range map[bool]string{true: "not_asked|context 400000, scan 400010, no_caller|not_asked", false: strings.Repeat("context 400000, scan 400010, no_caller|", 3)} {
+	for crashed, want := range map[uint32]string{
+		0: "context 400000, scan 400010, no_caller|not_asked|not_asked", 1: "not_asked|context 400000, scan 400010, no_caller|not_asked",
+		3: strings.Repeat("context 400000, scan 400010, no_caller|", 3), // the dump does not say which
+	} {
 		r := stackwalk.Walk(build(crashed), nil, stackwalk.Options{CrashingOnly: true})
 		var got []string
 		for i := range r.Threads {
 			got = append(got, describe(&r.Threads[i]))
-			if r.Threads[i].ID != uint32(i) || r.Threads[i].Name != fmt.Sprint("t", i) {
+			if r.Threads[i].ID != uint32(i) || r.Threads[i].Name != fmt.Sprint("t", i) || r.Threads[i].Index != i || !r.Threads[i].Named {
 				t.Errorf("%+v", r.Threads[i])
 			}
 		}
 		if text := strings.Join(got, "|"); text != strings.TrimSuffix(want, "|") {
-			t.Errorf("crashed %v: %s", crashed, text)
+			t.Errorf("crashed %d: %s", crashed, text)
 		}
 	}
 }
