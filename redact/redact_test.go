@@ -145,6 +145,49 @@ func TestContentHashIgnoresVersionAndRevision(t *testing.T) {
 	}
 }
 
+// Readers compare the hash with what an earlier release said of a crash. The same moment
+// counts in milliseconds, wherever it was noted.
+func TestContentHashChangesWithTheSchemaAlone(t *testing.T) {
+	at := time.Date(2026, 11, 29, 12, 0, 0, 7e6, time.UTC)
+	for name, received := range map[string]time.Time{
+		"UTC": at, "elsewhere": at.In(time.FixedZone("east", 3600)), "within the millisecond": at.Add(999_999),
+	} {
+		p := schema.ProcessedCrash{CrashID: "x", ReceivedAt: received, SignatureVersion: 3, Revision: 4, Signature: "f", Threads: make([]schema.Thread, 2)}
+		public, err := redact.Public(&p, schema.DefaultRegistry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "fc310e25b563d949bfb9b2c8f91892f847f6a7f8e9ae17c57b887ace6a339522"; public.ContentHash != want {
+			t.Errorf("%s: %s, want %s", name, public.ContentHash, want)
+		}
+		if public.SignatureVersion != 3 || public.Revision != 4 || !public.ReceivedAt.Equal(received) || public.ThreadCount != 2 {
+			t.Errorf("%s: %+v", name, public)
+		}
+	}
+}
+
+func TestEachMeaningFillsItsField(t *testing.T) {
+	registry, err := schema.ParseRegistry([]byte(`[
+		{name: a, type: product, class: public, means: product, description: d}, {name: b, type: version, class: public, means: version, description: d},
+		{name: c, type: channel, class: public, means: channel, description: d}, {name: d, type: build-id, class: public, means: build_id, description: d},
+		{name: e, type: process-type, class: public, means: process_type, description: d}, {name: f, type: product, class: public, means: product, description: d}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := schema.ProcessedCrash{}
+	for name, value := range map[string]string{"a": "Acme", "b": "1.2", "c": "beta", "d": "123", "e": "main", "f": "Other"} {
+		p.Annotations = append(p.Annotations, schema.Annotation{Name: name, Value: value, Public: true})
+	}
+	public, err := redact.Public(&p, registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{public.Product, public.Version, public.Channel, public.BuildID, public.ProcessType}
+	if d := cmp.Diff([]string{"Acme", "1.2", "beta", "123", "main"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestFramesAreThoseOfTheThreadThatCrashed(t *testing.T) {
 	index := func(i int32) *int32 { return &i }
 	threads := []schema.Thread{{Frames: []schema.Frame{{Function: "first"}}}, {Frames: []schema.Frame{{Function: "second"}}}}
