@@ -87,6 +87,122 @@ func TestParseCrashReadsEveryField(t *testing.T) {
 	}
 }
 
+// Python's int() of what stands there: a size that is none lets the rule fail, a thread that
+// is none is the first.
+func TestNumbersOfEveryType(t *testing.T) {
+	const none = -1
+	for value, want := range map[string]struct {
+		size   int64 // none: there is none
+		fails  bool
+		thread int
+	}{
+		"5": {5, false, 5}, "-5": {-5, false, -5}, "0": {0, false, 0}, "99999999999999999999": {1<<63 - 1, false, 1<<63 - 1},
+		"5.7": {5, false, 5}, "0.5": {1, false, 0}, "-0.5": {1, false, 0}, "0.0": {0, false, 0}, "NaN": {none, true, 0}, "Infinity": {none, true, 0}, "-Infinity": {none, true, 0},
+		`"5"`: {5, false, 5}, `" 5_0 "`: {50, false, 50}, `""`: {none, false, 0}, `"x"`: {none, true, 0},
+		"true": {1, false, 1}, "false": {none, false, 0}, "null": {none, false, 0}, "[]": {none, false, 0}, "[1]": {none, false, 0}, "{}": {none, false, 0},
+	} {
+		c, err := ParseCrash([]byte(`{"oom_allocation_size":` + value + `}`))
+		if err != nil {
+			t.Fatalf("%s: %v", value, err)
+		}
+		size := int64(none)
+		if c.OOMAllocationSize != nil {
+			size = *c.OOMAllocationSize
+		}
+		if size != want.size || c.unreadable.has(oomField) != want.fails {
+			t.Errorf("the size %s: %d, fails %v", value, size, c.unreadable.has(oomField))
+		}
+		if value == "NaN" || value == "Infinity" || value == "-Infinity" {
+			continue // as the processor's machine makes a number of it
+		}
+		if c, err = ParseCrash([]byte(`{"crashing_thread":` + value + `}`)); err != nil || *c.CrashingThread != want.thread {
+			t.Errorf("the thread %s: %d, %v", value, *c.CrashingThread, err)
+		}
+	}
+}
+
+// Of a stack as many frames are read as a signature looks at, and as many calls inlined
+// into one.
+func TestLongStacksAreReadAsFarAsTheyCount(t *testing.T) {
+	list := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`{"function":"f"},`, n), ",") + "]" }
+	for n, want := range map[int]int{0: 0, 39: 39, 40: 40, 41: 40} {
+		c, err := ParseCrash([]byte(`{"threads":[{"frames":` + list(n) + `},{"frames":[{"inlines":` + list(n) + `}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, inlined := len(c.Threads[0].Frames), len(c.Threads[1].Frames[0].Inlines); got != want || inlined != want {
+			t.Errorf("%d frames: %d are read, and %d inlined ones", n, got, inlined)
+		}
+	}
+}
+
+// What stands where an object or a list should is none of it, and what is falsy is absent.
+func TestShapesOfStacks(t *testing.T) {
+	for data, want := range map[string]struct{ threads, unreadable, noObject bool }{
+		`{"threads":[{"frames":[]}]}`:         {true, false, false},
+		`{"threads":[{"frames":{}}]}`:         {true, false, false},
+		`{"threads":[{"frames":{"a":1}}]}`:    {true, true, false},
+		`{"threads":[{"frames":"a"}]}`:        {true, true, false},
+		`{"threads":[null]}`:                  {true, true, false},
+		`{"threads":[[]]}`:                    {true, true, false},
+		`{"threads":["x"]}`:                   {true, true, true},
+		`{"threads":{}}`:                      {},
+		`{"threads":"x"}`:                     {},
+		`{"threads":[{"other":[{"a":[1]}]}]}`: {true, false, false},
+	} {
+		c, err := ParseCrash([]byte(data))
+		if err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if (len(c.Threads) == 1) != want.threads || want.threads && (c.Threads[0].unreadable != want.unreadable || c.Threads[0].noObject != want.noObject) {
+			t.Errorf("%s: %+v", data, c.Threads)
+		}
+	}
+	for data, want := range map[string]struct {
+		unreadable bool
+		unloaded   string
+	}{
+		`"inlines":null`: {false, ""}, `"inlines":0`: {false, ""}, `"inlines":"x"`: {true, ""}, `"inlines":{"a":1}`: {true, ""}, `"inlines":[]`: {false, ""},
+		`"unloaded_modules":null`: {false, ""}, `"unloaded_modules":1`: {true, ""}, `"unloaded_modules":[]`: {false, ""}, `"unloaded_modules":["x"]`: {true, ""},
+		`"unloaded_modules":[{"module":"u"},"x"]`: {false, "u"}, `"unloaded_modules":[{"module":7}]`: {false, "7"}, `"function":null`: {false, ""}, `"function":1`: {true, ""},
+	} {
+		c, err := ParseCrash([]byte(`{"threads":[{"frames":[{` + data + `}]}]}`))
+		if err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if f := c.Threads[0].Frames[0]; f.unreadable != want.unreadable || f.Unloaded != want.unloaded {
+			t.Errorf("%s: %+v", data, f)
+		}
+	}
+}
+
+func TestShapesOfJavaExceptions(t *testing.T) {
+	stacktrace := func(s string) string { return `{"exception":{"values":[{"stacktrace":` + s + `}]}}` }
+	for data, want := range map[string]*JavaException{
+		"null": nil, "{}": nil, "0": nil,
+		"1": {unreadable: javaShape}, `{"exception":1}`: {unreadable: javaShape}, `{"exception":{"values":[]}}`: {unreadable: javaShape}, stacktrace("null"): {unreadable: javaShape},
+		stacktrace(`"x"`):                              {unreadable: javaValues},
+		stacktrace(`{"a":1}`):                          {Type: "Unknown"},
+		stacktrace(`{"type":7,"module":8}`):            {Type: "7", Module: "8"},
+		stacktrace(`{"type":null,"module":0}`):         {Type: "None"},
+		stacktrace(`{"frames":0,"type":"T"}`):          {Type: "T"},
+		stacktrace(`{"frames":"x","type":"T"}`):        {Type: "T", unreadable: javaValues},
+		stacktrace(`{"frames":["x",{}],"type":"T"}`):   {Type: "T", unreadable: javaValues},
+		stacktrace(`{"frames":[{},"x"],"type":"T"}`):   {Type: "T", Frames: []JavaFrame{{}}},
+		stacktrace(`{"frames":[{"module":1}]}`):        {Type: "Unknown", Frames: []JavaFrame{{}}, unreadable: javaValues},
+		stacktrace(`{"frames":[{"module":0}]}`):        {Type: "Unknown", Frames: []JavaFrame{{}}},
+		stacktrace(`{"frames":[{"filename":"a"},{}]}`): {Type: "Unknown", Frames: []JavaFrame{{File: "a"}}},
+	} {
+		c, err := ParseCrash([]byte(`{"java_exception":` + data + `}`))
+		if err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if d := cmp.Diff(want, c.JavaException, cmp.AllowUnexported(JavaException{})); d != "" {
+			t.Errorf("%s: %s", data, d)
+		}
+	}
+}
+
 // Numbers end where Python's reader ends them, and never behind the text.
 func TestNumbersThatBreakOff(t *testing.T) {
 	for _, text := range []string{"1e", "1E+", "1.", "-", `{"uptime":1.}`, `{"uptime":1e`, `{"uptime":.5}`} {
