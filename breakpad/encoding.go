@@ -53,11 +53,12 @@ func decoded(in *bufio.Reader) (*bufio.Reader, Encoding) {
 func endsInCR(in *bufio.Reader) bool {
 	for n := 256; ; n *= 2 {
 		start, err := in.Peek(min(n, maxLineBytes))
-		if at := bytes.IndexAny(start, "\r\n"); at >= 0 {
-			rest := bytes.TrimLeft(start[at:], "\r")
-			return start[at] == '\r' && len(rest) > 0 && rest[0] != '\n'
-		}
-		if err != nil || n >= maxLineBytes {
+		at := bytes.IndexAny(start, "\r\n")
+		rest := bytes.TrimLeft(start[max(at, 0):], "\r")
+		switch {
+		case at >= 0 && len(rest) > 0: // else what follows is not seen yet
+			return start[at] == '\r' && rest[0] != '\n'
+		case err != nil || n >= maxLineBytes:
 			return false
 		}
 	}

@@ -149,6 +149,17 @@ func TestTextsOfOtherEncodings(t *testing.T) {
 	}
 }
 
+// The end of the first line may be the last byte that was looked at.
+func TestLinesThatEndInCRAreKnownAtAnyLength(t *testing.T) {
+	for _, n := range []int{100, 254, 255, 256, 511, 1023, 100_000} {
+		name := strings.Repeat("x", n-len("MODULE Linux x86_64 ABCD0 "))
+		f := parse(t, "MODULE Linux x86_64 ABCD0 "+name+"\rFUNC 1000 10 0 f\r")
+		if f.Encoding != breakpad.CRLines || locate(f, 0x1000) != "f@1000" {
+			t.Errorf("a first line of %d bytes: %q, %d bad lines", n, f.Encoding, f.BadLines())
+		}
+	}
+}
+
 func TestPlacesOfInlinedCalls(t *testing.T) {
 	f := parse(t, module+"FILE 0 a.rs\nFILE 2 \nINLINE_ORIGIN 0 outer\nINLINE_ORIGIN 1 inner\n"+
 		"FUNC 1000 40 0 f\nINLINE 0 7 0 0 1000 30\nINLINE 1 0 9 1 1000 20\nINLINE 1 0 0 1 1020 10\n1000 10 0 0\n1010 10 3 9\n1020 10 0 2\n1030 10 0 2\n")
