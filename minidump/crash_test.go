@@ -253,6 +253,15 @@ func TestThreadsHaveTheirNamesAndStacks(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, d.Findings, err)
 		}
 	}
+	for size, unread := range map[uint32]bool{0: false, 1232: true} { // of the context
+		data := linux().Thread(1, minidumptest.Regs{}, minidumptest.StackAt(0)).Bytes()
+		record := data[binary.LittleEndian.Uint32(entry(t, data, minidump.StreamThreadList)[8:])+4:]
+		binary.LittleEndian.PutUint32(record[40:], size)
+		binary.LittleEndian.PutUint32(record[44:], 1<<30)
+		if d, err := minidump.Parse(data); err != nil || has(d, minidump.FindingThreadContext) != unread || d.Threads[0].Context != nil {
+			t.Errorf("a context of %d bytes behind the file: %v, %v", size, d.Findings, err)
+		}
+	}
 	// A name that cannot be read is one thread's.
 	data := linux().Thread(1, nil, minidumptest.StackAt(0)).Thread(2, nil, minidumptest.StackAt(0)).ThreadName(1, "a").ThreadName(2, "b").Bytes()
 	names := data[binary.LittleEndian.Uint32(entry(t, data, minidump.StreamThreadNames)[8:])+4:]

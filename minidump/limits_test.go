@@ -70,6 +70,12 @@ func TestListsAreCutAtTheirLimit(t *testing.T) {
 			StreamMemoryList, maxMemoryRegions, func(n int) []byte { return counted(n, 16) },
 			func(d *Dump) int { return len(d.Memory.Regions) }, FindingLimitMemoryRegions,
 		},
+		"memory regions of 64 bits": {
+			StreamMemory64List, maxMemoryRegions, func(n int) []byte {
+				return append(binary.LittleEndian.AppendUint64(nil, uint64(n)), make([]byte, 8+16*n)...)
+			},
+			func(d *Dump) int { return len(d.Memory.Regions) }, FindingLimitMemoryRegions,
+		},
 		"memory info": {
 			StreamMemoryInfoList, maxMemoryInfo, func(n int) []byte { return sized(16, 48, n) },
 			func(d *Dump) int { return len(d.MemoryInfo) }, FindingLimitMemoryInfo,
