@@ -32,6 +32,7 @@ var strictCases = map[string]bool{
 	"STACK CFI INIT 1000 10 x\n\nSTACK CFI 1004 y\n": false, "STACK  CFI INIT 1000 10 x\n": false, "STACK CFI INIT 1000 10\n": false,
 	"STACK WIN 4 1000 10 0 0 8 0 0 0 1 $eip 4 =\n": true, "STACK WIN 4 1000 10 0 0 8 0 0 0 0 1\n": true, "STACK WIN 9 1000 10 0 0 8 0 0 0 1 1\n": true,
 	"STACK WIN 4 1000 10 0 0 8 0 0 0 1\n": false, "STACK WIN 40 1000 10 0 0 8 0 0 0 1 x\n": false, "STACK WIN 4 1000 10 0 0 8 0 0 0 10 x\n": false,
+	"STACK WIN 4 1000 10 0 0 8 0 0 0 : x\n": false, "STACK WIN 4 1000 10 0 0 8 0 0 0 x 1\n": false, "STACK WIN 4 1000 10 0 0 8 0 0 0 9 x\n": true,
 	"STACK\n": false, "MODULE Linux x86_64 1 app\n": false, "MODULE\n": false,
 	"PUBLIC 2000 0 " + strings.Repeat("x", 400<<10) + "\n": true,
 }

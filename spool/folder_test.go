@@ -120,7 +120,7 @@ func TestACrashThatCannotBeStoredIsNotAnswered(t *testing.T) {
 
 func TestAFileThatCannotBeRemovedIsSentOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		b, dir, r := &broker{}, t.TempDir(), prometheus.NewRegistry()
 		s := open(t, dir, b, logged(&log), func(o *Options) { o.Metrics = NewMetrics(r) })
 		appendAll(t, s, 1, 2)
@@ -301,7 +301,7 @@ func taken(t *testing.T, dir, name string, left int) {
 func TestAFileThatCannotBeSetAsideIsLeftAlone(t *testing.T) {
 	for left, stays := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			var log bytes.Buffer
+			var log journal
 			b, dir := &broker{refuse: map[string]bool{crash(1).CrashID: true}}, t.TempDir()
 			s := open(t, dir, b, logged(&log))
 			appendAll(t, s, 1, 1)
@@ -330,7 +330,7 @@ func TestAFileThatCannotBeSetAsideIsLeftAlone(t *testing.T) {
 
 // Nor does it keep the door shut.
 func TestAForeignFileThatCannotBeSetAsideIsToldOf(t *testing.T) {
-	var log bytes.Buffer
+	var log journal
 	dir := t.TempDir()
 	if err := open(t, dir, &broker{}).Close(); err != nil {
 		t.Fatal(err)

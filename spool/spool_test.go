@@ -407,15 +407,32 @@ func TestADiskThatFailedOnceDoesNotKeepTheDoorShut(t *testing.T) {
 	})
 }
 
-// logged keeps what is logged; the tests read it when nothing runs.
-func logged(log *bytes.Buffer) func(*Options) {
+// journal keeps what is logged, also while Run runs.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func logged(log *journal) func(*Options) {
 	return func(o *Options) { o.Log = zerolog.New(log) }
 }
 
 // Operators learn of an outage once, and of its end; nobody's log fills meanwhile.
 func TestAnOutageIsLoggedOnceAndItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		b, r := &broker{}, prometheus.NewRegistry()
 		s := open(t, t.TempDir(), b, logged(&log), func(o *Options) { o.Metrics = NewMetrics(r) })
 		stop := run(t, s)
@@ -532,7 +549,7 @@ func TestWhatIsNotThereAnyMoreIsNotSent(t *testing.T) {
 		"another's":   {func(path string) error { return os.WriteFile(path, encode(Record{CrashID: crash(2).CrashID}), 0o600) }, blockBytes, errDamaged.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log bytes.Buffer
+			var log journal
 			b, dir, r := &broker{}, t.TempDir(), prometheus.NewRegistry()
 			s := open(t, dir, b, logged(&log), func(o *Options) { o.Metrics = NewMetrics(r) })
 			appendAll(t, s, 1, 1)
