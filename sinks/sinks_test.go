@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -154,10 +155,11 @@ func TestGuardStopsASinkThatRefusesEverything(t *testing.T) {
 			put(t, k, time.Now(), 100)
 			tripped := make(chan struct{})
 			var once sync.Once
-			s := &table{rows: map[string]int{}, broken: broken}
+			s, registry := &table{rows: map[string]int{}, broken: broken}, prometheus.NewRegistry()
+			metrics := sinks.NewMetrics(registry)
 			streamtest.Run(t, func(ctx context.Context) error {
 				return sinks.Run(ctx, sinks.Options{
-					Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Guard: stream.Guard{InARow: 10}, Log: zerolog.Nop(),
+					Kafka: k, Name: "test", Version: 1, Instance: "0", Sink: s, Guard: stream.Guard{InARow: 10}, Log: zerolog.Nop(), Metrics: metrics,
 					Ready: func(err error) {
 						if errors.Is(err, stream.ErrGuard) {
 							once.Do(func() { close(tripped) })
@@ -176,6 +178,18 @@ func TestGuardStopsASinkThatRefusesEverything(t *testing.T) {
 			case <-time.After(20 * time.Second):
 				t.Fatal("the guard does not trip")
 			}
+			eventually(t, "the stop is told", func() bool { // and the sink waits for somebody to look
+				families, err := registry.Gather()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range families {
+					if f.GetName() == "aftershock_sinks_guard_tripped" {
+						return f.GetMetric()[0].GetGauge().GetValue() == 1
+					}
+				}
+				return false
+			})
 			dead := streamtest.Committed(t, k, schema.TopicDeadLetter, 0)
 			if len(dead) > 10 {
 				t.Errorf("%d dead letters", len(dead))
