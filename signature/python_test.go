@@ -114,6 +114,9 @@ func TestPythonsJSONErrors(t *testing.T) {
 		if err := r.document(func() { r.value() }); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
+		if v := r.value(); v != nil {
+			t.Errorf("%q: %v is read behind an error", text, v)
+		}
 	}
 	for depth, want := range map[int]bool{maxJSONDepth: true, maxJSONDepth + 1: false} {
 		for _, pair := range []string{"[]", `{"a":}`} {

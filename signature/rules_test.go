@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +172,15 @@ func TestBeginningsAreBounded(t *testing.T) {
 	for expr, want := range map[string]string{"abc": "abc", "a.*bcd": "bcd", "(abc)+d": "abc", "(?i)abc": "", "ab|cd": "", ".*": "", "ab.*cd": "ab", "x?yz": "yz"} {
 		if got := longestLiteral(parse(expr)); got != want {
 			t.Errorf("every match of %s has %q, want %q", expr, got, want)
+		}
+	}
+}
+
+// Names can expand without end.
+func TestDemangledNamesAreBounded(t *testing.T) {
+	for n, want := range map[int]int{1000: 1002, 20_000: 1 << 14} {
+		if _, got := demangled(cpp, fmt.Sprintf("_Z%d%sv", n, strings.Repeat("x", n))); len(got) != want {
+			t.Errorf("a name of %d letters has %d, want %d", n, len(got), want)
 		}
 	}
 }

@@ -347,6 +347,7 @@ func TestLimits(t *testing.T) {
 		"frames, at":               {d, stackwalk.Options{Version: 1, MaxFrames: 5}, whole + "no_caller"},
 		"frames, over":             {d, stackwalk.Options{Version: 1, MaxFrames: 4}, whole + "total_frame_limit"},
 		"scanned words, at":        {d, stackwalk.Options{Version: 1, MaxScanWords: 5}, whole + "no_caller"},
+		"scanned words, all":       {d, stackwalk.Options{Version: 1, MaxScanWords: 4}, whole + "scan_limit"},
 		"scanned words, over":      {d, stackwalk.Options{Version: 1, MaxScanWords: 2}, "context 400000, scan 500010, scan 500020, scan_limit"},
 		"inlined calls, at":        {inlined, stackwalk.Options{Version: 1, MaxInlines: 2}, "context 400000, scan 400010, no_caller"},
 		"inlined calls, over":      {inlined, stackwalk.Options{Version: 1, MaxInlines: 1}, "context 400000, inline_limit"},
