@@ -43,8 +43,8 @@ func TestIDsOfARegistryAreOnTheWire(t *testing.T) {
 	if schema.UseIDs(given) == nil {
 		t.Error("two schemas with one id")
 	}
-	for id, taken := range map[int]bool{-1: false, 0: true, math.MaxInt32: true, math.MaxInt32 + 1: false} {
-		given[3] = id
+	for id, taken := range map[int64]bool{-1: false, 0: true, math.MaxInt32: true, math.MaxInt32 + 1: false} {
+		given[3] = int(id)
 		if err := schema.UseIDs(given); (err == nil) != taken {
 			t.Errorf("the id %d: %v", id, err)
 		}

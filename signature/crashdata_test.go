@@ -94,7 +94,7 @@ func TestNumbersOfEveryType(t *testing.T) {
 	for value, want := range map[string]struct {
 		size   int64 // none: there is none
 		fails  bool
-		thread int
+		thread int64
 	}{
 		"5": {5, false, 5}, "-5": {-5, false, -5}, "0": {0, false, 0}, "99999999999999999999": {1<<63 - 1, false, 1<<63 - 1},
 		"5.7": {5, false, 5}, "0.5": {1, false, 0}, "-0.5": {1, false, 0}, "0.0": {0, false, 0}, "NaN": {none, true, 0}, "Infinity": {none, true, 0}, "-Infinity": {none, true, 0},
@@ -115,7 +115,7 @@ func TestNumbersOfEveryType(t *testing.T) {
 		if value == "NaN" || value == "Infinity" || value == "-Infinity" {
 			continue // as the processor's machine makes a number of it
 		}
-		if c, err = ParseCrash([]byte(`{"crashing_thread":` + value + `}`)); err != nil || *c.CrashingThread != want.thread {
+		if c, err = ParseCrash([]byte(`{"crashing_thread":` + value + `}`)); err != nil || int64(*c.CrashingThread) != want.thread {
 			t.Errorf("the thread %s: %d, %v", value, *c.CrashingThread, err)
 		}
 	}

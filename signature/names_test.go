@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -155,6 +156,70 @@ func TestCachesAreBounded(t *testing.T) {
 				t.Errorf("%s of %d bytes: kept %v", field, n, got != nil)
 			}
 		}
+	}
+}
+
+func TestANewEntryPushesTheOldestOut(t *testing.T) {
+	one := newTable[int, string](setEntries)
+	if one.wants(7) || !one.wants(7) || one.wants(8) || (*table[int, string])(nil).wants(7) {
+		t.Error("a key is wanted when it comes a second time")
+	}
+	for key := range setEntries + 1 {
+		one.put(uint64(key)<<8, &entry[int, string]{key, fmt.Sprint(key)})
+		if got := one.get(uint64(key), key); got == nil || *got != fmt.Sprint(key) {
+			t.Errorf("key %d: %v", key, got)
+		}
+	}
+	for key, want := range map[int]bool{0: false, 1: true, setEntries: true, setEntries + 1: false} {
+		if (one.get(0, key) != nil) != want {
+			t.Errorf("key %d is kept: %v", key, !want)
+		}
+	}
+	if (*table[int, string])(nil).get(0, 0) != nil {
+		t.Error("a table that is none has an entry")
+	}
+	many := newTable[int, string](2 * setEntries)
+	for key := range 2 * setEntries { // by turns into the one set and the other
+		many.put(uint64(key), &entry[int, string]{key, ""})
+	}
+	for key := range 2 * setEntries {
+		if many.get(uint64(key), key) == nil || many.get(uint64(key+1), key) != nil {
+			t.Errorf("key %d is not in its set", key)
+		}
+	}
+}
+
+// Each half of a key tells what was mixed, and in which order.
+func TestBothHalvesOfAKeyTellWhatWasMixed(t *testing.T) {
+	var seen [2]map[uint64]bool
+	for half := range seen {
+		seen[half] = map[uint64]bool{}
+	}
+	for a := range uint64(50) {
+		for b := range uint64(50) {
+			var k resultKey
+			k.mix(a << 40)
+			k.mix(b << 40)
+			for half, v := range k {
+				if seen[half][v] {
+					t.Fatalf("half %d of %d and %d is another's", half, a, b)
+				}
+				seen[half][v] = true
+			}
+		}
+	}
+	var zero, empty resultKey
+	if zero.mix(0); zero == empty {
+		t.Error("a hash of 0 leaves no trace")
+	}
+	crash := stackOf("f")
+	keys := map[resultKey]bool{}
+	for index := range 3 {
+		crash.CrashingThread = &index
+		keys[empty.ofThread(crash)] = true
+	}
+	if len(keys) != 3 || keys[empty] {
+		t.Error("keys of threads are not their own")
 	}
 }
 
