@@ -146,6 +146,17 @@ func TestVersion2(t *testing.T) {
 			at(app+0x210, lib+0x20, app+0x190, app+0x20, 1), nil,
 			"context 400020, scan 400210, scan 500020, scan 400190, scan 400020, no_caller", "context 400020, scan 400210, scan 400190, stack_bottom",
 		},
+		"not when something lies between": {
+			minidump.CPUX86, minidump.Linux, "FUNC 0 100 0 main\nFUNC 180 40 0 entry\nFUNC 200 40 0 __libc_start_main\n",
+			minidumptest.Regs{"eip": app + 0x20, "esp": stack},
+			at(app+0x210, app+0x190, 5, app+0x20, 1), nil,
+			"context 400020, scan 400210, scan 400190, scan 400020, no_caller", "context 400020, scan 400210, scan 400020, stack_bottom",
+		},
+		"the entry point lies in forty words": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 180 40 0 entry\nFUNC 200 40 0 __libc_start_main\n",
+			amd64(app+0x20, nil), at(append(append([]uint64{app + 0x210, lib + 0x20}, make([]uint64, 38)...), app+0x190, app+0x1a0)...), nil,
+			"context 400020, scan 400210, scan 500020, scan 400190, scan 4001a0, no_caller", "context 400020, scan 400210, scan 400190, stack_bottom",
+		},
 		"or there is none of the program's": {
 			minidump.CPUAMD64, minidump.Linux, symbol + "FUNC 200 40 0 __libc_start_main\n",
 			amd64(app+0x20, nil), at(app+0x210, lib+0x30, lib+0x20), nil,
