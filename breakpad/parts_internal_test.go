@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"strings"
@@ -387,10 +388,44 @@ func TestWhatIsKeptOfStackRecordsIsTold(t *testing.T) {
 		"STACK WIN 4 0 10 0 0 0 0 0 0 1 $eip\n":                                 144 + 96 + 2*4,
 		"STACK WIN 4 0 10 0 0 0 0 0 0 1 1\nSTACK WIN 4 20 10 0 0 0 0 0 0 1 1\n": 144 + 96 + 2 + 144,
 	} {
-		c := &counted{tables: tables{file: &File{}, fileIDs: map[uint32]uint32{}, originIDs: map[uint32]uint32{}}}
+		c := &counted{tables: *newTables()}
 		if _, err := Scan(strings.NewReader("MODULE Linux x86 1 a\n"+text), ParseOptions{}, c); err != nil || c.unwind != want {
 			t.Errorf("%q: %d bytes, want %d; %v", text, c.unwind, want, err)
 		}
+	}
+}
+
+func newTables() *tables {
+	return &tables{file: &File{}, fileIDs: map[uint32]uint32{}, originIDs: map[uint32]uint32{}}
+}
+
+// A line may hold as many bytes as names have left.
+func TestNamesOfAFileAreBoundedTogether(t *testing.T) {
+	for name, want := range map[string]error{strings.Repeat("x", 13): nil, strings.Repeat("x", 14): ErrNameLimit} {
+		sink := newTables()
+		p := &parser{file: sink.file, sink: sink, sawModule: true, nameBytes: 1<<30 - 20}
+		if err := p.line([]byte("FILE 1 " + name)); !errors.Is(err, want) {
+			t.Errorf("a name of %d bytes where 13 are left: %v", len(name), err)
+		}
+		if want == nil && (p.nameBytes != 1<<30-7 || p.file.records != 1) {
+			t.Errorf("%d bytes of names", p.nameBytes)
+		}
+	}
+}
+
+func TestModuleRecords(t *testing.T) {
+	for line, want := range map[string]bool{
+		"MODULE Linux x86_64 " + strings.Repeat("A", 40) + " app": true, "MODULE Linux x86_64 " + strings.Repeat("A", 41) + " app": false,
+		"MODULE Linux x86_64 1": true, "MODULE Linux x86_64": false, "MODULE Linux": false, "MODULE ": false,
+	} {
+		sink := newTables()
+		p := &parser{file: sink.file, sink: sink}
+		if err := p.line([]byte(line)); err != nil || p.sawModule != want || (p.file.arch == AMD64) != want || want && (p.besides != 1 || p.file.records != 1) {
+			t.Errorf("%.60s: %v, %v", line, p.sawModule, err)
+		}
+	}
+	if f, err := Parse(strings.NewReader("MODULE Linux x86_64 1 a\n"), ParseOptions{Arch: ARM}); err != nil || f.Arch() != ARM {
+		t.Errorf("another architecture: %v", err)
 	}
 }
 
