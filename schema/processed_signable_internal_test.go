@@ -50,6 +50,9 @@ func TestThreadsAreReadFromBlocksOfEachForm(t *testing.T) {
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("threads %v, want %v", got, tc.want)
 			}
+			if err := codec.threads(tc.in, new(ProcessedCrash)); err != nil {
+				t.Errorf("nothing follows: %v", err)
+			}
 			for n := range tc.in {
 				if codec.threads(tc.in[:n], new(ProcessedCrash)) == nil {
 					t.Errorf("%d bytes of %d are enough", n, len(tc.in))
