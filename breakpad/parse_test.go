@@ -110,6 +110,7 @@ func TestBadLinesAreSkippedAndCounted(t *testing.T) {
 		"nonsense", "FUNC", "FUNC m", "FUNC xyz 10 0 f", "FUNC 2000 123456789 0 f", "FUNC 123456789 10 0 f", "FILE x a.c", "FILE -1 a.c",
 		"3000 10 1", "3000 10 1 0 extra", "3000 10 -1 0", "PUBLIC", "PUBLIC zz 0 p", "STACK", "STACK CFI 2000 .cfa: 1", "STACK CFI INIT 20 zz .cfa: 1",
 		"STACK WIN 4 zz", "INLINE 0 1", "INLINE 0 1 0 0 zz 10", "INLINE 99999 1 0 0 10 10", "INLINE_ORIGIN x f", "FUNC 2000",
+		"0 9 0 0 1000 10", "INLINE 1000 8 5 0", "STACK CFI INIT 2000 8 .cfa: 1\nSTACK CFI zz .cfa: 1", "STACK CFI INIT zz 8 .cfa: 1",
 	} {
 		f := parse(t, module+"FILE 0 a.c\nFUNC 1000 10 0 f\n1000 8 5 0\n"+bad+"\nFUNC 4000 10 0 g\n")
 		if f.BadLines() != 1 {
@@ -192,6 +193,15 @@ func TestOverlappingWinRecordsAreCutOrDropped(t *testing.T) {
 	}
 	if _, ok := f.Win(0x1030, breakpad.WinFPO); ok {
 		t.Error("found behind the last")
+	}
+	f = parse(t, "MODULE windows x86 1 a\n"+
+		"STACK WIN 0 1010 10"+fmt.Sprintf(rest, 1)+"STACK WIN 0 1000 8"+fmt.Sprintf(rest, 2)+
+		"STACK WIN 0 101f 10"+fmt.Sprintf(rest, 3)+ // overlaps the last byte of the first, which stands two before: dropped
+		"STACK WIN 0 ffffffff 10"+fmt.Sprintf(rest, 4)) // ends with the last address
+	for rva, want := range map[uint64]uint32{0x1007: 2, 0x101f: 1, 0x1020: 0, 0xffffffff: 4} {
+		if w, ok := f.Win(rva, breakpad.WinFPO); ok != (want > 0) || w.ParameterSize != want {
+			t.Errorf("%#x: %v %v, want %d", rva, w.ParameterSize, ok, want)
+		}
 	}
 }
 

@@ -270,6 +270,9 @@ func TestWinRecordsOfOneTableAreApart(t *testing.T) {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
+	if got := appendWin([]WinRecord{at(0, 4)}, at(4, 0)); len(got) != 1 {
+		t.Errorf("one of no bytes behind another: %v", got)
+	}
 	f := File{fpo: []WinRecord{at(4, 4), at(10, 1)}}
 	for rva, want := range map[uint64]bool{3: false, 4: true, 7: true, 8: false, 10: true, 11: false} {
 		if _, ok := f.Win(rva, WinFPO); ok != want {
@@ -430,7 +433,7 @@ func TestModuleRecords(t *testing.T) {
 }
 
 func TestRowsOfCFIAreEachToldOnce(t *testing.T) {
-	const text = "MODULE Linux x86_64 1 a\nSTACK CFI INIT 10 10 .cfa: 1 .ra: 1\nSTACK CFI 14 .cfa: 2\nSTACK CFI 20 .cfa: 3\n" +
+	const text = "MODULE Linux x86_64 1 a\nSTACK CFI INIT 10 10 .cfa: 1 .ra: 1\nSTACK CFI 10 .cfa: 9\nSTACK CFI 14 .cfa: 2\nSTACK CFI 20 .cfa: 3\n" +
 		"STACK CFI INIT 20 10 .cfa: 4 .ra: 1\nSTACK CFI INIT 40 0 .cfa: 5 .ra: 1\nSTACK CFI INIT 50 4 .cfa: 6 .ra: 1\nSTACK CFI INIT fffffff0 20 .cfa: 7 .ra: 1\n"
 	f, err := Parse(strings.NewReader(text), ParseOptions{})
 	if err != nil {

@@ -55,6 +55,11 @@ func TestVersion2(t *testing.T) {
 			amd64(app+0x20, nil), at(1, 0x10008, app+0x40, app+0x60), linuxMaps(maps),
 			"context 400020, cfi 10008, scan 400040, scan 400060, no_caller", "context 400020, scan 400040, scan 400060, no_caller",
 		},
+		"also when the dump has one mapping alone": {
+			minidump.CPUAMD64, minidump.Linux, symbol + "STACK CFI INIT 0 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
+			amd64(app+0x20, nil), at(1, 0x900008, app+0x40), linuxMaps("400000-401000 r-xp 0 0:0 0 /bin/app\n"),
+			"context 400020, cfi 900008, scan 400040, no_caller", "context 400020, scan 400040, no_caller",
+		},
 		"a call may be a mapping's first byte": {
 			minidump.CPUAMD64, minidump.Linux, "FUNC 0 100 0 f\nSTACK CFI INIT 20 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n",
 			amd64(app+0x20, nil), at(1, app+1, lib+0x10), linuxMaps(maps),
