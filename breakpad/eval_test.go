@@ -129,6 +129,7 @@ func TestCFIOf32BitCPUs(t *testing.T) {
 	}{
 		"reads four bytes":         {".cfa: $esp 4 + .ra: .cfa -4 + ^", values{"esp": 0x1004, "eip": 0x900, "ebx": 1}},
 		"cfa too large":            {".cfa: 4294967296 .ra: 1", nil},
+		"the largest words":        {".cfa: 4294967295 .ra: 4294967295 $ebx: 4294967295", values{"esp": 1<<32 - 1, "eip": 1<<32 - 1, "ebx": 1<<32 - 1}},
 		"ra too large":             {".cfa: 1 .ra: 4294967296", nil},
 		"too large for a rule":     {".cfa: 4 .ra: 5 $ebx: 4294967296", values{"esp": 4, "eip": 5, "ebx": 1}},
 		"negative is too large":    {".cfa: 4 .ra: -5", nil},
@@ -260,6 +261,28 @@ func TestWinFPO(t *testing.T) {
 			t.Errorf("%s: %v", name, ok)
 		} else if diff := cmp.Diff(c.want, names(breakpad.X86, caller)); ok && diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// Where the return address is looked for is an address, too.
+func TestWinProgramsSearchBelowFourGiB(t *testing.T) {
+	w, _ := parse(t, "MODULE windows x86 1 a\nSTACK WIN 4 1000 10 0 0 0 0 8 0 1 $eip .raSearch =\n").Win(0x1000, breakpad.WinFrameData)
+	aligns, _ := parse(t, "MODULE windows x86 1 a\nSTACK WIN 4 1000 10 0 0 0 0 8 0 1 $eip .raSearch = $T0 7 4 @ =\n").Win(0x1000, breakpad.WinFrameData)
+	for name, tc := range map[string]struct {
+		w        breakpad.WinRecord
+		esp, ebp uint64
+		want     bool
+	}{
+		"above esp":           {w, 1<<32 - 9, 0, true},
+		"above esp, too far":  {w, 1<<32 - 8, 0, false},
+		"above ebp":           {aligns, 0, 1<<32 - 5, true},
+		"above ebp, too far":  {aligns, 0, 1<<32 - 4, false},
+		"esp does not matter": {aligns, 1<<32 - 1, 0, true},
+	} {
+		regs := registers(breakpad.X86, values{"esp": tc.esp, "ebp": tc.ebp})
+		if got := tc.w.Eval(&regs, &breakpad.Registers{}, &breakpad.Memory{}, 0, false); got != tc.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -122,6 +122,16 @@ func TestBadLinesAreSkippedAndCounted(t *testing.T) {
 	}
 }
 
+// Deltas behind an INIT record that makes no sense are not those of the one before.
+func TestDeltasNeedTheirINIT(t *testing.T) {
+	const init, delta = "STACK CFI INIT 1000 10 .cfa: 1 .ra: 1\n", "STACK CFI 1004 .cfa: 2\n"
+	for between, want := range map[string]int{"": 0, "STACK CFI INIT zz 10 .cfa: 1\n": 2, "FUNC 1000 10 0 f\n": 1, "FILE 0 a.c\n": 0, "STACK WIN 4 zz\n": 2, "nonsense\n": 1} {
+		if f := parse(t, module+"PUBLIC 1 0 a\nPUBLIC 2 0 b\n"+init+between+delta); f.BadLines() != want {
+			t.Errorf("%q between: %d bad lines, want %d", between, f.BadLines(), want)
+		}
+	}
+}
+
 func TestLineRecordsNeedAFunction(t *testing.T) {
 	if f := parse(t, module+"1000 8 5 0\nPUBLIC 2000 0 p\n"); f.BadLines() != 1 {
 		t.Error("before any")
