@@ -206,6 +206,7 @@ func TestWinPrograms(t *testing.T) {
 		"raSearch is above locals":  {"$eip .raSearch = $esp .raSearchStart =", kept(values{"eip": 0x1000 + 8 + 4 + 2, "esp": 0x1000 + 8 + 4 + 2})},
 		"@ searches above ebp":      {"$eip .raSearch = $T1 7 4 @ = $esp $T1 =", kept(values{"eip": 0x1014, "esp": 4})},
 		"sizes":                     {"$eip .cbParams = $esp .cbCalleeParams = $esi .cbSavedRegs = $edi .cbLocals =", kept(values{"eip": 6, "esp": 2, "esi": 4, "edi": 8})},
+		"temporaries keep places":   {"$T0 1 = $T1 2 = 7 8 + .cbParams .undef $eip $T1 = $esi $T1 = $esp $T0 =", kept(values{"eip": 2, "esi": 2, "esp": 1})},
 		"32-bit wrap":               {"$esi 0 1 - =", kept(values{"esi": 0xffffffff})},
 		"undefined deletes":         {"$esi 1 = $esi .undef =", kept(nil)},
 		"operands may be left":      {"$eip 1 = 2 3", kept(values{"eip": 1})},

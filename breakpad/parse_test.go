@@ -204,13 +204,18 @@ func TestOverlappingWinRecordsAreCutOrDropped(t *testing.T) {
 	if _, ok := f.Win(0x1030, breakpad.WinFPO); ok {
 		t.Error("found behind the last")
 	}
-	f = parse(t, "MODULE windows x86 1 a\n"+
-		"STACK WIN 0 1010 10"+fmt.Sprintf(rest, 1)+"STACK WIN 0 1000 8"+fmt.Sprintf(rest, 2)+
-		"STACK WIN 0 101f 10"+fmt.Sprintf(rest, 3)+ // overlaps the last byte of the first, which stands two before: dropped
-		"STACK WIN 0 ffffffff 10"+fmt.Sprintf(rest, 4)) // ends with the last address
-	for rva, want := range map[uint64]uint32{0x1007: 2, 0x101f: 1, 0x1020: 0, 0xffffffff: 4} {
-		if w, ok := f.Win(rva, breakpad.WinFPO); ok != (want > 0) || w.ParameterSize != want {
-			t.Errorf("%#x: %v %v, want %d", rva, w.ParameterSize, ok, want)
+	for kind, program := range map[breakpad.WinKind]string{breakpad.WinFPO: "0 0", breakpad.WinFrameData: "1 1"} {
+		record := func(rva string, parameters int) string {
+			return fmt.Sprintf("STACK WIN %d %s 0 0 %d 0 0 0 %s\n", kind, rva, parameters, program)
+		}
+		f := parse(t, "MODULE windows x86 1 a\n"+
+			record("1010 10", 1)+record("1000 8", 2)+
+			record("101f 10", 3)+ // overlaps the last byte of the first, which stands two before: dropped
+			record("ffffffff 10", 4)) // ends with the last address
+		for rva, want := range map[uint64]uint32{0x1007: 2, 0x101f: 1, 0x1020: 0, 0xffffffff: 4} {
+			if w, ok := f.Win(rva, kind); ok != (want > 0) || w.ParameterSize != want {
+				t.Errorf("%d, %#x: %v %v, want %d", kind, rva, w.ParameterSize, ok, want)
+			}
 		}
 	}
 }
