@@ -164,7 +164,7 @@ func TestMappingsSayWhatMayBeDone(t *testing.T) {
 			t.Errorf("protection %#x: accessible %v", protection, ms[0].Accessible())
 		}
 	}
-	for perms, want := range map[string]may{"r--p": {read: true}, "-w-p": {write: true}, "--xs": {execute: true}, "rwxp": {true, true, true}, "---p": {}, "": {}} {
+	for perms, want := range map[string]may{"r--p": {read: true}, "-w-p": {write: true}, "--xs": {execute: true}, "rwxp": {true, true, true}, "---p": {}, "": {}, "w": {write: true}, "x": {execute: true}} {
 		d := &Dump{LinuxMaps: []LinuxMap{{Start: 0x1000, End: 0x2000, Perms: []byte(perms)}}}
 		if ms := d.Mappings(); len(ms) != 1 || ms[0].Last != 0x1fff || (may{ms[0].Read, ms[0].Write, ms[0].Execute}) != want {
 			t.Errorf("%s: %+v", perms, ms)

@@ -103,6 +103,10 @@ func TestNoProtectedFieldIsInThePublicView(t *testing.T) {
 	if len(pub.Frames) != 2 || pub.Frames[0].Function != "shown" {
 		t.Errorf("the public frames are missing: %+v", pub.Frames)
 	}
+	want := schema.PublicModule{Filename: "shown", Version: "shown", CodeID: "shown", DebugFile: "shown", DebugID: "shown", Symbols: "shown", SymbolsSHA256: "shown"}
+	if d := cmp.Diff([]schema.PublicModule{want, want}, pub.Modules); d != "" {
+		t.Errorf("the public modules are others: %s", d)
+	}
 }
 
 func TestPublicAnnotationsFillTheFieldsTheyMean(t *testing.T) {
