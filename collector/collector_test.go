@@ -256,6 +256,8 @@ func TestRefuses(t *testing.T) {
 		"JSON that is no object":     {list, listKind, "", false, 400, schema.RejectJSONValue},
 		"JSON that is none":          {broken, brokenKind, "", false, 400, schema.RejectJSON},
 		"neither annotation or dump": {nothing, nothingKind, "", false, 400, schema.RejectTruncated},
+		"cut behind the annotations": {[]byte("--b\r\nContent-Type: application/json\r\n\r\n{\"a\":1} "), "multipart/form-data; boundary=b", "", false, 400, schema.RejectTruncated},
+		"cut among the annotations":  {[]byte("--b\r\nContent-Type: application/json\r\n\r\n{\"a\":1, "), "multipart/form-data; boundary=b", "", false, 400, schema.RejectTruncated},
 		"a reserved dump name":       {reserved, reservedKind, "", false, 400, schema.RejectDumpName},
 	} {
 		t.Run(name, func(t *testing.T) {
