@@ -62,8 +62,11 @@ func (o *Operator) making(ctx context.Context, g *stream.Groups, state *schema.V
 	if state == nil {
 		return out, nil
 	}
+	if v := state.Version(n); v != nil && v.Gone() {
+		return out, nil // nothing was, when that was decided, and its topic may be gone
+	}
 	for _, v := range state.Versions {
-		if v.Base != n || v.Gone() || v.State == schema.StateDropped {
+		if v.Base != n || v.Gone() {
 			continue
 		}
 		behind, err := g.Behind(ctx, schema.ResignGroup(v.Number), schema.ProcessedTopic(n), offsetsOf(v.BaseEnds))

@@ -107,7 +107,7 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	if err := o.annotations(ctx, p, base, opts.Registry); err != nil {
 		return nil, err
 	}
-	return p, o.estimate(ctx, p, base, opts)
+	return p, o.estimate(ctx, p, state, base, opts)
 }
 
 // annotations says which entries of the registry change.
@@ -185,7 +185,7 @@ func (p PlanOptions) covers(received time.Time) bool {
 }
 
 // estimate says what a replay of the range would take.
-func (o *Operator) estimate(ctx context.Context, p *Plan, base *schema.SignatureVersion, opts PlanOptions) error {
+func (o *Operator) estimate(ctx context.Context, p *Plan, now *schema.VersionEvent, base *schema.SignatureVersion, opts PlanOptions) error {
 	g, err := stream.NewGroups(o.Kafka)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (o *Operator) estimate(ctx context.Context, p *Plan, base *schema.Signature
 	p.Raw = took(rawACoreSecond)
 	err = resignable(base, &v)
 	if err == nil {
-		err = o.reachesBack(ctx, g, base, &v)
+		err = o.reachesBack(ctx, g, now, base, &v)
 	}
 	if err != nil {
 		p.Refused = err.Error()

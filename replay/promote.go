@@ -146,7 +146,7 @@ func (o *Operator) hold(ctx context.Context, g *stream.Groups, subject int32, op
 	defer cancel()
 	if !opts.past {
 		for _, n := range winners(moves) {
-			if err := o.awaitCaughtUp(catching, g, would.Version(n)); err != nil {
+			if err := o.awaitCaughtUp(catching, g, would, would.Version(n)); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -202,8 +202,8 @@ const fresh = time.Minute
 
 // awaitCaughtUp waits until a version has come to what is the live end now, and
 // its rows are stored.
-func (o *Operator) awaitCaughtUp(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) error {
-	if v.Base != 0 {
+func (o *Operator) awaitCaughtUp(ctx context.Context, g *stream.Groups, state *schema.VersionEvent, v *schema.SignatureVersion) error {
+	if v.Base != 0 && !baseGone(state, v) {
 		if err := o.awaitPassed(ctx, g, schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base), offsetsOf(v.BaseEnds)); err != nil {
 			return err
 		}

@@ -180,7 +180,7 @@ func (o *Operator) fromProcessed(ctx context.Context, g *stream.Groups, now *sch
 		return nil, err
 	}
 	v.BaseEnds = partitionOffsets(made)
-	if err := o.reachesBack(ctx, g, base, v); err != nil {
+	if err := o.reachesBack(ctx, g, now, base, v); err != nil {
 		return nil, fmt.Errorf("--source processed: %w (--source raw makes everything anew)", err)
 	}
 	return o.dead(ctx, base, v)
@@ -206,9 +206,9 @@ func resignable(base, v *schema.SignatureVersion) error {
 }
 
 // reachesBack tells whether the base's processed topic still has all of the range.
-func (o *Operator) reachesBack(ctx context.Context, g *stream.Groups, base, v *schema.SignatureVersion) error {
+func (o *Operator) reachesBack(ctx context.Context, g *stream.Groups, now *schema.VersionEvent, base, v *schema.SignatureVersion) error {
 	topic := schema.ProcessedTopic(base.Number)
-	if base.Base != 0 {
+	if base.Base != 0 && !baseGone(now, base) {
 		if err := o.finished(ctx, g, base); err != nil {
 			return err
 		}
@@ -245,6 +245,13 @@ func (o *Operator) reachesBack(ctx context.Context, g *stream.Groups, base, v *s
 		}
 	}
 	return nil
+}
+
+// baseGone tells whether the version is dropped, or about to be, that another one is made of.
+// That was allowed when all of it was made.
+func baseGone(now *schema.VersionEvent, v *schema.SignatureVersion) bool {
+	base := now.Version(v.Base)
+	return base != nil && base.Gone()
 }
 
 // finished tells whether a version that is made of another one has all of it.

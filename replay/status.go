@@ -103,7 +103,7 @@ func (o *Operator) Look(ctx context.Context) (*Status, error) {
 		if v.State == schema.StateDropped {
 			continue
 		}
-		at, err := lookAt(ctx, g, v)
+		at, err := lookAt(ctx, g, state, v)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (o *Operator) Look(ctx context.Context) (*Status, error) {
 	return s, nil
 }
 
-func lookAt(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) (*VersionStatus, error) {
+func lookAt(ctx context.Context, g *stream.Groups, state *schema.VersionEvent, v *schema.SignatureVersion) (*VersionStatus, error) {
 	s := &VersionStatus{
 		Number: v.Number, State: v.State, ProcessVersion: v.ProcessVersion, RulesetHash: v.RulesetHash, RegistryHash: v.RegistryHash,
 		Source: v.Source, Base: v.Base, From: v.From, To: v.To, Share: v.Share, Paused: v.Paused,
@@ -133,7 +133,7 @@ func lookAt(ctx context.Context, g *stream.Groups, v *schema.SignatureVersion) (
 	if s.Requests, err = progress(ctx, g, schema.ReprocessGroup(v.Number), schema.TopicReprocess, v.BaseRequests, nil); err != nil {
 		return nil, err
 	}
-	if v.Base != 0 {
+	if v.Base != 0 && !baseGone(state, v) {
 		s.Resign, err = progress(ctx, g, schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base), nil, v.BaseEnds)
 	}
 	return s, err

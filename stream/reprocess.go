@@ -43,7 +43,7 @@ func (r *Reprocessor) Run(ctx context.Context) error {
 	r.Kafka = kept
 	cl := kept.kept.asking
 	r.passed = passed{admin: kadm.NewClient(cl), group: schema.ProcessGroup(r.Version)}
-	r.resigning = resigning{admin: kadm.NewClient(cl), version: r.Of}
+	r.resigning = resigning{admin: kadm.NewClient(cl), versions: r.Versions, version: r.Of}
 	t := r.transform(schema.ReprocessGroup(r.Version), schema.TopicReprocess, stageReprocess)
 	t.Work = r.work
 	if r.Of != nil {

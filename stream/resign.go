@@ -60,7 +60,7 @@ func (r *Resigner) Run(ctx context.Context) error {
 	}
 	defer done()
 	admin := kadm.NewClient(cl)
-	if done, err := resigned(ctx, admin, r.Version); err != nil || done {
+	if done, err := resigned(ctx, admin, r.Versions, r.Version); err != nil || done {
 		return doneOr(err)
 	}
 	r.passed = passed{admin: admin, group: schema.ProcessGroup(r.Version.Number)}
@@ -75,7 +75,7 @@ func (r *Resigner) Run(ctx context.Context) error {
 				return
 			case <-time.After(resignLook):
 			}
-			if done, err := resigned(ctx, admin, r.Version); err == nil && done {
+			if done, err := resigned(ctx, admin, r.Versions, r.Version); err == nil && done {
 				cancel(ErrDone)
 			}
 		}
@@ -105,8 +105,14 @@ func doneOr(err error) error {
 	return err
 }
 
-// resigned tells whether everything before a version's BaseEnds is signed again.
-func resigned(ctx context.Context, admin *kadm.Client, v *schema.SignatureVersion) (bool, error) {
+// resigned tells whether everything before a version's BaseEnds is signed again. It is when
+// the base is dropped, whose topic nobody can ask any more: else that would have been refused.
+func resigned(ctx context.Context, admin *kadm.Client, versions *Following, v *schema.SignatureVersion) (bool, error) {
+	if state := versions.Newest(); state != nil {
+		if base := state.Version(v.Base); base != nil && base.Gone() {
+			return true, nil
+		}
+	}
 	group, topic := schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base)
 	at, err := groupOffsets(ctx, admin, group, topic)
 	if err != nil {
@@ -194,8 +200,9 @@ func (r *Resigner) dead(in *kgo.Record, class string, err error) []*kgo.Record {
 // resigning knows whether a version's Base is signed again; nothing is in it of a version
 // that has none.
 type resigning struct {
-	admin   *kadm.Client
-	version *schema.SignatureVersion
+	admin    *kadm.Client
+	versions *Following
+	version  *schema.SignatureVersion
 
 	mu    sync.Mutex
 	done  bool
@@ -210,7 +217,7 @@ func (r *resigning) wait(ctx context.Context) error {
 		return nil
 	}
 	if time.Since(r.asked) > passedAge {
-		done, err := resigned(ctx, r.admin, r.version)
+		done, err := resigned(ctx, r.admin, r.versions, r.version)
 		if err != nil {
 			return passing(err)
 		}

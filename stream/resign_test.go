@@ -188,6 +188,30 @@ func TestSigningAgainLeavesOutOtherTimesAndBuriesWhatIsNoCrash(t *testing.T) {
 	}
 }
 
+// What was made of a version that is dropped by now is made: nobody waits for its topic.
+func TestABaseThatIsDroppedIsDone(t *testing.T) {
+	t.Parallel()
+	k, _ := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRaw, schema.TopicReprocess, schema.TopicHeal, schema.TopicDeadLetter, schema.ProcessedTopic(2))
+	v2 := schema.SignatureVersion{
+		Number: 2, State: schema.StateLive, Source: schema.SourceProcessed, Share: 1, Base: 1, BaseEnds: []schema.PartitionOffset{{Partition: 0, Offset: 8}},
+	}
+	versions(t, k, func(state *schema.VersionEvent) {
+		state.Versions = []schema.SignatureVersion{{Number: 1, State: schema.StateDropped}, v2}
+	})
+	f := streamtest.Following(t, k)
+	if err := resignerOf(k, f, &v2).Run(t.Context()); !errors.Is(err, stream.ErrDone) {
+		t.Error(err)
+	}
+	sendRaw(t, k, 0)
+	p := processorOf(k, f, 2)
+	streamtest.Run(t, p.Run)
+	streamtest.Run(t, (&stream.Reprocessor{Processor: *p, Of: &v2}).Run)
+	ask(t, k, 0)
+	if got := results(t, k, 2, 2)[crashID(0)]; !slices.Equal(got, []string{"0", "1"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // A re-sign that is paused signs nothing, and stops when its process does.
 func TestPausedSigningAgainWaits(t *testing.T) {
 	t.Parallel()
