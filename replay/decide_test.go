@@ -2,6 +2,8 @@ package replay
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -249,5 +251,116 @@ func TestArchivedVersionsCountForNoLimit(t *testing.T) {
 	}
 	if _, err := archiving(now, 199); err == nil {
 		t.Error("what is live was archived")
+	}
+}
+
+// What is refused is refused in these words, whatever state a version has.
+func TestRefusalsSayWhatAVersionIs(t *testing.T) {
+	of := func(s string) *schema.VersionEvent {
+		e := state()
+		e.Versions[2].State = s
+		return e
+	}
+	const live, ended, going, gone = schema.StateLive, schema.StateEnded, schema.StateDropping, schema.StateDropped
+	all := []string{live, schema.StateHeld, schema.StateNarrowed, schema.StateArchiving, schema.StateArchived, ended, going, gone}
+	for name, tc := range map[string]struct {
+		decide  func(*schema.VersionEvent) (*schema.VersionEvent, error)
+		allowed map[string]string // the states after it, by the states before; empty: nothing is to be done
+		want    string            // else
+	}{
+		"pause":    {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return paused(e, 3, true) }, map[string]string{live: live}, "signature version 3 is %s: nothing of it is replayed"},
+		"share":    {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return shared(e, 3, 1) }, map[string]string{live: live}, "signature version 3 is %s: nothing of it is replayed"},
+		"halt":     {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return halted(e, 3) }, map[string]string{live: schema.StateHeld, schema.StateNarrowed: schema.StateHeld, schema.StateHeld: "", schema.StateArchiving: "", schema.StateArchived: "", ended: ""}, "signature version 3 is %s"},
+		"retire":   {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return retired(e, 3, stop{}) }, map[string]string{schema.StateHeld: ended}, "signature version 3 is %s"},
+		"reopen":   {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return reopened(e, 3, 1) }, map[string]string{ended: live, schema.StateHeld: live, schema.StateArchived: live}, "signature version 3 is %s"},
+		"archive":  {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return archiving(e, 3) }, map[string]string{schema.StateNarrowed: schema.StateArchiving, schema.StateArchiving: ""}, "signature version 3 is %s: only one that is narrowed can be archived"},
+		"archived": {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return archived(e, 3) }, map[string]string{schema.StateArchiving: schema.StateArchived}, "signature version 3 is %s"},
+		"drop": {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return dropping(e, 3, nil) }, map[string]string{
+			live: going, schema.StateHeld: going, schema.StateNarrowed: going, schema.StateArchiving: going, schema.StateArchived: going, ended: going, going: "",
+		}, "signature version 3 is %s"},
+		"dropped": {func(e *schema.VersionEvent) (*schema.VersionEvent, error) { return dropped(e, 3) }, map[string]string{going: gone}, "signature version 3 is %s"},
+	} {
+		for _, s := range all {
+			after, allowed := tc.allowed[s]
+			next, err := tc.decide(of(s))
+			switch {
+			case allowed && (err != nil || (next == nil) != (after == "") || next != nil && next.Version(3).State != after):
+				t.Errorf("%s of one that is %s: %+v, %v, want %s", name, s, next, err, after)
+			case !allowed && (err == nil || err.Error() != strings.ReplaceAll(tc.want, "%s", s)):
+				t.Errorf("%s of one that is %s: %v", name, s, err)
+			}
+		}
+		if next, err := tc.decide(nil); next != nil || err == nil || err.Error() != "crash.versions is empty: topics create announces the first signature version" {
+			t.Errorf("%s in an empty log: %v, %v", name, next, err)
+		}
+		waiting := of(slices.Sorted(maps.Keys(tc.allowed))[0])
+		waiting.Promotion = &schema.Promotion{}
+		if next, err := tc.decide(waiting); !errors.Is(err, ErrUnderWay) && name != "dropped" {
+			t.Errorf("%s during a promotion: %v, %v", name, next, err)
+		}
+	}
+}
+
+// A version wins no more than it is made for, to the millisecond.
+func TestAVersionWinsWhatItIsMadeFor(t *testing.T) {
+	v := &schema.SignatureVersion{Number: 2, State: schema.StateLive, From: new(at(3)), To: new(at(9))}
+	const part = "it is not made for all crashes of the range: give --from and --to of its replay"
+	for name, tc := range map[string]struct {
+		v    *schema.SignatureVersion
+		move change
+		want string
+	}{
+		"all of it":             {v, change{at(3), at(9), 1, 2}, ""},
+		"before":                {v, change{at(3).Add(-1), at(9), 1, 2}, part},
+		"behind":                {v, change{at(3), at(9).Add(1), 1, 2}, part},
+		"what another one wins": {v, change{at(begin), at(end), 1, 3}, ""},
+		"without ends":          {&schema.SignatureVersion{Number: 2, State: schema.StateLive}, change{at(begin), at(end), 1, 2}, ""},
+		"none":                  {nil, change{}, "it does not exist"},
+		"a held one":            {&schema.SignatureVersion{Number: 2, State: schema.StateHeld}, change{}, "it is held"},
+		"a paused one":          {&schema.SignatureVersion{Number: 2, State: schema.StateLive, Paused: true}, change{}, "it is paused: replay resume lets it go on"},
+	} {
+		err := canWin(tc.v, []change{tc.move})
+		if (err == nil) != (tc.want == "") || err != nil && err.Error() != tc.want {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+}
+
+// What loses something and wins something else goes on, and what is not processed is not held.
+func TestOnlyWhatIsProcessedAndLosesIsHeld(t *testing.T) {
+	now := state()
+	now.Activation.Ranges = []schema.ActiveRange{ranged(begin, 5, 3, 1), ranged(5, 12, 1, 1), ranged(12, end, 4, 1)}
+	to := []schema.ActiveRange{ranged(begin, 5, 1, 2), ranged(5, 11, 1, 1), ranged(11, 12, 2, 2), ranged(12, end, 2, 2)}
+	next := must(t, now, func() (*schema.VersionEvent, error) { return held(now, to) })
+	if got := states(next); got != "live live ended held" {
+		t.Errorf("%s", got)
+	}
+	if d := cmp.Diff([]schema.HeldVersion{{Number: 4, State: schema.StateLive}}, next.Promotion.Held); d != "" {
+		t.Error(d)
+	}
+	done := must(t, next, func() (*schema.VersionEvent, error) {
+		return promoted(next, map[int32]stop{4: {offsets(1), offsets(2)}})
+	})
+	if v := done.Version(4); v.State != schema.StateEnded || !cmp.Equal(v.Ends, offsets(1)) || !cmp.Equal(v.RequestEnds, offsets(2)) {
+		t.Errorf("%+v", v)
+	}
+	if _, err := held(now, []schema.ActiveRange{ranged(begin, end, 3, 2)}); err == nil || err.Error() != "signature version 3 cannot be seen: it is ended" {
+		t.Error(err)
+	}
+}
+
+// An archived version that nothing shows any more has ended, and one that is shown stays.
+func TestAnArchivedVersionEndsWhenNothingOfItIsSeen(t *testing.T) {
+	now := state()
+	now.Versions[2].State = schema.StateArchived
+	now.Activation.Ranges = []schema.ActiveRange{ranged(begin, 5, 3, 1), ranged(5, end, 1, 1)}
+	for from, want := range map[int]string{3: schema.StateArchived, begin: schema.StateEnded} {
+		next := must(t, now, func() (*schema.VersionEvent, error) {
+			return held(now, Show(now.Activation.Ranges, 4, at(from), at(end), 2))
+		})
+		next = must(t, next, func() (*schema.VersionEvent, error) { return promoted(next, nil) })
+		if got := next.Version(3).State; got != want {
+			t.Errorf("from day %d: %s, want %s", from, got, want)
+		}
 	}
 }

@@ -36,6 +36,7 @@ func files(r *signature.Ruleset) (out []schema.RulesetFile) {
 }
 
 func TestExamplesSayWhatTheRulesAloneDo(t *testing.T) {
+	t.Parallel()
 	ruleset := func(prefixes string) *signature.Ruleset {
 		r, err := signature.FromFiles(map[string]string{"prefix_signature_re.txt": prefixes})
 		if err != nil {

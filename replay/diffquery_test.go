@@ -133,6 +133,7 @@ func generated(crashes int) (batches [][]sinks.Row) {
 }
 
 func TestDiffCountsWhatTheWideTablesShow(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	if err := db.Exec(t.Context(), clickhouse.Limits{}, "SYSTEM STOP MERGES aftershock.signatures"); err != nil {
 		t.Fatal(err)
@@ -172,6 +173,7 @@ func TestDiffCountsWhatTheWideTablesShow(t *testing.T) {
 
 // Crashes with one row a version take the quick way, and only they.
 func TestDiffTakesTheQuickWayWhereEveryCrashHasOneRow(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	for n := range 11 {
 		write(t, db, stored(crashID(n, "261122"), 1, 0, int64(n), noon, "a", ""), stored(crashID(n, "261122"), 2, 0, int64(n), noon, fmt.Sprint("b", n%2), ""))
@@ -193,6 +195,7 @@ func TestDiffTakesTheQuickWayWhereEveryCrashHasOneRow(t *testing.T) {
 }
 
 func TestDiffOfRevisionsComparesTheNewestTwo(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	id := func(n int) string { return crashID(n, "261122") }
 	for _, batch := range [][]sinks.Row{
@@ -260,6 +263,7 @@ func TestChunksAreSuccessiveDays(t *testing.T) {
 }
 
 func TestDiffIsBounded(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	var rows []sinks.Row
 	for n := range 50 {
@@ -340,6 +344,7 @@ func TestEachCauseThatDiffersIsNamed(t *testing.T) {
 // Of more pairs than are kept apart the most frequent stay, and the totals stay exact,
 // whether the parts of a range or all of it have too many.
 func TestTheRarestPairsAreFolded(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	var rows []sinks.Row
 	n := 0

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -198,4 +199,139 @@ func TestLaterStepsWaitForAPromotion(t *testing.T) {
 	if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Version(4).State != schema.StateHeld || newest.Activation.Seen(at(15)) != 2 {
 		t.Errorf("%+v, %v", newest, err)
 	}
+}
+
+// Who gives up tells what became of the promotion, whoever had the last word.
+func TestGivingUpTellsWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("the cause")
+	told := func(o *Operator, subject int32, began time.Time, cause error) string {
+		return o.giveUp(t.Context(), subject, began, cause).Error()
+	}
+	o, c, now := holding(t)
+	if err := o.giveUp(t.Context(), 2, now.At, errTaken); !errors.Is(err, errTaken) {
+		t.Error(err)
+	}
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.TransactionalIDAuthorizationFailed, TopLevel: true})
+	if got := told(o, 2, now.At, cause); !strings.HasPrefix(got, "the cause\nwhat is seen stands still until replay promote --abort: ") {
+		t.Error(got)
+	}
+	if newest, err := stream.NewestVersions(t.Context(), o.Kafka); err != nil || newest.Promotion == nil {
+		t.Errorf("given up all the same: %+v, %v", newest, err)
+	}
+	if _, err := o.flip(t.Context(), 2, now.At, map[int32]stop{1: {offsets(7), nil}}, "because"); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(o, 2, now.At, cause); got != "promoted, though the brokers' answer did not come: the cause" {
+		t.Error(got)
+	}
+	if got := told(o, 3, now.At, cause); got != "not promoted, and everything goes on as before: the cause" {
+		t.Error(got)
+	}
+	newest, err := stream.NewestVersions(t.Context(), o.Kafka)
+	if err != nil || newest.Why != "because" || newest.Operation != schema.OpPromote || newest.Subject != 2 {
+		t.Errorf("%+v, %v", newest, err)
+	}
+	for name, tc := range map[string]struct {
+		change func(e *schema.VersionEvent)
+		want   bool
+	}{
+		"the very event":    {func(*schema.VersionEvent) {}, true},
+		"another operation": {func(e *schema.VersionEvent) { e.Operation = schema.OpHold }, false},
+		"another version":   {func(e *schema.VersionEvent) { e.Subject = 1 }, false},
+		"an earlier time":   {func(e *schema.VersionEvent) { e.At = e.At.Add(-time.Millisecond) }, false},
+	} {
+		mine := newest.Clone()
+		tc.change(mine)
+		if there, err := o.logged(t.Context(), mine); err != nil || there != tc.want {
+			t.Errorf("%s: %v, %v", name, there, err)
+		}
+	}
+}
+
+// A promotion is one's own as long as nothing ended it and nobody began another.
+func TestWhoseAPromotionIs(t *testing.T) {
+	t.Parallel()
+	o, _, now := holding(t)
+	is := func(began time.Time, subject int32) bool {
+		t.Helper()
+		newest, err := stream.NewestVersions(t.Context(), o.Kafka)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := o.ours(t.Context(), newest, began, subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ours
+	}
+	if !is(now.At, 2) || is(now.At.Add(-time.Hour), 2) {
+		t.Error("begun by this hold, and by no other")
+	}
+	// Somebody else ends it and begins another.
+	if err := o.Abort(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if is(now.At, 2) {
+		t.Error("it is ended")
+	}
+	again, err := stream.Operate(t.Context(), o.Kafka, func(e *schema.VersionEvent) (*schema.VersionEvent, error) {
+		next, err := held(e, Show(e.Activation.Ranges, 4, at(10), at(end), 2))
+		return o.stamp(next, schema.OpHold, 4), err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is(now.At, 2) || !is(again.At, 4) {
+		t.Error("it is another one")
+	}
+	if err := o.steer(t.Context(), 2, schema.OpRepair, func(now *schema.VersionEvent, _ int32) (*schema.VersionEvent, error) { return now.Clone(), nil }); err != nil {
+		t.Fatal(err)
+	}
+	if is(now.At, 2) || !is(again.At, 4) || is(again.At, 2) {
+		t.Error("it is another one, behind an event of somebody else")
+	}
+}
+
+// The steps behind a hold are done or tell why, whatever the brokers refuse in between.
+func TestTheStepsBehindAHoldAreDoneOrTold(t *testing.T) {
+	t.Parallel()
+	first := state()
+	holding, err := held(first, Show(first.Activation.Ranges, 2, at(10), at(end), 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	holding.Operation, holding.Subject = schema.OpHold, 2
+	r := rest(t, holding)
+	behind := with(holding, func(e *schema.VersionEvent) { e.Operation, e.Subject, e.At = schema.OpRepair, 0, at(21) }) // somebody else's
+	for name, do := range map[string]func(ctx context.Context) error{
+		"promote": func(ctx context.Context) error {
+			_, err := r.o.flip(ctx, 2, holding.At, map[int32]stop{1: {offsets(7), nil}}, "")
+			return err
+		},
+		"give up": func(ctx context.Context) error {
+			if err := r.o.giveUp(ctx, 2, holding.At, errNotWhole); err.Error() != "not promoted, and everything goes on as before: "+errNotWhole.Error() {
+				return err
+			}
+			return nil
+		},
+	} {
+		r.state(holding)
+		r.state(behind)
+		r.refusedEach(do, func() error {
+			if e := r.newest(); e.Promotion != nil || e.Version(1).State == schema.StateHeld || (e.Activation.Epoch == 2) != (name == "promote") {
+				return fmt.Errorf("%s: %w: %+v", name, errNotWhole, e)
+			}
+			r.state(holding)
+			r.state(behind)
+			return nil
+		})
+	}
+	r.refusedEach(func(ctx context.Context) error {
+		there, err := r.o.logged(ctx, holding)
+		if err == nil && !there {
+			return errNotWhole
+		}
+		return err
+	}, func() error { return nil })
 }

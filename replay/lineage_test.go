@@ -41,6 +41,22 @@ func TestDescentsAreOfWhatChanged(t *testing.T) {
 	}
 }
 
+// What most crashes have is so by their number, and by name only where that decides nothing.
+func TestWhatMostCrashesHave(t *testing.T) {
+	var cells []cell
+	for n := range 20 { // they come in any order
+		old := fmt.Sprint("old ", n)
+		for name, crashes := range map[string]int64{"z": 5, "a": 1, "m": 5, "n": 4} {
+			cells = append(cells, cell{named(old), named(name), false, crashes, nil})
+		}
+	}
+	for _, d := range descents(1, 2, cells, nil) {
+		if d.Majority != (d.New == "m") {
+			t.Errorf("%s > %s: %v", d.Old, d.New, d.Majority)
+		}
+	}
+}
+
 // told is a lineage in short.
 func told(t *testing.T, db *clickhouse.DB, signature string) string {
 	t.Helper()
@@ -72,6 +88,7 @@ func told(t *testing.T, db *clickhouse.DB, signature string) string {
 }
 
 func TestLineageFollowsSplitsAndMergers(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	everything := func(version int32) []schema.ActiveRange {
 		return []schema.ActiveRange{{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: version}}
@@ -148,6 +165,7 @@ func TestLineageFollowsSplitsAndMergers(t *testing.T) {
 }
 
 func TestABatchOfALineageCountsWhenItIsWhole(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	if err := db.Activate(t.Context(), schema.Activation{Epoch: 9}); err != nil {
 		t.Fatal(err)

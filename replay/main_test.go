@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -33,11 +34,15 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // tests wait for servers more than they work
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
-// openDB starts a ClickHouse and returns its migrated database.
-func openDB(t testing.TB) *clickhouse.DB {
+// serveDB starts a ClickHouse and returns its address.
+func serveDB(t testing.TB) string {
 	t.Helper()
 	if _, err := embedded.FindLibrary(""); err != nil {
 		if os.Getenv("CI") != "" {
@@ -63,7 +68,13 @@ func openDB(t testing.TB) *clickhouse.DB {
 			t.Log(err)
 		}
 	})
-	db, err := clickhouse.Open("http://"+addr, schema.DefaultRegistry)
+	return "http://" + addr
+}
+
+// openDB starts a ClickHouse and returns its migrated database.
+func openDB(t testing.TB) *clickhouse.DB {
+	t.Helper()
+	db, err := clickhouse.Open(serveDB(t), schema.DefaultRegistry)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,17 @@ import (
 	"aftershock/schema"
 )
 
+// Days come first: what stands before the day in an id is chance.
+func TestDaysOfCrashIDs(t *testing.T) {
+	for id, want := range map[string]string{"00000001-0000-4000-8000-00000f261122": "261122", "abc": "abc", "": "", "1234567": "234567"} {
+		if got := dayDigits(MissingCrash{CrashID: id}); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+}
+
 func TestMissingAreTheCrashesThatWouldVanish(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	cut := noon.Add(time.Hour)
 	p := Promotion{
@@ -68,6 +78,9 @@ func TestMissingAreTheCrashesThatWouldVanish(t *testing.T) {
 	write(t, db, stored(crashID(7, "261123"), 3, 0, 7, noon.Add(13*time.Hour), "f", ""))
 	if n, got := ids(10); n != 0 || len(got) != 0 {
 		t.Errorf("%d, %q", n, got)
+	}
+	if n, first, err := missing(t.Context(), db, []change{{noon, noon.Add(time.Hour), 0, 3}}, nil, 10); n != 0 || len(first) > 0 || err != nil {
+		t.Errorf("where nothing is seen nothing is missing: %d, %v", n, err)
 	}
 	if _, _, err := Missing(t.Context(), db, p, MaxMissing+1); err == nil || !strings.Contains(err.Error(), "want 0 to") {
 		t.Errorf("%v", err)

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func lacking(n int, version int32, revision int64, outcome string) sinks.Row {
 }
 
 func TestAPromotionIsRefusedWhileSymbolsAreMissingForAWhile(t *testing.T) {
+	t.Parallel()
 	o := &Operator{DB: openDB(t)}
 	moves := []change{{schema.TimeBegin, schema.TimeEnd, 1, 2}}
 	refused := func(seen *look, accepted int64) string {
@@ -69,8 +71,31 @@ func TestAPromotionIsRefusedWhileSymbolsAreMissingForAWhile(t *testing.T) {
 	}
 }
 
+// A refusal names ten modules, of whichever versions.
+func TestARefusalNamesTenModules(t *testing.T) {
+	t.Parallel()
+	o := &Operator{DB: openDB(t)}
+	var moves []change
+	for winner := int32(2); winner <= 4; winner++ {
+		for n := range 6 {
+			row := lacking(n, winner, 0, "timeout")
+			row.Processed.Modules[1].Filename = fmt.Sprintf("lib%d%d.so", winner, n)
+			write(t, o.DB, row)
+		}
+		moves = append(moves, change{schema.TimeBegin, schema.TimeEnd, 1, winner})
+	}
+	err := o.refuseTransient(t.Context(), moves, nil, 17)
+	if err == nil || strings.Count(err.Error(), "timeout of lib") != 10 || !strings.Contains(err.Error(), "18 in the new version") || strings.Contains(err.Error(), "lib34.so") || !strings.Contains(err.Error(), "lib33.so: 1 crashes") {
+		t.Error(err)
+	}
+	if err := o.refuseTransient(t.Context(), moves, nil, 18); err != nil {
+		t.Error(err)
+	}
+}
+
 // While everything is held, only crashes are looked at that were not before.
 func TestOnlyWhatCameSinceIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
 	db := openDB(t)
 	moves := []change{{schema.TimeBegin, schema.TimeEnd, 1, 2}}
 	put := func(n int, version int32, offset int64, at time.Time) {
