@@ -20,7 +20,7 @@ import (
 // not for ever.
 func TestWhatLackedSymbolsForAWhileIsHealed(t *testing.T) {
 	t.Parallel()
-	stream.HealPause(t, 20*time.Millisecond)
+	stream.HealPause(t, 5*time.Millisecond)
 	k, _ := streamtest.Broker(t, 1, schema.TopicRaw, schema.TopicReprocess, schema.TopicHeal, schema.ProcessedTopic(1), schema.TopicDeadLetter)
 	for n := range 3 {
 		id, value := rawCrash(t, n, schema.Dump{Name: "other", Encoding: schema.EncodingNone})

@@ -1,6 +1,10 @@
 package stream_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -35,6 +39,37 @@ func TestSchemaIDsOfARegistry(t *testing.T) {
 	t.Cleanup(func() { _ = schema.UseIDs(nil) }) // nil is never refused
 	if err := schema.UseIDs(found); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A registry that asks for a password gets it, and one that refuses is no registry without
+// schemas.
+func TestSchemaRegistryWithAPassword(t *testing.T) {
+	t.Parallel()
+	registry := srfake.New()
+	t.Cleanup(registry.Close)
+	to, err := url.Parse(registry.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := httputil.NewSingleHostReverseProxy(to)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, ok := r.BasicAuth(); !ok || user != "ada" || password != "secret" {
+			http.Error(w, `{"error_code":40101,"message":"no"}`, http.StatusUnauthorized)
+			return
+		}
+		behind.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	at := strings.TrimPrefix(server.URL, "http://")
+	if made, err := stream.SchemaIDs(t.Context(), "http://ada:secret@"+at, true); err != nil || len(made) != len(schema.Schemas()) {
+		t.Errorf("%v, %v", made, err)
+	}
+	for _, who := range []string{"", "ada@", "ada:wrong@"} {
+		made, err := stream.SchemaIDs(t.Context(), "http://"+who+at, true)
+		if err == nil || !strings.HasPrefix(err.Error(), "schema registry http://"+at+": ") || strings.Contains(err.Error(), "registers it") || strings.Contains(err.Error(), "wrong") {
+			t.Errorf("as %q: %v, %v", who, made, err)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -154,6 +155,12 @@ func TestCheckFindsWhatIsWrongAndNothingElse(t *testing.T) {
 		"transactions are not":       {change: broker("transaction.max.timeout.ms", "10000")},
 		"offsets expire in days":     {change: broker("offsets.retention.minutes", "10079"), want: []string{"warning broker 0 offsets.retention.minutes=10079"}},
 		"sessions must be longer":    {change: broker("group.min.session.timeout.ms", "6001"), want: []string{"error broker 0 group.min.session.timeout.ms=6001"}},
+		"just long enough":           {change: broker("transaction.max.timeout.ms", "6000")},
+		"a week":                     {change: broker("offsets.retention.minutes", "10080")},
+		"sessions may be so long":    {change: broker("group.min.session.timeout.ms", "6000")},
+		"sessions may be so short":   {change: broker("group.max.session.timeout.ms", "6000")},
+		"requests are cut off":       {change: broker("socket.request.max.bytes", "16777215"), want: []string{"error broker 0 socket.request.max.bytes=16777215"}},
+		"requests are not":           {change: broker("socket.request.max.bytes", "16777216")},
 		"sessions must be shorter":   {change: broker("group.max.session.timeout.ms", "5999"), want: []string{"error broker 0 group.max.session.timeout.ms=5999"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,6 +183,31 @@ func TestCheckFindsWhatIsWrongAndNothingElse(t *testing.T) {
 				t.Errorf("found %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestBrokersAreToldWhatToSet(t *testing.T) {
+	t.Parallel()
+	k, _ := cluster(t, 1)
+	for name, value := range map[string]string{"group.min.session.timeout.ms": "7000", "transaction.max.timeout.ms": "10"} {
+		administer(t, k, func(ctx context.Context, admin *kadm.Client) error {
+			_, err := admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, 0)
+			return err
+		})
+	}
+	findings, err := stream.CheckTopics(t.Context(), k, stream.CheckOptions{AllowReplication1: true})
+	want := []stream.Finding{
+		{
+			Severity: "error", Topic: "broker 0", Setting: "transaction.max.timeout.ms", Is: "10", Want: "6000 or more", Why: "no transaction could begin",
+			Mend: "set transaction.max.timeout.ms=6000 in the broker's server.properties and restart it",
+		},
+		{
+			Severity: "error", Topic: "broker 0", Setting: "group.min.session.timeout.ms", Is: "7000", Want: "6000 or less", Why: "no consumer group could be joined",
+			Mend: "set group.min.session.timeout.ms=6000 in the broker's server.properties and restart it",
+		},
+	}
+	if d := cmp.Diff(want, findings); err != nil || d != "" {
+		t.Errorf("%v (-want +got)\n%s", err, d)
 	}
 }
 
