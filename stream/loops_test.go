@@ -140,7 +140,7 @@ func TestLateCrashesAreAskedFor(t *testing.T) {
 	}
 	p := &Processor{Versions: hasSeen(several()), Version: 3, Workers: NewWorkers(1, 1), Log: zerolog.Nop()}
 	for offset, want := range map[int64]int{6: 0, 7: 1} {
-		out, err := p.work(t.Context(), &kgo.Record{Topic: schema.TopicRaw, Partition: 1, Offset: offset, Timestamp: day(2), Value: value})
+		out, err := p.work(t.Context(), &kgo.Record{Topic: schema.TopicRaw, Partition: 1, Offset: offset, Timestamp: day(2), Key: []byte("00000001-0000-4000-8000-000000261122"), Value: value})
 		if err != nil || len(out) != want || want > 0 && out[0].Topic != schema.TopicReprocess {
 			t.Errorf("offset %d: %v, %v", offset, out, err)
 		}

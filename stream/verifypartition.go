@@ -52,7 +52,13 @@ func (v *Verifier) partition(ctx context.Context, admin *kadm.Client, c *cut, nu
 		found: &Verified{Partition: number, From: raw.From, End: raw.End, Lag: max(c.ends[number]-c.passed[number], 0), holes: newOffsetSet(raw)},
 	}
 	s.telemetry = published{census: s, waiting: map[crashKey]wanted{}, missing: newOffsetSet(raw)}
-	for _, step := range []func(context.Context) error{s.readRaw, s.readProcessed, s.findDeferred, s.account, s.telemetry.look, s.readTables} {
+	for _, step := range []func(context.Context) error{s.readRaw, s.readProcessed, s.findDeferred} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.account()
+	for _, step := range []func(context.Context) error{s.telemetry.look, s.readTables} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -187,7 +193,7 @@ func (s *census) expect(ctx context.Context, r *kgo.Record, head *schema.Process
 }
 
 // account puts every raw record where it belongs.
-func (s *census) account(context.Context) error {
+func (s *census) account() {
 	f := s.found
 	f.Raw, f.Processed = s.there.count, s.processed.count
 	f.Missing = s.there.where(func(offset int64) bool {
@@ -218,7 +224,6 @@ func (s *census) account(context.Context) error {
 		return true
 	})
 	f.Twice = s.twice.all()
-	return nil
 }
 
 // readTables compares the tables with what was processed.
