@@ -18,7 +18,7 @@ func TestSubmitReadsWhatLiesBesideADump(t *testing.T) {
 			t.Error(err)
 		}
 		sent = append(sent, fmt.Sprint(r.MultipartForm.Value))
-		fmt.Fprint(w, "CrashID=bp-x\n")
+		fmt.Fprint(w, "CrashID=bp-x\n") //nolint:errcheck // a test says what it lacks
 	}))
 	defer door.Close()
 	dir := t.TempDir()
@@ -48,7 +48,9 @@ func TestSubmitReadsWhatLiesBesideADump(t *testing.T) {
 }
 
 func TestSubmitTellsWhichRuleDiscardedAReport(t *testing.T) {
-	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Discarded=rule_old") }))
+	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "Discarded=rule_old") //nolint:errcheck // as above
+	}))
 	defer door.Close()
 	dump := filepath.Join(t.TempDir(), "a.dmp")
 	if err := os.WriteFile(dump, []byte("MDMP"), 0o600); err != nil {
