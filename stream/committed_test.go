@@ -3,7 +3,9 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -95,5 +97,18 @@ func TestRetentionIsThatOfTheTopic(t *testing.T) {
 	}
 	if _, err := stream.Retention(t.Context(), k, "nowhere"); !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		t.Errorf("no such topic: %v", err)
+	}
+	longest := stream.KeptForever.Milliseconds()
+	for millis, want := range map[int64]time.Duration{
+		-1: stream.KeptForever, 0: 0, 1: time.Millisecond,
+		longest: time.Duration(longest) * time.Millisecond, longest + 1: stream.KeptForever,
+	} {
+		topic := fmt.Sprint("kept", millis)
+		if err := stream.CreateTopics(t.Context(), k, 1, schema.Topic{Name: topic, Partitions: 1, Settings: map[string]string{"retention.ms": strconv.FormatInt(millis, 10)}}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := stream.Retention(t.Context(), k, topic); got != want || err != nil {
+			t.Errorf("%d ms: %v, want %v, %v", millis, got, want, err)
+		}
 	}
 }

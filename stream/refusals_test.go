@@ -252,9 +252,10 @@ func TestAVerificationIsWholeOrRefused(t *testing.T) {
 	k, c := streamtest.Broker(t, 1, schema.TopicVersions, schema.TopicRaw, schema.TopicReprocess, schema.ProcessedTopic(1), schema.TopicTelemetry, schema.TopicDeadLetter)
 	versions(t, k, one)
 	sendRaw(t, k, 1, 2, 3)
-	streamtest.Run(t, processorOf(k, streamtest.Following(t, k), 1).Run)
+	stop := streamtest.Run(t, processorOf(k, streamtest.Following(t, k), 1).Run)
 	streamtest.Committed(t, k, schema.ProcessedTopic(1), 3)
 	passedBy(t, k, schema.ProcessGroup(1), schema.TopicRaw, 3)
+	stop() // it is not the one to be refused
 	put(t, k, schema.TopicTelemetry, "another crash")
 	_, place := placed(t, k)
 	place(schema.TelemetryGroup(1, 1), schema.ProcessedTopic(1), 3)

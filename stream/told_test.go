@@ -250,13 +250,12 @@ func TestLeavingAGroup(t *testing.T) {
 	}
 	refusal.Remove()
 	says(t, &log, `"level":"warn"`, `"group":"g"`, "group not left: its brokers will notice")
-	before := log.String()
 	if leave(stream.ErrUnwanted, "g"); streamtest.Members(t, k, "g") != 0 {
 		t.Error("it is still in the group")
 	}
 	leave(stream.ErrDone, "g")
 	leave(stream.ErrUnwanted, "never was")
-	if log.String() != before {
-		t.Errorf("said %s", strings.TrimPrefix(log.String(), before))
+	if text := log.String(); strings.Count(text, "group not left") != 1 { // the client itself says that it was removed
+		t.Errorf("said %s", text)
 	}
 }

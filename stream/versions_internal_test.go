@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,20 +185,23 @@ func TestPartsAreKeptGoing(t *testing.T) {
 		f := NewFollowing(Kafka{})
 		state := &schema.VersionEvent{Versions: []schema.SignatureVersion{{Number: 1}, {Number: 2}, {Number: 3}}}
 		began := time.Now()
+		var mu sync.Mutex
 		var log []string
 		say := func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
 			log = append(log, fmt.Sprint(time.Since(began), " ")+fmt.Sprintf(format, args...))
 		}
 		failed := errors.New("failed")
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		unwantedNow := false
+		var unwantedNow atomic.Bool
 		go func() {
 			defer close(done)
 			PerVersion(ctx, f, VersionLoop{
 				Changed: func(_ context.Context, e *schema.VersionEvent) { say("changed %d", e.Subject) },
 				Wanted: func(*schema.VersionEvent) []Part {
-					if unwantedNow {
+					if unwantedNow.Load() {
 						return []Part{{Version: 2}}
 					}
 					return []Part{{Version: 1}, {Version: 9}}
@@ -219,7 +224,7 @@ func TestPartsAreKeptGoing(t *testing.T) {
 		}()
 		f.came(state, 1)
 		time.Sleep(7 * time.Second)
-		unwantedNow = true
+		unwantedNow.Store(true)
 		f.came(&schema.VersionEvent{Subject: 5, Versions: state.Versions}, 2)
 		time.Sleep(time.Minute)
 		cancel()
