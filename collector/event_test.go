@@ -30,3 +30,20 @@ func TestAnnotationBytesAreABound(t *testing.T) {
 		}
 	}
 }
+
+// What an event takes beside annotations and inline dumps is bounded, with as many dumps
+// as a report may have, named as long as they may be.
+func TestEventOverheadIsABound(t *testing.T) {
+	raw := &schema.RawCrash{CrashID: "0bfe7d58-d1b5-4906-97eb-92de20261129", Annotations: map[string]string{}}
+	for i := range maxDumps {
+		key := strings.Repeat("k", 128)
+		raw.Dumps = append(raw.Dumps, schema.Dump{Name: strings.Repeat("n", schema.MaxDumpName-2) + fmt.Sprintf("%02d", i), Size: 1 << 40, Encoding: schema.EncodingZstd, Blob: &key})
+	}
+	b, err := schema.Encode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b) > eventOverhead-2<<10 || len(b) < eventOverhead/4 {
+		t.Errorf("%d dumps take %d bytes of %d", maxDumps, len(b), eventOverhead)
+	}
+}

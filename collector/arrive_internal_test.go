@@ -1,0 +1,138 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// A body gives back what it took, memory, disk and its file, and that once, however it was
+// kept and however often it is given back.
+func TestABodyIsGivenBackOnce(t *testing.T) {
+	for name, size := range map[string]int{"nothing": 0, "a chunk": 1, "chunks": firstChunk + nextChunk + 1, "a file": 4 * nextChunk} {
+		l := Limits{SmallBytes: 3 * nextChunk, HeldBytes: 3 * nextChunk, DiskBytes: 2 * diskStep}
+		r := newRoom(l, t.TempDir(), func(error) {})
+		h := &held{room: &r}
+		sent := strings.Repeat("abc", size)[:size]
+		for left := sent; left != ""; {
+			free, err := h.grow()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := copy(free, left)
+			if err := h.keep(free[:n]); err != nil {
+				t.Fatal(err)
+			}
+			left = left[n:]
+		}
+		file := h.file
+		if spilled := file != nil; spilled != (name == "a file") {
+			t.Fatalf("%s: a file: %v", name, spilled)
+		}
+		for range 2 { // it can be read again
+			if got, err := io.ReadAll(h.reader()); err != nil || string(got) != sent {
+				t.Errorf("%s: %d bytes are %d, %v", name, size, len(got), err)
+			}
+		}
+		for range 2 {
+			h.free() // gives back more than was taken: panics
+		}
+		if !r.memory.TryAcquire(l.HeldBytes) || !r.disk.TryAcquire(l.DiskBytes) {
+			t.Errorf("%s: not all is given back", name)
+		}
+		if h.size != int64(size) {
+			t.Errorf("%s: the size is forgotten: %d", name, h.size)
+		}
+		if file == nil {
+			continue
+		}
+		if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s: its file is open: %v", name, err)
+		}
+	}
+}
+
+// A body that turns out to be large while it is inflated, and for which no place becomes
+// free in time, is not read on.
+func TestABodyWithoutAPlaceIsNotReadOn(t *testing.T) {
+	r := newRoom(Limits{Reports: 1, LargeReports: 1}, "", func(error) {})
+	r.largePlaces = semaphore.NewWeighted(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := &place{room: &r}
+	defer p.leave()
+	b := &body{ctx: ctx, src: strings.NewReader(strings.Repeat("x", 101)), limit: 1000, small: 100, place: p}
+	if n, err := b.Read(make([]byte, 200)); n != 0 || err == nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// A part is kept up to its bound and not past it, however it comes.
+func TestBoundedKeepsWhatIsWritten(t *testing.T) {
+	text := strings.Repeat("0123456789", 2*partsBuffer/10+1)
+	for _, step := range []int{1, 7, 1000, partsBuffer, len(text)} {
+		for _, room := range []int{0, -1} {
+			b := &bounded{max: len(text) + room}
+			var err error
+			for left := text; left != "" && err == nil; {
+				n := min(step, len(left))
+				_, err = b.Write([]byte(left[:n]))
+				left = left[n:]
+			}
+			if room < 0 {
+				if !errors.Is(err, errPartTooLarge) || b.pieces != nil {
+					t.Errorf("one byte too many in steps of %d: %v, %d pieces are kept", step, err, len(b.pieces))
+				}
+				continue
+			}
+			if err != nil || b.String() != text {
+				t.Errorf("in steps of %d: %v, %d bytes of %d", step, err, len(b.String()), len(text))
+			}
+			if most := len(text)/partsBuffer + 2; len(b.pieces) > most {
+				t.Errorf("in steps of %d: %d pieces, want at most %d", step, len(b.pieces), most)
+			}
+		}
+	}
+}
+
+// pieces writes a dump in pieces of some bytes.
+type pieces struct {
+	text string
+	step int
+}
+
+func (p pieces) WriteTo(w io.Writer) (int64, error) {
+	for left := p.text; left != ""; {
+		n := min(p.step, len(left))
+		if _, err := io.WriteString(w, left[:n]); err != nil {
+			return 0, err
+		}
+		left = left[n:]
+	}
+	return int64(len(p.text)), nil
+}
+
+// A dump is the same however it comes.
+func TestPackedIsTheSameHoweverItComes(t *testing.T) {
+	text := "MDMP" + strings.Repeat("a stack ", 2*packPiece/8)
+	want, err := pack("d", pieces{text, len(text)})
+	if err != nil || !want.minidump || want.size != int64(len(text)) {
+		t.Fatalf("%v, minidump %v, %d bytes", err, want.minidump, want.size)
+	}
+	for _, step := range []int{1, 2, 3, 5, packPiece, packPiece + 1} {
+		got, err := pack("d", pieces{text, step})
+		if err != nil || got.sum != want.sum || got.size != want.size || !got.minidump || string(got.stored) != string(want.stored) {
+			t.Errorf("in steps of %d: %v, minidump %v, %d bytes stored, want %d", step, err, got.minidump, len(got.stored), len(want.stored))
+		}
+	}
+	for _, other := range []string{"MDM", "xMDMP", "MDMQ" + text} {
+		if got, err := pack("d", pieces{other, 1}); err != nil || got.minidump {
+			t.Errorf("%.5s: %v, minidump %v", other, err, got.minidump)
+		}
+	}
+}
