@@ -122,7 +122,9 @@ func (k Kafka) GroupClient(group, topic, instance string) (*kgo.Client, error) {
 
 // Producer is a client that appends with acknowledgement by all replicas.
 func (k Kafka) Producer() (*kgo.Client, error) {
-	c, err := kgo.NewClient(append(k.Options(), kgo.RequiredAcks(kgo.AllISRAcks()))...)
+	// Somebody waits for each record: a batch is what has come while the one before is
+	// under way, and does not wait for more (the client's default is 10 ms).
+	c, err := kgo.NewClient(append(k.Options(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0))...)
 	if err != nil {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
