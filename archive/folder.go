@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"aftershock/schema"
 )
 
 // folder holds dumps, *.dmp, and beside each what is known of it under the same name: .extra
@@ -69,7 +71,7 @@ func (f *folder) crash(ctx context.Context, file File) (*Crash, *SkipError, erro
 		return nil, &SkipError{file.Path, SkipNoMinidump, errors.New("it does not begin as a minidump does")}, nil
 	}
 	stem := strings.TrimSuffix(file.Path, dumpEnd)
-	out := &Crash{Path: file.Path, ID: path.Base(stem), Received: file.Modified, Dumps: []Dump{{mainDump, data}}}
+	out := &Crash{Path: file.Path, ID: path.Base(stem), Received: file.Modified, Dumps: []Dump{{schema.MainDump, data}}}
 	for _, end := range SideFiles {
 		text, skip, err := read(ctx, f.files, stem+end, file.Path)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+
+	"aftershock/schema"
 )
 
 // reference is the storage of the reference's collector and processor (Socorro, Antenna):
@@ -22,7 +24,6 @@ const (
 	referenceRaw   = "v1/raw_crash"
 	referenceNames = "v1/dump_names"
 	referenceMain  = "dump"
-	mainDump       = "upload_file_minidump"
 )
 
 var errFound = errors.New("there is one")
@@ -78,8 +79,8 @@ func (r *reference) crash(ctx context.Context, f File) (*Crash, *SkipError, erro
 	}
 	for _, name := range names {
 		folder := name
-		if name == mainDump || name == "" || name == referenceMain {
-			folder, name = referenceMain, mainDump
+		if name == schema.MainDump || name == "" || name == referenceMain {
+			folder, name = referenceMain, schema.MainDump
 		}
 		data, skip, err := read(ctx, r.files, path.Join("v1", path.Base(folder), id), f.Path)
 		if skip != nil || err != nil {

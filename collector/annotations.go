@@ -4,16 +4,14 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"aftershock/schema"
 )
 
-// annotate keeps an annotation. Names are for humans and columns: no control
-// characters, and short.
+// annotate keeps an annotation.
 func (r *report) annotate(name, value string) error {
-	if name == "" || len(name) > schema.MaxAnnotationName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !schema.ValidAnnotationName(name) {
 		r.note(schema.NoteAnnotationName)
 		return nil
 	}

@@ -62,11 +62,11 @@ const (
 	// keepTime is how long storing a report may take. It is our own: a body
 	// that has arrived does not depend on its client any more.
 	keepTime = time.Minute
-	// lingerTime and lingerBytes bound what is read of a body that was refused
-	// before its end, so that its client can read why.
 	// A server's own bound counts from the head of the request, and a slow body may take
 	// longer: writing the answer has answerTime.
-	answerTime  = 30 * time.Second
+	answerTime = 30 * time.Second
+	// lingerTime and lingerBytes bound what is read of a body that was refused
+	// before its end, so that its client can read why.
 	lingerTime  = 3 * time.Second
 	lingerBytes = 64 << 20
 

@@ -124,9 +124,6 @@ func (r *report) add(p *part) error {
 	return r.addDump(p)
 }
 
-// Names that Socorro's storage uses itself.
-var reservedDumpNames = map[string]bool{"dump_names": true, "processed_crash": true, "raw_crash": true}
-
 // unnamedDump is the name of a dump whose own has nothing that can be kept.
 const unnamedDump = "unnamed"
 
@@ -147,7 +144,7 @@ func (r *report) packDump(name string, src io.WriterTo) error {
 	if clean == "" {
 		clean = unnamedDump
 	}
-	if reservedDumpNames[clean] {
+	if schema.ReservedDumpName(clean) {
 		return refuse(schema.RejectDumpName, nil)
 	}
 	if len(r.dumps) == maxDumps {

@@ -203,7 +203,7 @@ const fresh = time.Minute
 // awaitCaughtUp waits until a version has come to what is the live end now, and
 // its rows are stored.
 func (o *Operator) awaitCaughtUp(ctx context.Context, g *stream.Groups, state *schema.VersionEvent, v *schema.SignatureVersion) error {
-	if v.Base != 0 && !baseGone(state, v) {
+	if v.Base != 0 && !state.BaseGone(v) {
 		if err := o.awaitPassed(ctx, g, schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base), offsetsOf(v.BaseEnds)); err != nil {
 			return err
 		}

@@ -208,7 +208,7 @@ func resignable(base, v *schema.SignatureVersion) error {
 // reachesBack tells whether the base's processed topic still has all of the range.
 func (o *Operator) reachesBack(ctx context.Context, g *stream.Groups, now *schema.VersionEvent, base, v *schema.SignatureVersion) error {
 	topic := schema.ProcessedTopic(base.Number)
-	if base.Base != 0 && !baseGone(now, base) {
+	if base.Base != 0 && !now.BaseGone(base) {
 		if err := o.finished(ctx, g, base); err != nil {
 			return err
 		}
@@ -245,13 +245,6 @@ func (o *Operator) reachesBack(ctx context.Context, g *stream.Groups, now *schem
 		}
 	}
 	return nil
-}
-
-// baseGone tells whether the version is dropped, or about to be, that another one is made of.
-// That was allowed when all of it was made.
-func baseGone(now *schema.VersionEvent, v *schema.SignatureVersion) bool {
-	base := now.Version(v.Base)
-	return base != nil && base.Gone()
 }
 
 // finished tells whether a version that is made of another one has all of it.

@@ -133,7 +133,7 @@ func lookAt(ctx context.Context, g *stream.Groups, state *schema.VersionEvent, v
 	if s.Requests, err = progress(ctx, g, schema.ReprocessGroup(v.Number), schema.TopicReprocess, v.BaseRequests, nil); err != nil {
 		return nil, err
 	}
-	if v.Base != 0 && !baseGone(state, v) {
+	if v.Base != 0 && !state.BaseGone(v) {
 		s.Resign, err = progress(ctx, g, schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base), nil, v.BaseEnds)
 	}
 	return s, err

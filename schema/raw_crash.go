@@ -2,7 +2,10 @@ package schema
 
 import (
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // MainDump is the part name of a report's main minidump.
@@ -13,6 +16,17 @@ const (
 	MaxAnnotationName = 128 // bytes, without control characters
 	MaxDumpName       = 30  // letters, digits and underscores; as the reference
 )
+
+// ValidAnnotationName tells whether an annotation has a name that doors keep: names are for
+// people and columns.
+func ValidAnnotationName(name string) bool {
+	return name != "" && len(name) <= MaxAnnotationName && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
+// ReservedDumpName tells whether the reference's storage uses a name itself.
+func ReservedDumpName(name string) bool {
+	return name == "dump_names" || name == "processed_crash" || name == "raw_crash"
+}
 
 // SHA256 is the digest of a blob's original, uncompressed bytes.
 type SHA256 [32]byte

@@ -218,6 +218,13 @@ func (v *SignatureVersion) Processed() bool {
 	return v.State == StateLive || v.State == StateNarrowed
 }
 
+// BaseGone tells whether a version is made of one that is dropped, or about to be. That was
+// allowed when all of it was made, and nobody can ask the base's topic any more.
+func (e *VersionEvent) BaseGone(v *SignatureVersion) bool {
+	base := e.Version(v.Base)
+	return base != nil && base.Gone()
+}
+
 // Gone tells whether the version's topic and rows are removed, or about to be.
 func (v *SignatureVersion) Gone() bool {
 	return v.State == StateDropping || v.State == StateDropped

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -62,9 +61,6 @@ var RawViolations = []schema.Code{
 
 // rawDumpName is a dump's name as the door keeps it.
 var rawDumpName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_]{1,%d}$`, schema.MaxDumpName))
-
-// Names that storages of others use themselves.
-var reservedDumps = []string{"dump_names", "processed_crash", "raw_crash"}
 
 // RawChecker checks records of crash.raw.
 type RawChecker struct {
@@ -135,7 +131,7 @@ func CheckRaw(ctx context.Context, r *kgo.Record, partitions int, registry *sche
 func checkRawAnnotations(raw *schema.RawCrash, registry *schema.Registry, add func(code, format string, args ...any)) {
 	check := func(name string) {
 		switch {
-		case name == "" || len(name) > schema.MaxAnnotationName || !utf8.ValidString(name) || containsControl(name):
+		case !schema.ValidAnnotationName(name):
 			add(RawAnnotation, "the name %.40q", name)
 		case registry.Lookup(name).Class == schema.ClassNeverStore:
 			add(RawNeverStored, "%s", name)
@@ -151,10 +147,6 @@ func checkRawAnnotations(raw *schema.RawCrash, registry *schema.Registry, add fu
 	}
 }
 
-func containsControl(s string) bool {
-	return slices.ContainsFunc([]rune(s), unicode.IsControl)
-}
-
 func checkRawDumps(ctx context.Context, raw *schema.RawCrash, blobs blob.Store, add func(code, format string, args ...any)) error {
 	blobOf := func(name, key string, sum schema.SHA256) bool {
 		want, err := blob.Key(raw.CrashID, name, sum)
@@ -166,7 +158,7 @@ func checkRawDumps(ctx context.Context, raw *schema.RawCrash, blobs blob.Store, 
 	names := map[string]bool{}
 	for i := range raw.Dumps {
 		d := &raw.Dumps[i]
-		if !rawDumpName.MatchString(d.Name) || slices.Contains(reservedDumps, d.Name) || names[d.Name] {
+		if !rawDumpName.MatchString(d.Name) || schema.ReservedDumpName(d.Name) || names[d.Name] {
 			add(RawDump, "the name %.40q", d.Name)
 		}
 		names[d.Name] = true

@@ -105,13 +105,11 @@ func doneOr(err error) error {
 	return err
 }
 
-// resigned tells whether everything before a version's BaseEnds is signed again. It is when
-// the base is dropped, whose topic nobody can ask any more: else that would have been refused.
+// resigned tells whether everything before a version's BaseEnds is signed again, as it
+// is when the base is gone.
 func resigned(ctx context.Context, admin *kadm.Client, versions *Following, v *schema.SignatureVersion) (bool, error) {
-	if state := versions.Newest(); state != nil {
-		if base := state.Version(v.Base); base != nil && base.Gone() {
-			return true, nil
-		}
+	if state := versions.Newest(); state != nil && state.BaseGone(v) {
+		return true, nil
 	}
 	group, topic := schema.ResignGroup(v.Number), schema.ProcessedTopic(v.Base)
 	at, err := groupOffsets(ctx, admin, group, topic)
