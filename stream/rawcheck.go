@@ -76,7 +76,7 @@ func (c *RawChecker) Last(ctx context.Context, n int64, each func(r *kgo.Record,
 	if err != nil {
 		return fmt.Errorf("partitions of %s: %w", schema.TopicRaw, err)
 	}
-	return Last(ctx, c.Kafka, schema.TopicRaw, n, func(r *kgo.Record) error {
+	return c.Kafka.last(ctx, schema.TopicRaw, spans, n, func(r *kgo.Record) error {
 		found, err := CheckRaw(ctx, r, len(spans), c.Registry, c.Blobs)
 		if err != nil {
 			return err

@@ -83,6 +83,11 @@ func (v *importVerb) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	kafka, done, err := kafka.Keep() // each batch asks where crash.raw ends
+	if err != nil {
+		return err
+	}
+	defer done()
 	blobs, err := openBlobs(r.ctx, v.Blob)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/collector/throttle"
@@ -79,12 +79,12 @@ func (v *throttleTryVerb) last(r *run, t *trial) error {
 			t.unreadable++
 			return nil //nolint:nilerr // it is counted
 		}
-		return t.ask(reportOf(raw))
+		return t.ask(reportOf(r.ctx, raw))
 	})
 }
 
 // reportOf is a raw crash as the rules see it.
-func reportOf(raw *schema.RawCrash) throttle.Report {
+func reportOf(ctx context.Context, raw *schema.RawCrash) throttle.Report {
 	rep := throttle.Report{Annotations: map[string]string{}, CrashID: raw.CrashID, Received: raw.ReceivedAt}
 	maps.Copy(rep.Annotations, raw.Annotations)
 	for _, ref := range raw.AnnotationOverflow {
@@ -92,29 +92,22 @@ func reportOf(raw *schema.RawCrash) throttle.Report {
 	}
 	for _, d := range raw.Dumps {
 		if d.Name == schema.MainDump {
-			rep.Dump = throttle.Dump{Present: true, Size: d.Size, Kind: kindOf(d)}
+			rep.Dump = throttle.Dump{Present: true, Size: d.Size, Kind: kindOf(ctx, d)}
 		}
 	}
 	return rep
 }
 
 // kindOf is that of an inline dump; of one in the blob store nobody says that it is none.
-func kindOf(d schema.Dump) string {
-	head := d.Inline
-	if d.Encoding == schema.EncodingZstd && d.Inline != nil {
-		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return throttle.KindOther
-		}
-		defer z.Close()
-		if head, err = z.DecodeAll(d.Inline, nil); err != nil {
-			return throttle.KindOther
-		}
-	}
-	if d.Inline == nil || len(head) >= 4 && string(head[:4]) == "MDMP" {
+func kindOf(ctx context.Context, d schema.Dump) string {
+	if d.Blob != nil || d.Inline == nil {
 		return throttle.KindMinidump
 	}
-	return throttle.KindOther
+	data, err := stream.FetchDump(ctx, nil, &d)
+	if err != nil || !bytes.HasPrefix(data, []byte("MDMP")) {
+		return throttle.KindOther
+	}
+	return throttle.KindMinidump
 }
 
 // trial counts what rules make of reports.
