@@ -47,6 +47,9 @@ var released = load(table{
 	{ID: 6, Subject: "crash.reprocess-value", Version: 1, record: "ReprocessRequest", Avsc: "reprocess_request.v1.avsc"},
 	{ID: 7, Subject: "crash.versions-value", Version: 2, record: "VersionEvent", Avsc: "version_event.v2.avsc"},
 	{ID: 8, Subject: "crash.rulesets-value", Version: 1, record: "RulesetEvent", Avsc: "ruleset.v1.avsc"},
+	{ID: 9, Subject: "crash.raw-value", Version: 2, record: "RawCrash", Avsc: "raw_crash.v2.avsc"},
+	{ID: 10, Subject: "crash.processed-value", Version: 3, record: "ProcessedCrash", Avsc: "processed_crash.v3.avsc"},
+	{ID: 11, Subject: "crash.telemetry-value", Version: 2, record: "TelemetryCrash", Avsc: "telemetry_crash.v2.avsc"},
 })
 
 func load(t table) table {

@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // ProcessedCrash is what one signature version makes of one raw crash
-// (avsc/processed_crash.v2.avsc). It is protected as a whole: redact.Public
+// (avsc/processed_crash.v3.avsc). It is protected as a whole: redact.Public
 // gives its public view.
 type ProcessedCrash struct {
 	CrashID          string    `avro:"crash_id"`
@@ -19,6 +19,7 @@ type ProcessedCrash struct {
 	ProtoSignature string   `avro:"proto_signature"`
 	SignatureNotes []string `avro:"signature_notes"`
 	DumpStatus     string   `avro:"dump_status"`
+	Kind           string   `avro:"kind"` // KindReport or KindPing
 
 	Crash               CrashInfo            `avro:"crash"`
 	System              System               `avro:"system"`

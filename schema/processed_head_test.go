@@ -13,7 +13,7 @@ import (
 )
 
 func TestHeadIsThatOfEveryReleasedVersion(t *testing.T) {
-	for version := 1; version <= 2; version++ {
+	for version := 1; version <= 3; version++ {
 		value, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("processed_crash.v%d.bin", version)))
 		if err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ func DecodeSignable(value []byte) (*Signable, error) {
 		return fail(fmt.Errorf("%w %d", ErrUnknownSchema, s.id))
 	}
 	var err error
-	if s.behind, err = codec.head.Decode(value[headerBytes:], &s.Crash); err != nil {
+	if s.behind, err = codec.readsHead.Decode(value[headerBytes:], &s.Crash); err != nil {
 		return fail(err)
 	}
 	rest, err := codec.facts.Decode(s.behind, &s.Crash)
@@ -66,8 +66,9 @@ func (s *Signable) Encode() ([]byte, error) {
 // signableCodec reads parts of a released ProcessedCrash into the newest type: Avro
 // has nothing between fields, and nothing around them.
 type signableCodec struct {
-	head  *avro.Schema // up to the field crash
-	facts *avro.Schema // from there to the threads
+	head      *avro.Schema // up to the field crash, as it is written
+	readsHead *avro.Schema
+	facts     *avro.Schema // from there to the threads
 	// thread reads one of them, and skip passes over it.
 	thread, skip *avro.Schema
 }
@@ -92,19 +93,21 @@ func newSignableCodec(avsc string, newest signableCodec) (signableCodec, error) 
 	if err != nil {
 		return c, err
 	}
-	var errs [3]error
+	var errs [4]error
+	c.readsHead, errs[3] = avro.Resolve(c.head, newest.head)
 	c.facts, errs[0] = avro.Resolve(c.facts, newest.facts)
 	c.skip, errs[1] = avro.Resolve(c.thread, avro.MustParse(`{"type": "record", "name": "Thread", "fields": []}`))
 	c.thread, errs[2] = avro.Resolve(c.thread, newest.thread)
 	return c, errors.Join(errs[:]...)
 }
 
-// partsOf are the parts of a schema's text, without skip.
+// partsOf are the parts of a schema's text, without readsHead and skip.
 func partsOf(avsc string) (c signableCodec, err error) {
 	var record struct {
 		Fields []struct {
-			Name string          `json:"name"`
-			Type json.RawMessage `json:"type"`
+			Name    string          `json:"name"`
+			Type    json.RawMessage `json:"type"`
+			Default json.RawMessage `json:"default,omitempty"`
 		} `json:"fields"`
 	}
 	if err := json.Unmarshal([]byte(avsc), &record); err != nil {

@@ -24,7 +24,7 @@ func frozen(t testing.TB, name string) []byte {
 }
 
 func TestSignableIsThatOfEveryReleasedVersion(t *testing.T) {
-	for version := 1; version <= 2; version++ {
+	for version := 1; version <= 3; version++ {
 		value := frozen(t, fmt.Sprintf("processed_crash.v%d.bin", version))
 		want, err := schema.Decode[schema.ProcessedCrash](value)
 		if err != nil {
@@ -128,7 +128,7 @@ func TestSignableBelievesNoCountOfThreads(t *testing.T) {
 }
 
 func FuzzSignable(f *testing.F) {
-	for version := 1; version <= 2; version++ {
+	for version := 1; version <= 3; version++ {
 		f.Add(frozen(f, fmt.Sprintf("processed_crash.v%d.bin", version)))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {

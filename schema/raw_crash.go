@@ -8,8 +8,29 @@ import (
 	"unicode/utf8"
 )
 
-// MainDump is the part name of a report's main minidump.
-const MainDump = "upload_file_minidump"
+// Kinds of crashes: two populations, which are never counted together.
+const (
+	// KindReport is a report: annotations and dumps.
+	KindReport = "report"
+	// KindPing is a crash ping: annotations, and a stack without memory that the client has
+	// walked, without names.
+	KindPing = "ping"
+)
+
+// KindOf is the kind that a crash counts as: doors that are not ours can write anything.
+func KindOf(kind string) string {
+	if kind == KindPing {
+		return KindPing
+	}
+	return KindReport
+}
+
+const (
+	// MainDump is the part name of a report's main minidump.
+	MainDump = "upload_file_minidump"
+	// PingStack is the name of the dump that is a ping's stack, as JSON.
+	PingStack = "stack_traces"
+)
 
 // What doors keep of a report.
 const (
@@ -40,11 +61,12 @@ const (
 	EncodingZstd Encoding = "zstd"
 )
 
-// RawCrash is one crash as the client reported it (avsc/raw_crash.v1.avsc).
+// RawCrash is one crash as the client reported it (avsc/raw_crash.v2.avsc).
 // It is immutable: only the door makes and appends one.
 type RawCrash struct {
 	CrashID            string            `avro:"crash_id"`
 	ReceivedAt         time.Time         `avro:"received_at"`
+	Kind               string            `avro:"kind"`
 	Annotations        map[string]string `avro:"annotations"`
 	AnnotationOverflow []AnnotationRef   `avro:"annotation_overflow"`
 	Dumps              []Dump            `avro:"dumps"`
@@ -52,6 +74,21 @@ type RawCrash struct {
 	Notes              []string          `avro:"notes"`
 	Payload            Payload           `avro:"payload"`
 	Envelope           []byte            `avro:"envelope,omitzero"`
+}
+
+// Main is the dump that the stacks are made of: of a report its main minidump, of a ping its
+// stack. It is nil when there is none.
+func (r *RawCrash) Main() *Dump {
+	name := MainDump
+	if KindOf(r.Kind) == KindPing {
+		name = PingStack
+	}
+	for i := range r.Dumps {
+		if r.Dumps[i].Name == name {
+			return &r.Dumps[i]
+		}
+	}
+	return nil
 }
 
 // AnnotationRef points at an annotation value too large for the event.
@@ -62,7 +99,7 @@ type AnnotationRef struct {
 	Blob   string `avro:"blob"`
 }
 
-// Dump is one minidump of a report: Inline, or under Blob in the blob store.
+// Dump is one minidump of a report, or the stack of a ping: Inline, or under Blob in the blob store.
 type Dump struct {
 	Name     string   `avro:"name"`
 	Size     int64    `avro:"size"`

@@ -3,11 +3,12 @@ package schema
 import "time"
 
 // TelemetryCrash is the public view of a processed crash
-// (avsc/telemetry_crash.v1.avsc); redact.Public makes it. Everything in it may
+// (avsc/telemetry_crash.v2.avsc); redact.Public makes it. Everything in it may
 // be shown to anybody.
 type TelemetryCrash struct {
 	CrashID          string    `avro:"crash_id"`
 	ReceivedAt       time.Time `avro:"received_at"`
+	Kind             string    `avro:"kind"` // KindReport or KindPing
 	SignatureVersion int32     `avro:"signature_version"`
 	Revision         int64     `avro:"revision"`
 	ContentHash      string    `avro:"content_hash"`
