@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"aftershock/internal/pyjson"
 	"aftershock/schema"
 )
 
@@ -138,9 +139,9 @@ func codeOfTrace(trace string) string {
 // codeOfException is codeOfTrace for an exception that came as JSON, where a message
 // is a value of its own.
 func codeOfException(document string) *JavaException {
-	r := jsonReader{in: document}
+	r := pyjson.New(document)
 	var v any
-	if err := r.document(func() { v = r.value() }); err != nil {
+	if err := r.Document(func() { v = r.Value() }); err != nil {
 		return &JavaException{unreadable: javaShape}
 	}
 	e := javaExceptionOf(v)

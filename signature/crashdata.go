@@ -3,6 +3,8 @@ package signature
 import (
 	"errors"
 	"fmt"
+
+	"aftershock/internal/pyjson"
 )
 
 // ParseCrash reads crash_data: a JSON object with siggen's keys. It is as
@@ -10,13 +12,13 @@ import (
 // what a rule could not use makes that rule fail, and nothing else. The error
 // says where the JSON is none, and quotes nothing.
 func ParseCrash(data []byte) (*Crash, error) {
-	d := decoder{jsonReader{in: string(data)}}
+	d := decoder{pyjson.New(string(data))}
 	c := &Crash{}
 	var err error
-	if e := d.document(func() {
-		if d.peek() != '{' {
+	if e := d.Document(func() {
+		if d.Peek() != '{' {
 			err = errors.New("crash data: want an object")
-			d.skip()
+			d.Skip()
 			return
 		}
 		d.crash(c)
@@ -27,15 +29,15 @@ func ParseCrash(data []byte) (*Crash, error) {
 }
 
 // decoder reads crash_data.
-type decoder struct{ jsonReader }
+type decoder struct{ pyjson.Reader }
 
 // string reads a string; falsy values are empty. ok is false for values of
 // other types.
 func (d *decoder) string() (s string, ok bool) {
-	if d.peek() == '"' {
-		return d.text(), true
+	if d.Peek() == '"' {
+		return d.Text(), true
 	}
-	return "", !truthy(d.value())
+	return "", !truthy(d.Value())
 }
 
 // set reads a string; a value of another type adds field to those that fail.
@@ -48,10 +50,10 @@ func (d *decoder) set(s *string, c *Crash, field fields) {
 
 // printed reads any value as Python prints it; falsy ones are empty.
 func (d *decoder) printed() string {
-	if d.peek() == '"' {
-		return d.text()
+	if d.Peek() == '"' {
+		return d.Text()
 	}
-	if v := d.value(); truthy(v) {
+	if v := d.Value(); truthy(v) {
 		return str(v)
 	}
 	return ""
@@ -63,19 +65,6 @@ func (d *decoder) compared() string {
 	return s
 }
 
-func (d *decoder) skip() {
-	switch d.peek() {
-	case '{':
-		d.object(func(string) { d.skip() })
-	case '[':
-		d.array(d.skip)
-	case '"':
-		d.text()
-	default:
-		d.scalar()
-	}
-}
-
 // truthy is Python's bool().
 func truthy(v any) bool {
 	switch v := v.(type) {
@@ -83,7 +72,7 @@ func truthy(v any) bool {
 		return false
 	case bool:
 		return v
-	case jsonInt:
+	case pyjson.Int:
 		return v != "0"
 	case float64:
 		return v != 0
@@ -91,14 +80,14 @@ func truthy(v any) bool {
 		return v != ""
 	case []any:
 		return len(v) > 0
-	case *jsonObject:
-		return len(v.keys) > 0
+	case *pyjson.Object:
+		return len(v.Keys) > 0
 	}
 	return true
 }
 
 func (d *decoder) crash(c *Crash) {
-	d.object(func(key string) { d.member(c, key) })
+	d.Object(func(key string) { d.member(c, key) })
 }
 
 func (d *decoder) member(c *Crash, key string) {
@@ -128,25 +117,25 @@ func (d *decoder) member(c *Crash, key string) {
 	case "additional_minidumps":
 		c.AdditionalDumps = d.names()
 	case "hang":
-		if v := d.value(); v != nil {
+		if v := d.Value(); v != nil {
 			c.Hang = new(str(v))
 		}
 	case "java_stack_trace":
 		d.set(&c.JavaStackTrace, c, javaTraceField)
 	case "java_exception":
-		c.JavaException = javaExceptionOf(d.value())
+		c.JavaException = javaExceptionOf(d.Value())
 	case "possible_bit_flips":
 		c.BitFlipPercent = d.bitFlips()
 	default:
-		d.skip()
+		d.Skip()
 	}
 }
 
 // threadIndex is Python's int(); what it cannot read is the first thread.
 func (d *decoder) threadIndex() *int {
 	var n int64
-	switch v := d.value().(type) {
-	case jsonInt:
+	switch v := d.Value().(type) {
+	case pyjson.Int:
 		n, _ = integer(string(v))
 	case float64:
 		n = int64(v)
@@ -163,8 +152,8 @@ func (d *decoder) threadIndex() *int {
 // allocationSize reads what Python's int() can read; a number is tested for 0
 // before.
 func (d *decoder) allocationSize(c *Crash) {
-	switch v := d.value().(type) {
-	case jsonInt:
+	switch v := d.Value().(type) {
+	case pyjson.Int:
 		n, _ := integer(string(v))
 		c.OOMAllocationSize = &n
 	case float64:
@@ -194,27 +183,27 @@ func (d *decoder) allocationSize(c *Crash) {
 
 func (d *decoder) names() []string {
 	var names []string
-	if d.peek() != '[' {
-		d.skip()
+	if d.Peek() != '[' {
+		d.Skip()
 		return nil
 	}
-	d.array(func() {
-		if d.peek() == '"' {
-			names = append(names, d.text())
+	d.Array(func() {
+		if d.Peek() == '"' {
+			names = append(names, d.Text())
 			return
 		}
-		d.skip()
+		d.Skip()
 	})
 	return names
 }
 
 func (d *decoder) threads() []Thread {
-	if d.peek() != '[' {
-		d.skip()
+	if d.Peek() != '[' {
+		d.Skip()
 		return nil
 	}
 	var threads []Thread
-	d.array(func() {
+	d.Array(func() {
 		var t Thread
 		d.thread(&t)
 		threads = append(threads, t)
@@ -223,23 +212,23 @@ func (d *decoder) threads() []Thread {
 }
 
 func (d *decoder) thread(t *Thread) {
-	if d.peek() != '{' {
+	if d.Peek() != '{' {
 		t.unreadable = true
-		t.noObject = truthy(d.value())
+		t.noObject = truthy(d.Value())
 		return
 	}
-	d.object(func(key string) {
+	d.Object(func(key string) {
 		switch key {
 		case "frames":
 			t.Frames = make([]Frame, 0, 8)
-			if t.unreadable = d.peek() != '['; t.unreadable {
-				o, isObject := d.value().(*jsonObject)
-				t.unreadable = !isObject || len(o.keys) > 0
+			if t.unreadable = d.Peek() != '['; t.unreadable {
+				o, isObject := d.Value().(*pyjson.Object)
+				t.unreadable = !isObject || len(o.Keys) > 0
 				return
 			}
-			d.array(func() {
+			d.Array(func() {
 				if len(t.Frames) == maxFrames {
-					d.skip()
+					d.Skip()
 					return
 				}
 				t.Frames = append(t.Frames, Frame{})
@@ -248,15 +237,15 @@ func (d *decoder) thread(t *Thread) {
 		case "last_error_value":
 			t.LastError = d.compared()
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
 }
 
 func (d *decoder) frame(f *Frame) {
-	if d.peek() != '{' {
+	if d.Peek() != '{' {
 		f.unreadable = true
-		d.skip()
+		d.Skip()
 		return
 	}
 	text := func(s *string) {
@@ -265,7 +254,7 @@ func (d *decoder) frame(f *Frame) {
 			f.unreadable = true
 		}
 	}
-	d.object(func(key string) {
+	d.Object(func(key string) {
 		switch key {
 		case "module":
 			text(&f.Module)
@@ -284,7 +273,7 @@ func (d *decoder) frame(f *Frame) {
 		case "unloaded_modules":
 			d.unloaded(f)
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
 	f.language = languageOf(f.File)
@@ -292,8 +281,8 @@ func (d *decoder) frame(f *Frame) {
 
 // line reads a line; text is what a number that is not 0 cannot hold.
 func (d *decoder) line() (number int64, text string) {
-	v := d.value()
-	if i, ok := v.(jsonInt); ok {
+	v := d.Value()
+	if i, ok := v.(pyjson.Int); ok {
 		if number, _ = integer(string(i)); number != 0 {
 			return number, ""
 		}
@@ -306,13 +295,13 @@ func (d *decoder) line() (number int64, text string) {
 
 func (d *decoder) inlines(f *Frame) {
 	f.Inlines = nil
-	if d.peek() != '[' {
-		f.unreadable = f.unreadable || truthy(d.value())
+	if d.Peek() != '[' {
+		f.unreadable = f.unreadable || truthy(d.Value())
 		return
 	}
-	d.array(func() {
+	d.Array(func() {
 		if len(f.Inlines) == maxFrames {
-			d.skip()
+			d.Skip()
 			return
 		}
 		var as Frame
@@ -324,23 +313,23 @@ func (d *decoder) inlines(f *Frame) {
 // unloaded reads the name of the first unloaded module.
 func (d *decoder) unloaded(f *Frame) {
 	f.Unloaded = ""
-	if d.peek() != '[' {
-		f.unreadable = f.unreadable || truthy(d.value())
+	if d.Peek() != '[' {
+		f.unreadable = f.unreadable || truthy(d.Value())
 		return
 	}
 	first := true
-	d.array(func() {
+	d.Array(func() {
 		if !first {
-			d.skip()
+			d.Skip()
 			return
 		}
 		first = false
-		o, ok := d.value().(*jsonObject)
+		o, ok := d.Value().(*pyjson.Object)
 		if !ok {
 			f.unreadable = true
 			return
 		}
-		f.Unloaded = str(o.values["module"])
+		f.Unloaded = str(o.Values["module"])
 	})
 }
 
@@ -354,31 +343,31 @@ func javaExceptionOf(v any) *JavaException {
 	if len(values) == 0 || !truthy(member(values[0], "stacktrace")) {
 		return &JavaException{unreadable: javaShape}
 	}
-	o, ok := member(values[0], "stacktrace").(*jsonObject)
+	o, ok := member(values[0], "stacktrace").(*pyjson.Object)
 	if !ok {
 		return &JavaException{unreadable: javaValues}
 	}
 	e := &JavaException{Type: "Unknown"}
-	if t, ok := o.values["type"]; ok {
+	if t, ok := o.Values["type"]; ok {
 		e.Type = str(t)
 	}
-	if m := o.values["module"]; truthy(m) {
+	if m := o.Values["module"]; truthy(m) {
 		e.Module = str(m)
 	}
-	frames, ok := o.values["frames"].([]any)
-	if !ok && truthy(o.values["frames"]) {
+	frames, ok := o.Values["frames"].([]any)
+	if !ok && truthy(o.Values["frames"]) {
 		e.unreadable = javaValues
 	}
 	for _, v := range frames[:min(len(frames), 1)] {
-		o, ok := v.(*jsonObject)
+		o, ok := v.(*pyjson.Object)
 		if !ok {
 			e.unreadable = javaValues
 			break
 		}
 		var f JavaFrame
 		for key, field := range map[string]*string{"module": &f.Module, "function": &f.Function, "filename": &f.File} {
-			s, isText := o.values[key].(string)
-			if !isText && truthy(o.values[key]) {
+			s, isText := o.Values[key].(string)
+			if !isText && truthy(o.Values[key]) {
 				e.unreadable = javaValues
 			}
 			*field = s
@@ -389,8 +378,8 @@ func javaExceptionOf(v any) *JavaException {
 }
 
 func member(v any, key string) any {
-	if o, ok := v.(*jsonObject); ok {
-		return o.values[key]
+	if o, ok := v.(*pyjson.Object); ok {
+		return o.Values[key]
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package signature
 import (
 	"errors"
 	"fmt"
+
+	"aftershock/internal/pyjson"
 )
 
 // ParseDocument reads what a crash is described by: crash data (see ParseCrash),
@@ -10,17 +12,17 @@ import (
 // away, which has that JSON inside. Of the latter two the stack's own account
 // counts, not what was copied out of it.
 func ParseDocument(data []byte) (*Crash, error) {
-	d := decoder{jsonReader{in: string(data)}}
+	d := decoder{pyjson.New(string(data))}
 	c := &Crash{}
 	var walk *Crash // what the stackwalker says
 	var err error
-	if e := d.document(func() {
-		if d.peek() != '{' {
+	if e := d.Document(func() {
+		if d.Peek() != '{' {
 			err = errors.New("crash: want a JSON object")
-			d.skip()
+			d.Skip()
 			return
 		}
-		d.object(func(key string) {
+		d.Object(func(key string) {
 			switch key {
 			case "json_dump":
 				walk = &Crash{}
@@ -58,7 +60,7 @@ func (d *decoder) walkMember(c *Crash, key string) {
 				c.OS = d.compared()
 				return
 			}
-			d.skip()
+			d.Skip()
 		})
 	case "crash_info":
 		d.members(func(key string) {
@@ -70,27 +72,27 @@ func (d *decoder) walkMember(c *Crash, key string) {
 			case "possible_bit_flips":
 				c.BitFlipPercent = d.bitFlips()
 			default:
-				d.skip()
+				d.Skip()
 			}
 		})
 	default:
-		d.skip()
+		d.Skip()
 	}
 }
 
 // members reads an object, and nothing of a value that is none.
 func (d *decoder) members(member func(key string)) {
-	if d.peek() != '{' {
-		d.skip()
+	if d.Peek() != '{' {
+		d.Skip()
 		return
 	}
-	d.object(member)
+	d.Object(member)
 }
 
 // bitFlips is the confidence of the likeliest flip, in per cent.
 func (d *decoder) bitFlips() int32 {
 	best := 0.0
-	flips, _ := d.value().([]any)
+	flips, _ := d.Value().([]any)
 	for _, flip := range flips {
 		if confidence, ok := member(flip, "confidence").(float64); ok && confidence <= 1 {
 			best = max(best, confidence)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aftershock/internal/pyjson"
 )
 
 // Signatures are compared with what siggen computed for years, and some of
@@ -102,7 +104,7 @@ func repr(v any) string {
 			return "True"
 		}
 		return "False"
-	case jsonInt:
+	case pyjson.Int:
 		return string(v)
 	case float64:
 		return reprFloat(v)
@@ -114,10 +116,10 @@ func repr(v any) string {
 			items[i] = repr(v[i])
 		}
 		return "[" + strings.Join(items, ", ") + "]"
-	case *jsonObject:
-		items := make([]string, len(v.keys))
-		for i, k := range v.keys {
-			items[i] = reprString(k) + ": " + repr(v.values[k])
+	case *pyjson.Object:
+		items := make([]string, len(v.Keys))
+		for i, k := range v.Keys {
+			items[i] = reprString(k) + ": " + repr(v.Values[k])
 		}
 		return "{" + strings.Join(items, ", ") + "}"
 	}

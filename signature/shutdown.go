@@ -3,6 +3,8 @@ package signature
 import (
 	"slices"
 	"strings"
+
+	"aftershock/internal/pyjson"
 )
 
 // asyncShutdownTimeout replaces the signature when a phase of the shutdown took
@@ -30,28 +32,28 @@ func (g *generation) asyncShutdownTimeout() bool {
 // shutdownParts returns the phase and the conditions that it waited for.
 // problem is what hid the rest; ok is false when the JSON is no object at all.
 func shutdownParts(text string) (parts []string, problem string, ok bool) {
-	r := jsonReader{in: text}
+	r := pyjson.New(text)
 	var document any
-	if err := r.document(func() { document = r.value() }); err != nil {
-		return nil, err.Error(), r.err.message != errTooDeep
+	if err := r.Document(func() { document = r.Value() }); err != nil {
+		return nil, err.Error(), !r.TooDeep()
 	}
-	o, ok := document.(*jsonObject)
+	o, ok := document.(*pyjson.Object)
 	if !ok {
 		return nil, "", false
 	}
-	phase, ok := o.values["phase"].(string)
+	phase, ok := o.Values["phase"].(string)
 	if !ok {
 		phase = "(unknown)"
 	}
 	parts = []string{phase}
-	conditions, ok := iterate(o.values["conditions"])
+	conditions, ok := iterate(o.Values["conditions"])
 	if !ok {
 		return nil, "", false
 	}
 	var names []string
 	for _, c := range conditions {
-		if o, isObject := c.(*jsonObject); isObject {
-			if c, ok = o.values["name"]; !ok {
+		if o, isObject := c.(*pyjson.Object); isObject {
+			if c, ok = o.Values["name"]; !ok {
 				return parts, "'name'", true
 			}
 		}
@@ -74,8 +76,8 @@ func iterate(v any) (items []any, ok bool) {
 			items = append(items, string(c))
 		}
 		return items, true
-	case *jsonObject:
-		for _, k := range v.keys {
+	case *pyjson.Object:
+		for _, k := range v.Keys {
 			items = append(items, k)
 		}
 		return items, true
@@ -83,7 +85,7 @@ func iterate(v any) (items []any, ok bool) {
 		return nil, true
 	case bool:
 		return nil, !v
-	case jsonInt:
+	case pyjson.Int:
 		return nil, v == "0"
 	case float64:
 		return nil, v == 0

@@ -1,4 +1,6 @@
-package signature
+// Package pyjson reads JSON as Python's json.loads does, member by member: what the
+// reader has no use for is never in memory. It trusts nothing of its input.
+package pyjson
 
 import (
 	"fmt"
@@ -8,23 +10,29 @@ import (
 	"unicode/utf8"
 )
 
-// maxJSONDepth is how deep arrays and objects may nest. Python gives up near it.
-const maxJSONDepth = 900
+// MaxDepth is how deep arrays and objects may nest. Python gives up near it.
+const MaxDepth = 900
 
-// jsonReader reads JSON as Python's json.loads does: NaN and Infinity are
+// Reader reads JSON as Python's json.loads does: NaN and Infinity are
 // numbers, the last of equal keys wins, and errors have Python's words, because
 // they end in notes. Strings without escapes alias the input.
 //
 // After an error every method returns a zero value and reads nothing more.
-type jsonReader struct {
+type Reader struct {
 	in    string
 	at    int
 	depth int
-	err   *jsonError
+	err   *syntaxError
 }
 
-// jsonError says what is wrong and where. It quotes nothing.
-type jsonError struct {
+// New returns a reader of a text.
+func New(text string) Reader { return Reader{in: text} }
+
+// TooDeep tells whether the document nests deeper than MaxDepth.
+func (r *Reader) TooDeep() bool { return r.err != nil && r.err.message == errTooDeep }
+
+// syntaxError says what is wrong and where. It quotes nothing.
+type syntaxError struct {
 	message string
 	in      string
 	at      int
@@ -33,22 +41,22 @@ type jsonError struct {
 // errTooDeep is what Python raises a RecursionError for.
 const errTooDeep = "nested too deep"
 
-func (e *jsonError) Error() string {
+func (e *syntaxError) Error() string {
 	before := e.in[:e.at]
 	lineStart := strings.LastIndexByte(before, '\n') + 1
 	return fmt.Sprintf("%s: line %d column %d (char %d)", e.message,
 		strings.Count(before, "\n")+1, utf8.RuneCountInString(before[lineStart:])+1, utf8.RuneCountInString(before))
 }
 
-func (r *jsonReader) fail(message string, at int) {
+func (r *Reader) fail(message string, at int) {
 	if r.err == nil {
-		r.err = &jsonError{message, r.in, min(at, len(r.in))}
+		r.err = &syntaxError{message, r.in, min(at, len(r.in))}
 	}
 	r.at = len(r.in)
 }
 
-// peek skips white space and returns the next byte, 0 at the end.
-func (r *jsonReader) peek() byte {
+// Peek skips white space and returns the next byte, 0 at the end.
+func (r *Reader) Peek() byte {
 	for r.at < len(r.in) {
 		switch c := r.in[r.at]; c {
 		case ' ', '\t', '\n', '\r':
@@ -60,14 +68,14 @@ func (r *jsonReader) peek() byte {
 	return 0
 }
 
-// document reads one value with read and refuses anything behind it.
-func (r *jsonReader) document(read func()) error {
+// Document reads one value with read and refuses anything behind it.
+func (r *Reader) Document(read func()) error {
 	if strings.HasPrefix(r.in, "\ufeff") {
 		r.fail("Unexpected UTF-8 BOM (decode using utf-8-sig)", 0)
 	}
-	r.peek()
+	r.Peek()
 	read()
-	if r.peek(); r.err == nil && r.at < len(r.in) {
+	if r.Peek(); r.err == nil && r.at < len(r.in) {
 		r.fail("Extra data", r.at)
 	}
 	if r.err != nil {
@@ -76,36 +84,36 @@ func (r *jsonReader) document(read func()) error {
 	return nil
 }
 
-func (r *jsonReader) enter() bool {
-	if r.depth++; r.depth > maxJSONDepth {
+func (r *Reader) enter() bool {
+	if r.depth++; r.depth > MaxDepth {
 		r.fail(errTooDeep, r.at)
 	}
 	r.at++
 	return r.err == nil
 }
 
-// object reads an object: member must read the value of each key.
-func (r *jsonReader) object(member func(key string)) {
+// Object reads an object: member must read the value of each key.
+func (r *Reader) Object(member func(key string)) {
 	if !r.enter() {
 		return
 	}
-	if r.peek() == '}' {
+	if r.Peek() == '}' {
 		r.at++
 		r.depth--
 		return
 	}
 	for r.err == nil {
-		if r.peek() != '"' {
+		if r.Peek() != '"' {
 			r.fail("Expecting property name enclosed in double quotes", r.at)
 			return
 		}
-		key := r.text()
-		if r.peek() != ':' {
+		key := r.Text()
+		if r.Peek() != ':' {
 			r.fail("Expecting ':' delimiter", r.at)
 			return
 		}
 		r.at++
-		r.peek()
+		r.Peek()
 		member(key)
 		if r.more('}') {
 			return
@@ -113,12 +121,12 @@ func (r *jsonReader) object(member func(key string)) {
 	}
 }
 
-// array reads an array: element must read each.
-func (r *jsonReader) array(element func()) {
+// Array reads an array: element must read each.
+func (r *Reader) Array(element func()) {
 	if !r.enter() {
 		return
 	}
-	if r.peek() == ']' {
+	if r.Peek() == ']' {
 		r.at++
 		r.depth--
 		return
@@ -132,8 +140,8 @@ func (r *jsonReader) array(element func()) {
 }
 
 // more reads what follows an element and tells whether it was the last.
-func (r *jsonReader) more(end byte) (last bool) {
-	switch c := r.peek(); {
+func (r *Reader) more(end byte) (last bool) {
+	switch c := r.Peek(); {
 	case r.err != nil:
 		return true
 	case c == end && r.at < len(r.in):
@@ -142,45 +150,59 @@ func (r *jsonReader) more(end byte) (last bool) {
 		return true
 	case c == ',':
 		r.at++
-		r.peek()
+		r.Peek()
 		return false
 	}
 	r.fail("Expecting ',' delimiter", r.at)
 	return true
 }
 
-// value reads any value: nil, bool, jsonInt, float64, string, []any or *jsonObject.
-func (r *jsonReader) value() any {
-	switch r.peek() {
+// Skip reads any value, and keeps nothing of it.
+func (r *Reader) Skip() {
+	switch r.Peek() {
 	case '{':
-		o := &jsonObject{values: map[string]any{}}
-		r.object(func(key string) {
-			if _, again := o.values[key]; !again {
-				o.keys = append(o.keys, key)
+		r.Object(func(string) { r.Skip() })
+	case '[':
+		r.Array(r.Skip)
+	case '"':
+		r.Text()
+	default:
+		r.Scalar()
+	}
+}
+
+// Value reads any value: nil, bool, Int, float64, string, []any or *Object.
+func (r *Reader) Value() any {
+	switch r.Peek() {
+	case '{':
+		o := &Object{Values: map[string]any{}}
+		r.Object(func(key string) {
+			if _, again := o.Values[key]; !again {
+				o.Keys = append(o.Keys, key)
 			}
-			o.values[key] = r.value()
+			o.Values[key] = r.Value()
 		})
 		return o
 	case '[':
 		a := []any{}
-		r.array(func() { a = append(a, r.value()) })
+		r.Array(func() { a = append(a, r.Value()) })
 		return a
 	case '"':
-		return r.text()
+		return r.Text()
 	}
-	return r.scalar()
+	return r.Scalar()
 }
 
-// jsonInt is an integer of any size, in decimal.
-type jsonInt string
+// Int is an integer of any size, in decimal.
+type Int string
 
-// jsonObject keeps the order of its keys.
-type jsonObject struct {
-	keys   []string
-	values map[string]any
+// Object keeps the order of its keys.
+type Object struct {
+	Keys   []string
+	Values map[string]any
 }
 
-var jsonWords = []struct {
+var words = []struct {
 	word  string
 	value any
 }{
@@ -198,9 +220,10 @@ func parseFloat(s string) float64 {
 	return f
 }
 
-func (r *jsonReader) scalar() any {
+// Scalar reads a value that is no object, array or string.
+func (r *Reader) Scalar() any {
 	rest := r.in[r.at:]
-	for _, w := range jsonWords {
+	for _, w := range words {
 		if strings.HasPrefix(rest, w.word) {
 			r.at += len(w.word)
 			return w.value
@@ -219,7 +242,7 @@ func (r *jsonReader) scalar() any {
 	if text == "-0" {
 		text = "0"
 	}
-	return jsonInt(text)
+	return Int(text)
 }
 
 // number returns the number that s begins with, or nothing.
@@ -257,8 +280,8 @@ func number(s string) (text string, float bool) {
 	return s[:end], float
 }
 
-// text reads a string; the next byte is its opening quote.
-func (r *jsonReader) text() string {
+// Text reads a string; the next byte is its opening quote.
+func (r *Reader) Text() string {
 	open := r.at
 	r.at++
 	start := r.at
@@ -292,7 +315,7 @@ func (r *jsonReader) text() string {
 
 // escape appends what the escape at i stands for and returns its size, 0 when
 // it is wrong. Half a surrogate pair becomes the replacement character.
-func (r *jsonReader) escape(out []byte, i, open int) ([]byte, int) {
+func (r *Reader) escape(out []byte, i, open int) ([]byte, int) {
 	if i+1 == len(r.in) {
 		r.fail("Unterminated string starting at", open)
 		return out, 0
@@ -328,7 +351,7 @@ func (r *jsonReader) escape(out []byte, i, open int) ([]byte, int) {
 }
 
 // unit reads \uXXXX at i. One that ends with the input is none.
-func (r *jsonReader) unit(i int) (rune, bool) {
+func (r *Reader) unit(i int) (rune, bool) {
 	if i+6 >= len(r.in) || r.in[i] != '\\' || r.in[i+1] != 'u' {
 		return 0, false
 	}
