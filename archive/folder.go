@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (f *folder) crash(ctx context.Context, file File) (*Crash, *SkipError, erro
 	if skip != nil || err != nil {
 		return nil, skip, err
 	}
-	if !strings.HasPrefix(string(data[:min(4, len(data))]), "MDMP") {
+	if !bytes.HasPrefix(data, []byte(schema.MinidumpSignature)) {
 		return nil, &SkipError{file.Path, SkipNoMinidump, errors.New("it does not begin as a minidump does")}, nil
 	}
 	stem := strings.TrimSuffix(file.Path, dumpEnd)

@@ -138,11 +138,20 @@ func (r *refusal) Unwrap() error { return r.err }
 
 func refuse(reason string, err error) error { return &refusal{reason: reason, err: err} }
 
-// submit takes one report and answers.
-func (c *Collector) submit(w http.ResponseWriter, r *http.Request, sentry bool) {
+// form is what is sent to a path of the door.
+type form int
+
+const (
+	formReport form = iota
+	formSentry      // a report as Sentry's clients send it
+	formPing
+)
+
+// submit takes one report, or ping, and answers.
+func (c *Collector) submit(w http.ResponseWriter, r *http.Request, form form) {
 	start := c.o.Now()
 	a := answer{unread: true}
-	raw, err := c.take(w, r, sentry, start, &a)
+	raw, err := c.take(w, r, form, start, &a)
 	c.metrics.seconds.Observe(c.o.Now().Sub(start).Seconds())
 	var no *refusal
 	var not *ruling
@@ -172,7 +181,7 @@ func (c *Collector) submit(w http.ResponseWriter, r *http.Request, sentry bool) 
 
 // take does the whole of one report; err is a *refusal when the report is to blame, and a
 // *ruling when a rule discards it. It says in the answer when the body has arrived.
-func (c *Collector) take(w http.ResponseWriter, r *http.Request, sentry bool, received time.Time, a *answer) (raw *schema.RawCrash, err error) {
+func (c *Collector) take(w http.ResponseWriter, r *http.Request, form form, received time.Time, a *answer) (raw *schema.RawCrash, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in the door: %v\n%s", p, debug.Stack())
@@ -183,7 +192,7 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request, sentry bool, re
 		return nil, err
 	}
 	defer leave()
-	h, err := c.head(r, sentry)
+	h, err := c.head(r, form)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +211,7 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request, sentry bool, re
 	if err != nil {
 		return nil, err
 	}
-	payload := schema.Payload{Kind: rep.kind(), Gzip: h.encoding == encodingGzip, Size: arrived.size, UserAgent: clip(h.agent, maxUserAgentBytes)}
+	payload := schema.Payload{Kind: rep.form(), Gzip: h.encoding == encodingGzip, Size: arrived.size, UserAgent: clip(h.agent, maxUserAgentBytes)}
 	arrived.free()
 	id, err := c.chosenID(rep, h.authorization)
 	if err != nil {
@@ -235,24 +244,24 @@ func stored(raw *schema.RawCrash) bool {
 
 // head is what a request says of its body and of itself.
 type head struct {
-	boundary      string // "" when the body is a dump and nothing else
+	form          form
+	boundary      string // "" when the body is a dump and nothing else, or a ping
 	encoding      encoding
 	agent         string
 	authorization string
-	sentry        bool
 }
 
 // head looks at the request before its body is read.
-func (c *Collector) head(r *http.Request, sentry bool) (h head, err error) {
+func (c *Collector) head(r *http.Request, form form) (h head, err error) {
 	switch {
 	case r.ContentLength == 0:
 		return h, refuse(schema.RejectEmptyBody, nil)
 	case r.ContentLength > c.o.Limits.BodyBytes:
 		return h, refuse(schema.RejectTooLarge, fmt.Errorf("content length %d", r.ContentLength))
 	}
-	h = head{encoding: encodingOf(r.Header.Get("Content-Encoding")), agent: r.UserAgent(), authorization: r.Header.Get("Authorization"), sentry: sentry}
+	h = head{encoding: encodingOf(r.Header.Get("Content-Encoding")), agent: r.UserAgent(), authorization: r.Header.Get("Authorization"), form: form}
 	kind := r.Header.Get("Content-Type")
-	if sentry && isDump(kind) {
+	if form == formPing || form == formSentry && isDump(kind) {
 		return h, nil
 	}
 	h.boundary, err = boundaryOf(kind)
@@ -260,14 +269,21 @@ func (c *Collector) head(r *http.Request, sentry bool) (h head, err error) {
 }
 
 // read reads the report of a body that has arrived.
-func (c *Collector) read(ctx context.Context, body *held, h head, p *place) (*report, error) {
+func (c *Collector) read(ctx context.Context, body *held, h head, p *place) (rep *report, err error) {
 	b, err := c.open(ctx, body, h.encoding, p)
 	if err != nil {
 		return nil, err
 	}
 	defer b.close()
-	rep, err := readBody(b, h.boundary, c.o.Limits)
-	if err == nil && h.sentry {
+	switch {
+	case h.form == formPing:
+		return readPing(b, c.o.Limits)
+	case h.boundary == "":
+		rep, err = readDump(b, c.o.Limits)
+	default:
+		rep, err = readReport(b, h.boundary, c.o.Limits)
+	}
+	if err == nil && h.form == formSentry {
 		rep.fromSentry()
 	}
 	return rep, err

@@ -20,29 +20,29 @@ type ruling struct{ rule string }
 
 func (r *ruling) Error() string { return "discarded by rule " + r.rule }
 
-// decide begins the raw crash: its id, which is new unless the client has chosen one, and
-// what the rules make of it. It returns a *ruling when they discard it.
+// decide begins the raw crash: its id, which is new unless the client has chosen one or it
+// is a ping, whose own id it keeps, and what the rules make of it. It returns a *ruling when they discard it.
 func (c *Collector) decide(rep *report, received time.Time, id string) (*schema.RawCrash, error) {
 	ours := id == ""
-	if ours {
+	switch {
+	case ours && rep.pingID != "":
+		id = schema.CrashIDOf(rep.pingID, received, 0)
+	case ours:
 		id = schema.NewCrashID(received, 0)
 	}
-	d := c.o.Rules().Decide(throttle.Report{Annotations: rep.annotations, Dump: rep.mainDump(), CrashID: id, Received: received})
+	d := c.o.Rules().Decide(throttle.Report{Kind: rep.kind, Annotations: rep.annotations, Dump: rep.mainDump(), CrashID: id, Received: received})
 	c.metrics.ruled(d)
 	if d.Result == throttle.Reject {
 		return nil, &ruling{d.Rule}
 	}
 	if ours {
-		id = id[:digitAt] + string(digits[d.Result]) + id[digitAt+1:]
+		id = id[:schema.CrashIDDigit] + string(digits[d.Result]) + id[schema.CrashIDDigit+1:]
 	}
 	return &schema.RawCrash{
-		CrashID: id, ReceivedAt: received.UTC().Truncate(time.Millisecond),
+		CrashID: id, Kind: rep.kind, ReceivedAt: received.UTC().Truncate(time.Millisecond),
 		Throttle: schema.Throttle{Rule: d.Rule, Rate: d.Rate, Result: string(d.Result)},
 	}, nil
 }
-
-// digitAt is where the throttle digit of a crash id stands; the day is behind it.
-const digitAt = 29
 
 // annotationID is how a client names the crash id that it wants.
 const annotationID = "uuid"
@@ -58,7 +58,7 @@ func (c *Collector) chosenID(rep *report, authorization string) (string, error) 
 	if !bearer || !sameToken(token, c.o.IDToken) {
 		return "", refuse(schema.RejectIDToken, nil)
 	}
-	if _, err := schema.CrashDay(id); err != nil || id[digitAt] != '0' && id[digitAt] != '1' {
+	if _, err := schema.CrashDay(id); err != nil || id[schema.CrashIDDigit] != '0' && id[schema.CrashIDDigit] != '1' {
 		return "", refuse(schema.RejectID, errors.New("the annotation uuid is no crash id"))
 	}
 	delete(rep.annotations, annotationID)
@@ -71,12 +71,19 @@ func sameToken(a, b string) bool {
 	return b != "" && subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// mainDump is what rules see of the main dump.
+// mainDump is what rules see of the main dump, or of a ping's stack.
 func (r *report) mainDump() throttle.Dump {
+	name := schema.MainDump
+	if r.kind == schema.KindPing {
+		name = schema.PingStack
+	}
 	for _, d := range r.dumps {
-		if d.name == schema.MainDump {
+		if d.name == name {
 			kind := throttle.KindOther
-			if d.minidump {
+			switch {
+			case r.kind == schema.KindPing:
+				kind = throttle.KindStack
+			case d.minidump:
 				kind = throttle.KindMinidump
 			}
 			return throttle.Dump{Present: true, Size: d.size, Kind: kind}

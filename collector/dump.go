@@ -93,7 +93,7 @@ func pack(name string, src io.WriterTo) (packed, error) {
 	if len(p.piece) > 0 {
 		p.flush()
 	}
-	d := packed{name: name, size: p.size, stored: p.stored, encoding: schema.EncodingZstd, minidump: string(p.magic[:]) == "MDMP"}
+	d := packed{name: name, size: p.size, stored: p.stored, encoding: schema.EncodingZstd, minidump: string(p.magic[:]) == schema.MinidumpSignature}
 	p.stored = nil
 	p.sum.Sum(d.sum[:0])
 	if int64(len(d.stored)) >= d.size {

@@ -43,7 +43,7 @@ type KeptDump struct {
 // and stores its blobs; it appends nothing. An error that is a report's is a
 // *refusal, see Reason.
 func (c *Collector) Make(ctx context.Context, k *Kept) (*schema.RawCrash, error) {
-	rep := &report{annotations: map[string]string{}, limits: c.o.Limits}
+	rep := newReport(schema.KindReport, c.o.Limits)
 	for _, name := range slices.Sorted(maps.Keys(k.Annotations)) {
 		rep.text = true
 		if err := rep.annotate(name, k.Annotations[name]); err != nil {
@@ -75,7 +75,7 @@ func (c *Collector) Make(ctx context.Context, k *Kept) (*schema.RawCrash, error)
 		k.Received = day
 	}
 	raw := &schema.RawCrash{
-		CrashID: id, ReceivedAt: k.Received.UTC().Truncate(time.Millisecond),
+		CrashID: id, Kind: schema.KindReport, ReceivedAt: k.Received.UTC().Truncate(time.Millisecond),
 		Throttle: schema.Throttle{Rule: k.Rule, Rate: k.Rate(rep.annotations), Result: schema.ThrottleAccept}, Payload: k.Payload,
 	}
 	return raw, c.fill(ctx, raw, rep)
@@ -86,8 +86,7 @@ func idOf(rep *report, received time.Time) string {
 	key := rep.identity("")
 	u := uuid.UUID(key[:16])
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // as a random one
-	id := u.String()
-	return id[:digitAt] + "0" + received.UTC().Format("060102")
+	return schema.CrashIDOf(u.String(), received, 0)
 }
 
 // Reason is the code of the refusal that an error is, "" when it is none.

@@ -63,7 +63,7 @@ type part struct {
 // a form sends when no file was chosen.
 func (p *part) unnamedDump() bool {
 	head, err := p.from.src.Peek(4)
-	return p.isFile && err == nil && string(head) == "MDMP"
+	return p.isFile && err == nil && string(head) == schema.MinidumpSignature
 }
 
 // next skips the rest of the part before, and returns io.EOF behind the last.

@@ -11,6 +11,7 @@ import (
 // operators of the reference ask.
 const (
 	pathSubmit    = "/submit"
+	pathPing      = "/ping"
 	pathAlive     = "/__lbheartbeat__"
 	pathHeartbeat = "/__heartbeat__"
 	pathVersion   = "/__version__"
@@ -25,9 +26,11 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch path := tidy(r.URL.Path); {
 	case path == pathSubmit:
-		by(w, r, func() { c.submit(w, r, false) }, http.MethodPost)
+		by(w, r, func() { c.submit(w, r, formReport) }, http.MethodPost)
+	case path == pathPing:
+		by(w, r, func() { c.submit(w, r, formPing) }, http.MethodPost)
 	case c.o.Sentry && isSentry(path):
-		by(w, r, func() { c.submit(w, r, true) }, http.MethodPost)
+		by(w, r, func() { c.submit(w, r, formSentry) }, http.MethodPost)
 	case path == pathAlive:
 		by(w, r, func() { writeJSON(w, r, http.StatusOK, []byte(`{}`)) }, http.MethodGet, http.MethodHead)
 	case path == pathHeartbeat:

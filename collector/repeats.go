@@ -15,8 +15,8 @@ import (
 
 // A client that got no answer sends its report again, as does a user who presses the button
 // twice. The same report within a while is answered with the first one's crash id and
-// stored once. Only reports with a dump can be told to be the same: what two machines say
-// without one may well be equal.
+// stored once. Only reports with a dump, and pings with an id, can be told to be the same:
+// what two machines say without one may well be equal.
 
 // maxRepeats bounds how many reports are remembered: about 10 MB.
 const maxRepeats = 1 << 16
@@ -89,7 +89,7 @@ func (r *repeats) end(k *kept, raw *schema.RawCrash) {
 // once lets keep store a report, unless the same one is stored already, or is being stored:
 // then that is waited for, without a place.
 func (c *Collector) once(ctx context.Context, rep *report, chosen string, p *place, keep func() (*schema.RawCrash, error)) (*schema.RawCrash, error) {
-	if c.repeats.window <= 0 || len(rep.dumps) == 0 {
+	if c.repeats.window <= 0 || len(rep.dumps) == 0 || rep.kind == schema.KindPing && rep.pingID == "" {
 		return keep()
 	}
 	key := rep.identity(chosen)
@@ -120,7 +120,7 @@ func (c *Collector) once(ctx context.Context, rep *report, chosen string, p *pla
 }
 
 // identity is the digest of what makes a report the same one: the crash id that its client
-// has chosen, its dumps, and its annotations but those that are volatile.
+// has chosen, the id of a ping, its dumps, and its annotations but those that are volatile.
 func (r *report) identity(chosen string) (key [sha256.Size]byte) {
 	h := sha256.New()
 	write := func(s string) {
@@ -130,6 +130,9 @@ func (r *report) identity(chosen string) (key [sha256.Size]byte) {
 		h.Write([]byte(s))
 	}
 	write(chosen)
+	if r.pingID != "" {
+		write(r.pingID)
+	}
 	for _, d := range r.dumps {
 		write(d.name)
 		h.Write(d.sum[:])

@@ -15,6 +15,8 @@ import (
 
 // report is what a client sent: annotations, and dumps as they will be stored.
 type report struct {
+	kind            string // of the schema
+	pingID          string // a ping's own id, "" when it has none
 	limits          Limits
 	annotations     map[string]string
 	annotationBytes int // of values that are kept
@@ -25,8 +27,16 @@ type report struct {
 	json, text      bool     // how annotations came
 }
 
-func (r *report) kind() string {
-	if r.json {
+func newReport(kind string, limits Limits) *report {
+	return &report{kind: kind, limits: limits, annotations: map[string]string{}}
+}
+
+// form is how it travelled.
+func (r *report) form() string {
+	switch {
+	case r.kind == schema.KindPing:
+		return "ping"
+	case r.json:
 		return "json"
 	}
 	return "multipart"
@@ -45,7 +55,7 @@ func (r *report) note(code string) {
 // annotation if it is text without a file name, and a dump otherwise
 // (Socorro's specification of crash reports).
 func readReport(b *body, boundary string, limits Limits) (*report, error) {
-	rep := &report{annotations: map[string]string{}, limits: limits}
+	rep := newReport(schema.KindReport, limits)
 	all := newParts(b, boundary)
 	defer all.free()
 	for n := 0; ; n++ {

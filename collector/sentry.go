@@ -22,12 +22,9 @@ func isDump(contentType string) bool {
 	return contentType == "" || err == nil && (kind == "application/octet-stream" || kind == "application/x-dmp" || kind == "application/x-minidump")
 }
 
-// readBody reads a report: parts, or without a boundary a dump alone.
-func readBody(b *body, boundary string, limits Limits) (*report, error) {
-	if boundary != "" {
-		return readReport(b, boundary, limits)
-	}
-	rep := &report{annotations: map[string]string{}}
+// readDump reads a report that is a dump alone.
+func readDump(b *body, limits Limits) (*report, error) {
+	rep := newReport(schema.KindReport, limits)
 	d, err := pack(schema.MainDump, wholeBody{b})
 	if err != nil {
 		return nil, err
@@ -36,6 +33,9 @@ func readBody(b *body, boundary string, limits Limits) (*report, error) {
 		return nil, refuse(schema.RejectStructure, errors.New("the body is no minidump"))
 	}
 	rep.dumps = append(rep.dumps, d)
+	if b.extra() {
+		rep.note(schema.NoteBodyExtra)
+	}
 	return rep, nil
 }
 
@@ -60,7 +60,7 @@ func (r *report) fromSentry() {
 	}
 	version, build, _ := strings.Cut(version, "+")
 	for name, value := range map[string]string{"ProductName": product, "Version": version, "BuildID": build, "ReleaseChannel": said.Environment} {
-		if _, sent := r.annotations[name]; !sent && value != "" && len(r.annotations) < MaxAnnotations {
+		if _, sent := r.annotations[name]; !sent && value != "" && len(r.annotations) < r.limits.Annotations {
 			r.annotations[name] = clip(value, maxSentryName)
 		}
 	}

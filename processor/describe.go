@@ -86,14 +86,7 @@ func modules(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Process
 		}
 		m := &d.Modules[i]
 		outcome := symbols[i].Outcome
-		switch {
-		case outcome == symbolcache.FoundLossy:
-			n.add(schema.StageSymbols, schema.NoteSymbolsLossy, i)
-		case outcome == symbolcache.Malformed:
-			n.add(schema.StageSymbols, schema.NoteSymbolsMalformed, i)
-		case outcome.Transient():
-			n.add(schema.StageSymbols, schema.NoteSymbolsTransient, i)
-		}
+		n.symbols(outcome, i)
 		name := moduleName(d, i, outcome)
 		id, ok := codeID(m.CodeID())
 		if !ok {
@@ -101,9 +94,22 @@ func modules(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Process
 		}
 		out.Modules = append(out.Modules, schema.Module{
 			Filename: n.text(name), Path: n.text(m.CodeFile()), Base: hexWord(d, m.Base), Size: int64(m.Size), Version: n.text(m.Version()),
-			CodeID: id, DebugFile: n.text(debugName(m, name)), DebugID: n.text(m.DebugID()),
+			CodeID: id, DebugFile: n.text(debugName(m.DebugFile(), name)), DebugID: n.text(m.DebugID()),
 			Symbols: string(outcome), SymbolsSHA256: symbols[i].SHA256,
 		})
+	}
+}
+
+// symbols notes what became of looking for a module's symbols, unless they were found whole
+// or nobody has them.
+func (n *notes) symbols(outcome symbolcache.Outcome, module int) {
+	switch {
+	case outcome == symbolcache.FoundLossy:
+		n.add(schema.StageSymbols, schema.NoteSymbolsLossy, module)
+	case outcome == symbolcache.Malformed:
+		n.add(schema.StageSymbols, schema.NoteSymbolsMalformed, module)
+	case outcome.Transient():
+		n.add(schema.StageSymbols, schema.NoteSymbolsTransient, module)
 	}
 }
 
@@ -159,10 +165,8 @@ func limited(e stackwalk.End) bool {
 }
 
 func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Module, w *stackwalk.Frame, n *notes) schema.Frame {
-	f := schema.Frame{
-		Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction),
-		Function: n.text(string(w.Function)), File: n.text(sourceFile(string(w.File))), Line: int64(w.Line),
-	}
+	f := schema.Frame{Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction)}
+	function(&f, w, n)
 	if w.Module >= 0 {
 		if w.Module < len(modules) {
 			f.Module = modules[w.Module].Filename
@@ -173,14 +177,6 @@ func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Modu
 	}
 	if w.HasFunction {
 		f.FunctionOffset = hexWord(d, w.FunctionOffset())
-	}
-	for i := range w.Inlines {
-		if i == maxInlines {
-			n.add(schema.StageEvent, schema.NoteFramesCapped, schema.NoIndex)
-			break
-		}
-		l := &w.Inlines[i]
-		f.Inlines = append(f.Inlines, schema.Inline{Function: n.text(string(l.Function)), File: n.text(sourceFile(string(l.File))), Line: int64(l.Line)})
 	}
 	for _, hit := range w.Unloaded {
 		if len(f.Unloaded) == maxUnloadedHits {
@@ -195,4 +191,17 @@ func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Modu
 		f.Unloaded = append(f.Unloaded, schema.UnloadedHit{Module: name, Offsets: []string{offset}})
 	}
 	return f
+}
+
+// function copies what symbols know of a frame.
+func function(f *schema.Frame, w *stackwalk.Frame, n *notes) {
+	f.Function, f.File, f.Line = n.text(string(w.Function)), n.text(sourceFile(string(w.File))), int64(w.Line)
+	for i := range w.Inlines {
+		if i == maxInlines {
+			n.add(schema.StageEvent, schema.NoteFramesCapped, schema.NoIndex)
+			break
+		}
+		l := &w.Inlines[i]
+		f.Inlines = append(f.Inlines, schema.Inline{Function: n.text(string(l.Function)), File: n.text(sourceFile(string(l.File))), Line: int64(l.Line)})
+	}
 }

@@ -6,7 +6,7 @@
 // their order:
 //
 //	read the dump      minidump       bytes → streams
-//	walk the stacks    stackwalk      threads → frames with trust
+//	walk the stacks    stackwalk      threads → frames with trust (ping.go: those of a ping)
 //	classify           the registry   annotations → public or protected
 //	fit                limits.go      what is too large is cut, with a note
 //	sign               signature      what the event holds → signature
@@ -32,7 +32,7 @@ import (
 
 // Version is the process version of this code: it counts changes of what
 // Process makes of the same input. A signature version names it.
-const Version = 4
+const Version = 5
 
 // Processor makes processed crashes for one signature version. It is immutable
 // and safe for concurrent use.
@@ -44,13 +44,13 @@ type Processor struct {
 	Symbols          Symbols
 }
 
-// Input is one raw crash with its main dump in memory.
+// Input is one raw crash with its main dump, or its stack if it is a ping, in memory.
 type Input struct {
 	Raw      *schema.RawCrash
 	Position schema.Position
 	Revision int64
-	// Dump is the main minidump's bytes; nil when the report has none. It must
-	// not change while Process runs.
+	// Dump is the bytes of Raw.Main, nil when there is none. It must not change while
+	// Process runs.
 	Dump []byte
 }
 
@@ -59,7 +59,7 @@ type Input struct {
 func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCrash, error) {
 	out := &schema.ProcessedCrash{
 		CrashID: in.Raw.CrashID, ReceivedAt: in.Raw.ReceivedAt, Raw: in.Position,
-		SignatureVersion: p.SignatureVersion, Revision: in.Revision, ProcessVersion: Version,
+		Kind: schema.KindOf(in.Raw.Kind), SignatureVersion: p.SignatureVersion, Revision: in.Revision, ProcessVersion: Version,
 		RulesetHash: p.Ruleset.Hash(), RegistryHash: p.Annotations.Hash(),
 		ThrottleRule: in.Raw.Throttle.Rule, ThrottleRate: in.Raw.Throttle.Rate, DumpStatus: schema.DumpOK,
 	}
@@ -78,7 +78,11 @@ func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCra
 		}
 		out.Dumps = append(out.Dumps, schema.DumpSummary{Name: n.text(d.Name), Size: d.Size, SHA256: hex.EncodeToString(d.SHA256[:])})
 	}
-	p.stacks(ctx, in.Dump, out, n)
+	if out.Kind == schema.KindPing {
+		p.pingStacks(ctx, in, out, n)
+	} else {
+		p.stacks(ctx, in.Dump, out, n)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err // a stack without the symbols it should have is worse than none
 	}

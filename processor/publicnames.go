@@ -46,15 +46,19 @@ func fileName(name string) string {
 	return mappedFile
 }
 
-// moduleName is what module i may be called: it looks like code, or is the program
-// itself, or a symbol source has its symbols under that name.
+// moduleName is what module i may be called.
 func moduleName(d *minidump.Dump, i int, outcome symbolcache.Outcome) string {
-	m := &d.Modules[i]
-	name := m.CodeName()
+	return codeName(d.Modules[i].CodeFile(), outcome, func() bool { return isProgram(d, i) })
+}
+
+// codeName is what the module of a path may be called: it looks like code, or is the
+// program itself, or a symbol source has its symbols under that name.
+func codeName(path string, outcome symbolcache.Outcome, isProgram func() bool) string {
+	name := minidump.BaseName(path)
 	switch {
 	case name == "" || looksLikeCode(name), outcome == symbolcache.Found, outcome == symbolcache.FoundLossy:
 		return name
-	case len(name) <= maxCodeName && program.MatchString(name) && !home.MatchString(m.CodeFile()) && isProgram(d, i):
+	case len(name) <= maxCodeName && program.MatchString(name) && !home.MatchString(path) && isProgram():
 		return name
 	}
 	return mappedFile
@@ -83,8 +87,8 @@ func executable(d *minidump.Dump, m *minidump.Module) bool {
 
 // debugName is what the file with a module's symbols may be called, when the module
 // is called name.
-func debugName(m *minidump.Module, name string) string {
-	debug := m.DebugName()
+func debugName(path, name string) string {
+	debug := minidump.BaseName(path)
 	switch {
 	case debug == "" || debug == name && name != mappedFile, len(debug) <= maxCodeName && debugFile.MatchString(debug), looksLikeCode(debug):
 		return debug

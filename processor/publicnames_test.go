@@ -135,7 +135,7 @@ func TestDebugFilesAreNamedAsCodeIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := debugName(&d.Modules[0], "orchard.exe"); got != want {
+		if got := debugName(d.Modules[0].DebugFile(), "orchard.exe"); got != want {
 			t.Errorf("%q is called %q, want %q", file, got, want)
 		}
 	}

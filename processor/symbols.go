@@ -52,7 +52,7 @@ type asking struct {
 	ctx     context.Context //nolint:containedctx // that of one walk
 	waiting context.Context //nolint:containedctx // ctx, and until Budget.Time after the first question
 	cancel  context.CancelFunc
-	dump    *minidump.Dump
+	key     func(module int) symbolcache.Key
 	version int // the walker's
 	lookups []symbolcache.Lookup
 	answers []bool // lookups that hold an answer
@@ -70,8 +70,7 @@ type asking struct {
 // known, asks for the others that it came to at the same time, and walks again, until
 // nothing is missing: the last walk is the one that counts.
 func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk.Options) (*stackwalk.Result, []symbolcache.Lookup) {
-	n := len(dump.Modules)
-	a := &asking{Symbols: symbols, ctx: ctx, dump: dump, version: o.Version, lookups: make([]symbolcache.Lookup, n), answers: make([]bool, n), used: make([]bool, n)}
+	a := newAsking(ctx, symbols, len(dump.Modules), o.Version, func(i int) symbolcache.Key { return SymbolKey(&dump.Modules[i]) })
 	defer a.release() // also when the walk panics: a worker recovers
 	o.Interrupted = func() bool { return ctx.Err() != nil }
 	for round := 1; ; round++ {
@@ -80,9 +79,18 @@ func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk
 		clear(a.used)
 		walk := stackwalk.Walk(dump, func(module int) stackwalk.Symbols { return a.module(module, last) }, o)
 		if len(a.wanted) == 0 || ctx.Err() != nil {
-			return walk, a.outcomes()
+			outcomes := a.outcomes()
+			tellOtherMappings(dump, outcomes)
+			return walk, outcomes
 		}
 		a.ask()
+	}
+}
+
+func newAsking(ctx context.Context, symbols Symbols, modules, version int, key func(module int) symbolcache.Key) *asking {
+	return &asking{
+		Symbols: symbols, ctx: ctx, key: key, version: version,
+		lookups: make([]symbolcache.Lookup, modules), answers: make([]bool, modules), used: make([]bool, modules),
 	}
 }
 
@@ -90,7 +98,7 @@ func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk
 func (a *asking) module(i int, now bool) stackwalk.Symbols {
 	a.used[i] = true
 	if !a.answers[i] && a.Known != nil {
-		a.lookups[i], a.answers[i] = a.Known(SymbolKey(&a.dump.Modules[i]))
+		a.lookups[i], a.answers[i] = a.Known(a.key(i))
 		a.strictly(i)
 	}
 	if !a.answers[i] && now {
@@ -128,7 +136,7 @@ func (a *asking) ask() {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			a.lookups[i] = a.Find(a.waiting, SymbolKey(&a.dump.Modules[i]))
+			a.lookups[i] = a.Find(a.waiting, a.key(i))
 		})
 	}
 	all.Wait()
@@ -173,7 +181,6 @@ func (a *asking) outcomes() []symbolcache.Lookup {
 			out[i] = symbolcache.Lookup{Outcome: a.lookups[i].Outcome, SHA256: a.lookups[i].SHA256, URL: a.lookups[i].URL}
 		}
 	}
-	tellOtherMappings(a.dump, out)
 	return out
 }
 

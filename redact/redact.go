@@ -36,6 +36,7 @@ func Public(p *schema.ProcessedCrash, registry *schema.Registry) (*schema.Teleme
 	t := &schema.TelemetryCrash{
 		CrashID:          p.CrashID,
 		ReceivedAt:       p.ReceivedAt,
+		Kind:             schema.KindOf(p.Kind),
 		SignatureVersion: p.SignatureVersion,
 		Revision:         p.Revision,
 		Signature:        p.Signature,

@@ -161,7 +161,7 @@ func TestContentHashChangesWithTheSchemaAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "fc310e25b563d949bfb9b2c8f91892f847f6a7f8e9ae17c57b887ace6a339522"; public.ContentHash != want {
+		if want := "6745ebfc4efb186879651cce30332d6ba1d808204d896fabb88323df73d7eb93"; public.ContentHash != want {
 			t.Errorf("%s: %s, want %s", name, public.ContentHash, want)
 		}
 		if public.SignatureVersion != 3 || public.Revision != 4 || !public.ReceivedAt.Equal(received) || public.ThreadCount != 2 {

@@ -7,11 +7,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// NewCrashID makes a crash id: a random UUID whose last seven characters are
-// the throttle digit and the UTC date received, YYMMDD.
+// CrashIDDigit is where the throttle digit of a crash id stands: what is before it is
+// random, and the UTC date received, YYMMDD, is behind it.
+const CrashIDDigit = 29
+
+// NewCrashID makes a crash id of a random UUID.
 func NewCrashID(received time.Time, throttleDigit int) string {
-	id := uuid.NewString()
-	return fmt.Sprintf("%s%d%s", id[:len(id)-7], throttleDigit%10, received.UTC().Format("060102"))
+	return CrashIDOf(uuid.NewString(), received, throttleDigit)
+}
+
+// CrashIDOf makes the crash id of a UUID in small letters, of which it keeps what stands
+// before the throttle digit.
+func CrashIDOf(uuid string, received time.Time, throttleDigit int) string {
+	return fmt.Sprintf("%s%d%s", uuid[:CrashIDDigit], throttleDigit%10, received.UTC().Format("060102"))
 }
 
 // CrashDay is the UTC date in a crash id. It fails unless the whole id has a

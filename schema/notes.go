@@ -35,6 +35,8 @@ const (
 	NoteAnnotationTooLarge   = "annotation_too_large"
 	NoteAnnotationCharset    = "annotation_charset_unknown"
 	NoteBodyExtra            = "body_extra_bytes"
+	NotePingMember           = "ping_member_dropped"
+	NotePingID               = "ping_id_malformed"
 )
 
 // Notes of processing.
@@ -57,6 +59,11 @@ const (
 	NoteCodeUnknown            = "door_note_unknown"
 	NoteCodeIDTooLong          = "code_id_too_long"
 	NoteThrottleMalformed      = "throttle_malformed"
+	NoteStackMalformed         = "stack_malformed"
+	NoteStackCut               = "stack_cut"
+	NoteFrameMalformed         = "frame_malformed"
+	NoteModuleMalformed        = "module_malformed"
+	NoteReasonUnknown          = "reason_unknown"
 )
 
 // Reasons why the door refuses a report: the answer is
@@ -122,7 +129,9 @@ var Catalogue = []Code{
 	{NoteAnnotationTooLarge, "an annotation larger than is taken was left out"},
 	{NoteAnnotationCharset, "an annotation's part names a charset that is not known; it was read as UTF-8"},
 	{NoteBodyExtra, "something that is no gzip stood behind the compressed body"},
-	{NoteDumpMissing, "the report has no main dump"},
+	{NotePingMember, "members of the ping that hold objects or lists and are not known were dropped"},
+	{NotePingID, "the ping has no id that is a UUID: sent again, it would be another one"},
+	{NoteDumpMissing, "the report has no main dump, or the ping no stack"},
 	{NoteDumpUnreadable, "the main dump is no minidump that can be read; dump_status says why"},
 	{NoteSymbolsTransient, "a symbol source did not answer; the stack may be better when processed again"},
 	{NoteSymbolsLossy, "lines of the module's symbol file could not be read and were skipped"},
@@ -140,6 +149,11 @@ var Catalogue = []Code{
 	{NoteCrashpadAnnotationsCut, "there are more annotations in the dump than are kept"},
 	{NoteCodeIDTooLong, "the module's build id is longer than build ids are, and was left out"},
 	{NoteThrottleMalformed, "what the door's rules decided makes no sense: the rate is 1"},
+	{NoteStackMalformed, "the ping's stack is no JSON, or larger than stacks are; what stands before is kept"},
+	{NoteStackCut, "the ping's stack has more modules, threads or frames than are kept"},
+	{NoteFrameMalformed, "a frame of the ping has no address, and is left out, or lies outside the module that the client names, and has none"},
+	{NoteModuleMalformed, "the module's addresses, version or ids have not their shape: what has not is left out"},
+	{NoteReasonUnknown, "what the client gives as the crash's reason is not a system's, and is not shown"},
 
 	{RejectNoContentType, "the request has no Content-Type"},
 	{RejectWrongContentType, "the Content-Type is not multipart/form-data"},

@@ -28,6 +28,8 @@ func KindOf(kind string) string {
 const (
 	// MainDump is the part name of a report's main minidump.
 	MainDump = "upload_file_minidump"
+	// MinidumpSignature is what minidumps begin with.
+	MinidumpSignature = "MDMP"
 	// PingStack is the name of the dump that is a ping's stack, as JSON.
 	PingStack = "stack_traces"
 )

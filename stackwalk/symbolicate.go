@@ -1,5 +1,7 @@
 package stackwalk
 
+import "aftershock/breakpad"
+
 // symbolicate fills the frame's module, function, line and inlined calls. It
 // answers false when the inlined calls exceed the limit.
 func (w *walker) symbolicate(f *Frame) bool {
@@ -14,16 +16,23 @@ func (w *walker) symbolicate(f *Frame) bool {
 	if symbols == nil {
 		return true
 	}
-	base := w.dump.Modules[module].Base
+	return f.Symbolicate(symbols, w.dump.Modules[module].Base, &w.locations, &w.inlinesLeft)
+}
+
+// Symbolicate fills the frame's function, line and inlined calls with what the symbols of
+// its module, which is loaded at base, know of Instruction. The frame aliases locations
+// and the symbols. It answers false, and leaves the frame as it is, when the inlined calls
+// are more than inlinesLeft, which it counts down.
+func (f *Frame) Symbolicate(symbols Symbols, base uint64, locations *breakpad.Locations, inlinesLeft *int) bool {
 	// Growing the list leaves what earlier frames point at in place.
-	start := len(w.locations.List)
-	symbols.AppendLocations(&w.locations, f.Instruction-base)
-	found := w.locations.List[start:len(w.locations.List):len(w.locations.List)]
+	start := len(locations.List)
+	symbols.AppendLocations(locations, f.Instruction-base)
+	found := locations.List[start:len(locations.List):len(locations.List)]
 	n := len(found)
 	if n == 0 {
 		return true
 	}
-	if w.inlinesLeft -= n - 1; w.inlinesLeft < 0 {
+	if *inlinesLeft -= n - 1; *inlinesLeft < 0 {
 		return false
 	}
 	l := &found[n-1]
@@ -37,7 +46,7 @@ func (w *walker) symbolicate(f *Frame) bool {
 	if n > 1 {
 		f.Inlines = found[: n-1 : n-1]
 	} else {
-		w.locations.List = w.locations.List[:start] // copied
+		locations.List = locations.List[:start] // copied
 	}
 	return true
 }

@@ -45,26 +45,22 @@ func (p *Processor) fetch(ctx context.Context, in *Input) (class string, err err
 		}
 		in.Raw.Annotations[ref.Name] = string(value)
 	}
-	for i := range in.Raw.Dumps {
-		if d := &in.Raw.Dumps[i]; d.Name == schema.MainDump {
-			in.Dump, class, err = p.dump(ctx, d)
-			return class, err
-		}
+	if d := in.Raw.Main(); d != nil {
+		in.Dump, class, err = p.dump(ctx, d)
 	}
-	return "", nil
+	return class, err
 }
 
 // dumpBytes is the size of the main dump.
 func dumpBytes(raw *schema.RawCrash) (bytes int64, class string, err error) {
-	for i := range raw.Dumps {
-		if d := &raw.Dumps[i]; d.Name == schema.MainDump {
-			if d.Size < 0 || d.Size > maxDumpBytes {
-				return 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
-			}
-			return d.Size, "", nil
-		}
+	d := raw.Main()
+	switch {
+	case d == nil:
+		return 0, "", nil
+	case d.Size < 0 || d.Size > maxDumpBytes:
+		return 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
 	}
-	return 0, "", nil
+	return d.Size, "", nil
 }
 
 // FetchDump returns a dump's original bytes, checked against its digest. blobs may

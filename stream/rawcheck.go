@@ -39,6 +39,7 @@ const (
 	RawBlob        = "blob"
 	RawThrottle    = "throttle"
 	RawNote        = "note"
+	RawKind        = "kind"
 )
 
 // RawViolations says what becomes of each.
@@ -52,10 +53,11 @@ var RawViolations = []schema.Code{
 	{Code: RawTooLarge, Doc: "the event is larger than events are: brokers with their own limits may refuse what is made of it"},
 	{Code: RawAnnotation, Doc: "an annotation's name is empty, too long or has control characters, or its text is no UTF-8: it is kept, protected"},
 	{Code: RawNeverStored, Doc: "an annotation is of a class that is never stored: nothing that is made of the crash has it, but crash.raw keeps it until it expires"},
-	{Code: RawDump, Doc: "a dump's name is reserved, too long, twice there or has other characters than letters, digits and _; or it has bytes both in the event and in the store, or in neither: a dead letter, blob_corrupt, when it is the main one"},
+	{Code: RawDump, Doc: "a dump's name is reserved, too long, twice there or has other characters than letters, digits and _; or it has bytes both in the event and in the store, or in neither: a dead letter, blob_corrupt, when it is the main one, or a ping's stack"},
 	{Code: RawDumpBytes, Doc: "a dump's bytes are not of its size and digest, or take more than they unpack to: a dead letter, blob_corrupt, when it is the main one"},
 	{Code: RawBlob, Doc: "a blob is not in the store, or its key is not that of its crash: a dead letter, blob_missing or blob_corrupt, when it is the main dump's or an annotation's; blobs gc may remove it too early"},
 	{Code: RawThrottle, Doc: "the rule is no name or the rate not above 0 and up to 1: the rate is 1 and the rule has no name, with the note throttle_malformed; or the result is neither accept nor defer: it counts as accept"},
+	{Code: RawKind, Doc: "the kind is neither report nor ping: it counts as a report"},
 	{Code: RawNote, Doc: "a note is no code of the door: it is dropped, with the note door_note_unknown"},
 }
 
@@ -118,6 +120,9 @@ func CheckRaw(ctx context.Context, r *kgo.Record, partitions int, registry *sche
 	}
 	if t := raw.Throttle; !t.Valid() || t.Result != schema.ThrottleAccept && t.Result != schema.ThrottleDefer {
 		add(RawThrottle, "a rate of %g, or rule and result that are none", raw.Throttle.Rate)
+	}
+	if schema.KindOf(raw.Kind) != raw.Kind {
+		add(RawKind, "a kind that is none")
 	}
 	for _, code := range raw.Notes {
 		if !slices.ContainsFunc(schema.Catalogue, func(c schema.Code) bool { return c.Code == code }) {

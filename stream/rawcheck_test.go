@@ -24,7 +24,7 @@ import (
 func foreign(n int) *schema.RawCrash {
 	dump := []byte("MDMP of a foreign door")
 	return &schema.RawCrash{
-		CrashID: crashID(n), ReceivedAt: received(n), Annotations: map[string]string{"ProductName": "Acme"},
+		CrashID: crashID(n), Kind: schema.KindReport, ReceivedAt: received(n), Annotations: map[string]string{"ProductName": "Acme"},
 		Dumps:    []schema.Dump{{Name: schema.MainDump, Size: int64(len(dump)), SHA256: sha256.Sum256(dump), Encoding: schema.EncodingNone, Inline: dump}},
 		Throttle: schema.Throttle{Rule: "accept_everything", Rate: 1, Result: schema.ThrottleAccept},
 	}
@@ -114,6 +114,8 @@ func breaches() []breach {
 		{name: "a rate above 1", event: throttle("a", 1.5, "accept"), code: stream.RawThrottle},
 		{name: "a rate that is no number", event: throttle("a", math.NaN(), "accept"), code: stream.RawThrottle},
 		{name: "another result", event: throttle("a", 1, "perhaps"), code: stream.RawThrottle},
+		{name: "a kind that is none", event: func(raw *schema.RawCrash) { raw.Kind = "jane" }, code: stream.RawKind},
+		{name: "a ping without a stack", event: func(raw *schema.RawCrash) { raw.Kind = schema.KindPing }},
 		{name: "a note that is a sentence", event: func(raw *schema.RawCrash) { raw.Notes = []string{"jane was here"} }, code: stream.RawNote},
 		{name: "many notes", event: func(raw *schema.RawCrash) { raw.Notes = slices.Repeat([]string{schema.NoteDumpRenamed}, 10_000) }},
 		{name: "an envelope", event: func(raw *schema.RawCrash) { raw.Envelope = []byte("sealed") }},

@@ -65,7 +65,7 @@ func TestDoorsAndRules(t *testing.T) {
 			if out, err := exec.Command(needTool(t, "cc"), "-Wall", "-Werror", "-o", program, "../../docs/examples/raw_crash.c", "-lrdkafka", "-lcrypto").CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			return exec.Command(program, append([]string{u.kafka, "1", dump}, annotations...)...)
+			return exec.Command(program, append([]string{u.kafka, "9", dump}, annotations...)...)
 		},
 	}
 	for _, language := range slices.Sorted(maps.Keys(foreign)) {

@@ -19,6 +19,7 @@ import (
 // client sent stands in it only when values are asked for.
 type rawFacts struct {
 	CrashID     string            `json:"crash_id"`
+	Kind        string            `json:"kind"`
 	ReceivedAt  time.Time         `json:"received_at"`
 	Topic       string            `json:"topic"`
 	Partition   int32             `json:"partition"`
@@ -64,7 +65,7 @@ type payloadFacts struct {
 // factsOf describes a raw crash and the record that holds it.
 func factsOf(raw *schema.RawCrash, at schema.Position, values bool) *rawFacts {
 	f := &rawFacts{
-		CrashID: raw.CrashID, ReceivedAt: raw.ReceivedAt, Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, Notes: raw.Notes,
+		CrashID: raw.CrashID, Kind: schema.KindOf(raw.Kind), ReceivedAt: raw.ReceivedAt, Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, Notes: raw.Notes,
 		Annotations: []annotationFacts{}, Dumps: []dumpFacts{},
 		Throttle: throttleFacts(raw.Throttle), Payload: payloadFacts{Kind: raw.Payload.Kind, Gzip: raw.Payload.Gzip, Size: raw.Payload.Size},
 	}
@@ -100,6 +101,7 @@ func (f *rawFacts) text(values bool) string {
 		fmt.Fprintf(&b, "%-12s "+format+"\n", append([]any{name}, args...)...)
 	}
 	line("crash", "%s", plain(f.CrashID))
+	line("kind", "%s", f.Kind)
 	line("received", "%s", f.ReceivedAt.UTC().Format(time.RFC3339Nano))
 	line("position", "%s partition %d offset %d", f.Topic, f.Partition, f.Offset)
 	line("payload", "%s, gzip %v, %d bytes on the wire", plain(f.Payload.Kind), f.Payload.Gzip, f.Payload.Size)

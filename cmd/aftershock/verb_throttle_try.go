@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -85,14 +86,15 @@ func (v *throttleTryVerb) last(r *run, t *trial) error {
 
 // reportOf is a raw crash as the rules see it.
 func reportOf(ctx context.Context, raw *schema.RawCrash) throttle.Report {
-	rep := throttle.Report{Annotations: map[string]string{}, CrashID: raw.CrashID, Received: raw.ReceivedAt}
+	rep := throttle.Report{Kind: schema.KindOf(raw.Kind), Annotations: map[string]string{}, CrashID: raw.CrashID, Received: raw.ReceivedAt}
 	maps.Copy(rep.Annotations, raw.Annotations)
 	for _, ref := range raw.AnnotationOverflow {
 		rep.Annotations[ref.Name] = ""
 	}
-	for _, d := range raw.Dumps {
-		if d.Name == schema.MainDump {
-			rep.Dump = throttle.Dump{Present: true, Size: d.Size, Kind: kindOf(ctx, d)}
+	if d := raw.Main(); d != nil {
+		rep.Dump = throttle.Dump{Present: true, Size: d.Size, Kind: throttle.KindStack}
+		if rep.Kind != schema.KindPing {
+			rep.Dump.Kind = kindOf(ctx, *d)
 		}
 	}
 	return rep
@@ -104,7 +106,7 @@ func kindOf(ctx context.Context, d schema.Dump) string {
 		return throttle.KindMinidump
 	}
 	data, err := stream.FetchDump(ctx, nil, &d)
-	if err != nil || !bytes.HasPrefix(data, []byte("MDMP")) {
+	if err != nil || !bytes.HasPrefix(data, []byte(schema.MinidumpSignature)) {
 		return throttle.KindOther
 	}
 	return throttle.KindMinidump
@@ -119,6 +121,7 @@ type trial struct {
 	results    map[throttle.Result]int64
 	weight     float64 // of those that are accepted
 	all        int64
+	pings      int64 // of all
 	unreadable int64
 }
 
@@ -168,6 +171,9 @@ func (t *trial) ask(rep throttle.Report) error {
 		t.counts[rule][result]++
 	})
 	t.all++
+	if rep.Kind == schema.KindPing {
+		t.pings++
+	}
 	t.results[d.Result]++
 	if d.Result == throttle.Accept {
 		t.weight += 1 / d.Rate
@@ -203,7 +209,13 @@ func (t *trial) print(out io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s\t  %s\n", orDash(failed), name) //nolint:errcheck // as above
 	}
-	for _, name := range t.rules.Names() {
+	names := t.rules.Names()
+	for _, name := range slices.Sorted(maps.Keys(t.counts)) {
+		if !slices.Contains(names, name) { // the one of pings that a file need not have
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
 		row(name, t.counts[name], t.failed[name])
 	}
 	if err := w.Flush(); err != nil {
@@ -214,9 +226,12 @@ func (t *trial) print(out io.Writer) error {
 			return err
 		}
 	}
-	kept := t.results[throttle.Accept]
-	_, err := fmt.Fprintf(out, "%d reports: %d accepted, which stand for %.0f; %d deferred, %d rejected, %d only seem to be taken\n",
-		t.all, kept, t.weight, t.results[throttle.Defer], t.results[throttle.Reject], t.results[throttle.FakeAccept])
+	kept, pings := t.results[throttle.Accept], ""
+	if t.pings > 0 {
+		pings = fmt.Sprintf(" and %d pings", t.pings)
+	}
+	_, err := fmt.Fprintf(out, "%d reports%s: %d accepted, which stand for %.0f; %d deferred, %d rejected, %d only seem to be taken\n",
+		t.all-t.pings, pings, kept, t.weight, t.results[throttle.Defer], t.results[throttle.Reject], t.results[throttle.FakeAccept])
 	return err
 }
 

@@ -7,29 +7,33 @@ import (
 	"time"
 
 	"cel.dev/cel-go/common/types"
+
+	"aftershock/schema"
 )
 
 // Report is what rules see of one. Its annotations are those that its client sent, also
 // those that are never stored.
 type Report struct {
+	Kind        string // schema.KindPing, or that of a report
 	Annotations map[string]string
 	Dump        Dump
 	// CrashID is the one that the report will have; what is sampled is sampled by its
-	// random part, its first sampleChars characters.
+	// random part, its first schema.CrashIDDigit characters.
 	CrashID  string
 	Received time.Time
 }
 
-// Dump is what rules see of the main dump.
+// Dump is what rules see of the main dump, or of a ping's stack.
 type Dump struct {
 	Present bool
 	Size    int64  // in bytes, inflated
-	Kind    string // KindMinidump, KindOther, or "" when there is none
+	Kind    string // KindMinidump, KindStack, KindOther, or "" when there is none
 }
 
 // Kinds of a dump.
 const (
 	KindMinidump = "minidump"
+	KindStack    = "stack" // of a ping
 	KindOther    = "other"
 )
 
@@ -52,8 +56,9 @@ func (r *Rules) Decide(rep Report) Decision { return r.Explain(rep, nil) }
 func (r *Rules) Explain(rep Report, told func(rule string, result Result)) Decision {
 	d := Decision{Rate: 1}
 	see := newSeen(rep)
-	for i := range r.rules {
-		rule := &r.rules[i]
+	rules := r.of(rep.Kind)
+	for i := range rules {
+		rule := &rules[i]
 		holds, err := rule.of(see)
 		if err != nil {
 			d.Failed = append(d.Failed, rule.Name)
@@ -85,8 +90,9 @@ func (r *Rules) Explain(rep Report, told func(rule string, result Result)) Decis
 func (r *Rules) Share(rep Report, rule string) (float64, bool) {
 	share := 1.0
 	see := newSeen(rep)
-	for i := range r.rules {
-		at := &r.rules[i]
+	rules := r.of(rep.Kind)
+	for i := range rules {
+		at := &rules[i]
 		if holds, err := at.of(see); err != nil || !holds {
 			continue
 		}
@@ -130,12 +136,9 @@ func (r *rule) of(see *seen) (bool, error) {
 
 var errNoBool = errors.New("a condition is neither true nor false")
 
-// sampleChars of a crash id are random; the throttle digit and the day are behind.
-const sampleChars = 29
-
 // drawn is a number in [0, 1) made of a crash id. Each rule has draws of its own, or who
 // has passed one percentage would pass the next one as well.
 func drawn(rule, crashID string) float64 {
-	sum := sha256.Sum256([]byte(rule + "\x00" + crashID[:min(len(crashID), sampleChars)]))
+	sum := sha256.Sum256([]byte(rule + "\x00" + crashID[:min(len(crashID), schema.CrashIDDigit)]))
 	return float64(binary.BigEndian.Uint64(sum[:])>>11) / (1 << 53)
 }

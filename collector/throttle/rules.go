@@ -2,7 +2,7 @@
 // kept and processed, only kept, or not kept (docs/throttle.md).
 //
 // Rules are a YAML file: ordered, each with a name, a condition in CEL and a result. The
-// first result that is not continue holds. Samples are drawn from the crash id, so that
+// first result that is not continue holds. Crash pings have a list of their own. Samples are drawn from the crash id, so that
 // the same rules decide the same of a report whenever they are asked.
 package throttle
 
@@ -17,6 +17,8 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"go.yaml.in/yaml/v3"
+
+	"aftershock/schema"
 )
 
 // Result is what a rule makes of a report.
@@ -50,9 +52,23 @@ var ruleName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 
 // Rules are compiled. They are safe for concurrent use.
 type Rules struct {
-	rules []rule
+	rules []rule // of reports
+	pings []rule
 	hash  string
 }
+
+// of are the rules of a kind. A file without rules of pings accepts them all.
+func (r *Rules) of(kind string) []rule {
+	switch {
+	case kind != schema.KindPing:
+		return r.rules
+	case len(r.pings) == 0:
+		return []rule{{Name: acceptPings, Result: Accept}}
+	}
+	return r.pings
+}
+
+const acceptPings = "accept_pings"
 
 // rule is one of them.
 type rule struct {
@@ -74,6 +90,7 @@ func Parse(text []byte) (*Rules, error) {
 	}
 	var file struct {
 		Rules []yaml.Node `yaml:"rules"`
+		Pings []yaml.Node `yaml:"pings"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
@@ -86,8 +103,8 @@ func Parse(text []byte) (*Rules, error) {
 	if len(file.Rules) == 0 {
 		return nil, errors.New("there are no rules: one that accepts everything is `rules: [{name: accept_everything, result: accept}]`")
 	}
-	if len(file.Rules) > maxRules {
-		return nil, fmt.Errorf("there are %d rules, want at most %d", len(file.Rules), maxRules)
+	if n := len(file.Rules) + len(file.Pings); n > maxRules {
+		return nil, fmt.Errorf("there are %d rules, want at most %d", n, maxRules)
 	}
 	env, err := environment()
 	if err != nil {
@@ -96,9 +113,19 @@ func Parse(text []byte) (*Rules, error) {
 	sum := sha256.Sum256(text)
 	out := &Rules{hash: hex.EncodeToString(sum[:])}
 	names := map[string]int{}
+	var errs [2]error
+	out.rules, errs[0] = parseRules(env, file.Rules, names)
+	if len(file.Pings) > 0 {
+		out.pings, errs[1] = parseRules(env, file.Pings, names)
+	}
+	return out, errors.Join(errs[:]...)
+}
+
+// parseRules compiles a list of rules, whose names are not among those that there are.
+func parseRules(env *cel.Env, nodes []yaml.Node, names map[string]int) (out []rule, err error) {
 	var errs []error
-	for i := range file.Rules {
-		r, err := parseRule(env, &file.Rules[i])
+	for i := range nodes {
+		r, err := parseRule(env, &nodes[i])
 		if err == nil && names[r.Name] > 0 {
 			err = fmt.Errorf("line %d: rule %s stands in line %d already", r.line, r.Name, names[r.Name])
 		}
@@ -107,10 +134,10 @@ func Parse(text []byte) (*Rules, error) {
 			continue
 		}
 		names[r.Name] = r.line
-		out.rules = append(out.rules, r)
+		out = append(out, r)
 	}
 	if len(errs) == 0 {
-		last := out.rules[len(out.rules)-1]
+		last := out[len(out)-1]
 		if last.holds != nil || last.Result == Continue || last.Else == Continue {
 			errs = append(errs, fmt.Errorf("line %d: rule %s is the last one and does not decide of every report: end with `- {name: accept_everything, result: accept}`, or one that rejects", last.line, last.Name))
 		}
@@ -181,11 +208,13 @@ func (r Result) known() bool {
 // Hash is the digest of the file's text.
 func (r *Rules) Hash() string { return r.hash }
 
-// Names are those of the rules, in their order.
+// Names are those of the rules, in their order: of reports, then of pings.
 func (r *Rules) Names() []string {
-	names := make([]string, len(r.rules))
-	for i := range r.rules {
-		names[i] = r.rules[i].Name
+	var names []string
+	for _, list := range [][]rule{r.rules, r.pings} {
+		for i := range list {
+			names = append(names, list[i].Name)
+		}
 	}
 	return names
 }

@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
 
     uint32_t schema = (uint32_t)atoi(argv[2]); /* Confluent's wire format: a zero, the id, the value */
     unsigned char head[5] = {0, schema >> 24, schema >> 16, schema >> 8, schema};
-    raw(head, sizeof head), text(id), number(ms);
+    raw(head, sizeof head), text(id), number(ms), text("report");
     if (argc > 4) number(argc - 4); /* the annotations, a block of a map */
     for (int i = 4; i < argc; i++) {
         char *eq = strchr(argv[i], '=');

@@ -34,6 +34,7 @@ crash_id = str(uuid.uuid4())[:-7] + "0" + now.strftime("%y%m%d")
 event = {
     "crash_id": crash_id,
     "received_at": milliseconds,
+    "kind": "report",
     "annotations": dict(a.split("=", 1) for a in annotations),
     "annotation_overflow": [],
     "dumps": [{

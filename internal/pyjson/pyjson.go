@@ -171,6 +171,16 @@ func (r *Reader) Skip() {
 	}
 }
 
+// Raw reads any value and returns its text, "" behind an error.
+func (r *Reader) Raw() string {
+	r.Peek()
+	from := r.at
+	if r.Skip(); r.err != nil {
+		return ""
+	}
+	return r.in[from:r.at]
+}
+
 // Value reads any value: nil, bool, Int, float64, string, []any or *Object.
 func (r *Reader) Value() any {
 	switch r.Peek() {
