@@ -3,7 +3,6 @@ package processor
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -164,13 +163,23 @@ func (w *pingWalk) describe(out *schema.ProcessedCrash, n *notes) {
 	}
 }
 
-var (
-	// What clients give as a version can be anything; numbers are shown.
-	moduleNumbers = regexp.MustCompile(`^[0-9]{1,10}(?:\.[0-9]{1,10}){0,3}$`)
-	// Ids of builds: debug ids in Breakpad's form, and code ids.
-	pingDebugID = regexp.MustCompile(`^[0-9A-Fa-f]{33,48}$`)
-	pingCodeID  = regexp.MustCompile(`^[0-9A-Fa-f]{1,64}$`)
-)
+// What clients give as a version or as the id of a build can be anything: numbers are
+// shown, debug ids in Breakpad's form, and code ids.
+func isVersion(text string) bool {
+	numbers := 0
+	for number := range strings.SplitSeq(text, ".") {
+		if numbers++; number == "" || len(number) > 10 || strings.Trim(number, "0123456789") != "" {
+			return false
+		}
+	}
+	return numbers <= 4
+}
+
+func isDebugID(text string) bool { return len(text) >= 33 && len(text) <= 48 && isHex(text) }
+
+func isCodeID(text string) bool { return len(text) <= 2*maxCodeID && isHex(text) }
+
+func isHex(text string) bool { return strings.Trim(text, "0123456789abcdefABCDEF") == "" }
 
 // modules copies the modules with the outcome of looking for their symbols.
 func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
@@ -179,8 +188,8 @@ func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 		m := &w.Modules[i]
 		n.symbols(symbols[i].Outcome, i)
 		bad := !m.HasBase || m.End != 0 && m.End <= m.Base
-		shaped := func(text string, shape *regexp.Regexp) string {
-			if text != "" && !shape.MatchString(text) {
+		shaped := func(text string, shape func(string) bool) string {
+			if text != "" && !shape(text) {
 				bad = true
 				return ""
 			}
@@ -188,8 +197,8 @@ func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 		}
 		name := codeName(m.File, symbols[i].Outcome, func() bool { return i == w.MainModule })
 		to := schema.Module{
-			Filename: n.text(name), Path: n.text(m.File), Base: w.word(m.Base), Version: shaped(m.Version, moduleNumbers),
-			CodeID: shaped(m.CodeID, pingCodeID), DebugFile: n.text(debugName(m.DebugFile, name)), DebugID: shaped(m.DebugID, pingDebugID),
+			Filename: n.text(name), Path: n.text(m.File), Base: w.word(m.Base), Version: shaped(m.Version, isVersion),
+			CodeID: shaped(m.CodeID, isCodeID), DebugFile: n.text(debugName(m.DebugFile, name)), DebugID: shaped(m.DebugID, isDebugID),
 			Symbols: string(symbols[i].Outcome), SymbolsSHA256: symbols[i].SHA256,
 		}
 		if m.End > m.Base && m.End-m.Base < 1<<62 {

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -237,4 +238,47 @@ func TestAStackIsCutAtItsLimits(t *testing.T) {
 			t.Errorf("%d bytes: %s, notes %s", size, out.DumpStatus, codes(out))
 		}
 	}
+}
+
+// BenchmarkPing is a ping of a browser's size, 150 modules of which four are in the stack,
+// with its symbols known: from the bytes of the stack to those of the event.
+func BenchmarkPing(b *testing.B) {
+	p := newProcessor(b)
+	in := ping(browserStack(b, p), map[string]string{"os": "Linux", "ProductName": "orchard", "Version": "2.1.0"})
+	b.SetBytes(int64(len(in.Dump)))
+	for b.Loop() {
+		out, err := p.Process(b.Context(), in)
+		if err != nil || out.Signature == "" || len(out.Notes) > 0 {
+			b.Fatal(out, err)
+		}
+		if _, err := schema.Encode(out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// browserStack is a sample's stack with modules around it.
+func browserStack(b *testing.B, p *Processor) string {
+	b.Helper()
+	var stack struct {
+		Type    string           `json:"crash_type"`
+		Address string           `json:"crash_address"`
+		Modules []map[string]any `json:"modules"`
+		Threads json.RawMessage  `json:"threads"`
+	}
+	if err := json.Unmarshal([]byte(stackOf(b, p, "orchard-qsort.dmp", pingtest.Desktop)), &stack); err != nil {
+		b.Fatal(err)
+	}
+	for i := range 150 {
+		name := fmt.Sprintf("libsomething%d.so.1", i)
+		stack.Modules = append(stack.Modules, map[string]any{
+			"base_address": fmt.Sprintf("0x%x", 0x10000+i<<16), "end_address": fmt.Sprintf("0x%x", 0x11000+i<<16), "filename": "/usr/lib/x86_64-linux-gnu/" + name,
+			"code_id": fmt.Sprintf("%040x", i+1), "debug_file": name, "debug_id": fmt.Sprintf("%033X", i+1), "version": fmt.Sprintf("1.2.%d", i),
+		})
+	}
+	text, err := json.Marshal(stack)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return string(text)
 }

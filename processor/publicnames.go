@@ -35,7 +35,43 @@ var (
 )
 
 func looksLikeCode(name string) bool {
-	return len(name) <= maxCodeName && (codeFile.MatchString(name) || kernelFile.MatchString(name))
+	switch {
+	case len(name) > maxCodeName:
+		return false
+	case plainLibrary(name):
+		return true
+	}
+	return codeFile.MatchString(name) || kernelFile.MatchString(name)
+}
+
+// plainLibrary tells of most names that codeFile matches, without asking it, which would
+// be the dearest of what is done with a module: name.dll, name.so and name.so.1.2.
+func plainLibrary(name string) bool {
+	stem, ok := strings.CutSuffix(name, ".dll")
+	if !ok {
+		stem = strings.TrimRight(name, ".0123456789")
+		if stem, ok = strings.CutSuffix(stem, ".so"); !ok {
+			return false
+		}
+		versions := name[len(stem)+len(".so"):]
+		for n := 0; versions != ""; n++ {
+			i := strings.IndexByte(versions[1:], '.') + 1
+			if i == 0 {
+				i = len(versions)
+			}
+			if versions[0] != '.' || n == 5 || i < 2 || i > 9 {
+				return false
+			}
+			versions = versions[i:]
+		}
+	}
+	for i := range len(stem) {
+		c := stem[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' && c != '+' {
+			return false
+		}
+	}
+	return true
 }
 
 // fileName is what a file that is no module any more is called.

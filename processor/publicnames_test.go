@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -212,5 +213,33 @@ func TestSigningAgainShowsNoMore(t *testing.T) {
 	out := process(t, newProcessor(t), input(dumpOf(minidump.Linux, programMapped, "/opt/orchard", "/home/jane/secret.doc")))
 	if again := signature.Default().Generate(signature.FromProcessed(out)); again.Signature != out.Signature || strings.Contains(again.ProtoSignature, "secret") {
 		t.Errorf("%q, %q", again.Signature, again.ProtoSignature)
+	}
+}
+
+// What is told without the pattern is what the pattern says.
+func TestAPlainLibraryIsCode(t *testing.T) {
+	pieces := []string{"lib", "a", ".so", ".dll", ".1", ".12345678", ".123456789", "..", ".", "-2", "+", "é", " ", "/", "=", "0", ".so.1", ".DLL", ".x1"}
+	random := rand.New(rand.NewPCG(1, 2))
+	plain := 0
+	for range 200_000 {
+		var name strings.Builder
+		for range 1 + random.IntN(8) {
+			name.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		if !plainLibrary(name.String()) {
+			continue
+		}
+		plain++
+		if !codeFile.MatchString(name.String()) {
+			t.Fatalf("%q", name.String())
+		}
+	}
+	for _, name := range []string{"xul.dll", "libc.so.6", "libstdc++.so.6.0.30", "ld-linux-x86-64.so.2", "libxul.so", "libA_b-1.2.so.1.2.3.4.5"} {
+		if !plainLibrary(name) {
+			t.Errorf("%s asks the pattern", name)
+		}
+	}
+	if plain < 1000 {
+		t.Errorf("%d plain names", plain)
 	}
 }
