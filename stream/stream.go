@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -124,7 +125,10 @@ func (k Kafka) GroupClient(group, topic, instance string) (*kgo.Client, error) {
 func (k Kafka) Producer() (*kgo.Client, error) {
 	// Somebody waits for each record: a batch is what has come while the one before is
 	// under way, and does not wait for more (the client's default is 10 ms).
-	c, err := kgo.NewClient(append(k.Options(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0))...)
+	// Dumps in a record are compressed already: trying harder would cost as much as all else
+	// that the door does with a small report, and save nothing.
+	fastest := kgo.ZstdCompression().WithLevel(int(zstd.SpeedFastest))
+	c, err := kgo.NewClient(append(k.Options(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(fastest, kgo.NoCompression()))...)
 	if err != nil {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
