@@ -21,7 +21,8 @@ const doorPage = `This is the door of Aftershock. Crash reports are sent to it, 
 
   curl -F ProductName=MyProduct -F Version=1.0 -F upload_file_minidump=@crash.dmp http://{host}/submit
 
-The answer, CrashID=bp-<id>, is a promise: the report is kept.
+The answer, CrashID=bp-<id>, is a promise: the report is kept. Crash pings, which have a stack and no dump, are
+sent to http://{host}/ping as JSON.
 `
 
 const metricsPage = `This is a process of Aftershock, for those who watch it.
