@@ -289,7 +289,7 @@ func TestColumnsHoldTheCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{
-		"SELECT content_hash FROM aftershock.crashes": public.ContentHash,
+		"SELECT content_hash FROM aftershock.crashes":                                                                        public.ContentHash,
 		"SELECT toString(`stack.function`) FROM aftershock.crashes":                                                          "['in','f','']",
 		"SELECT toString(`stack.inlined`) FROM aftershock.crashes":                                                           "[1,0,0]",
 		"SELECT toString(`stack.line`) FROM aftershock.crashes":                                                              "[3,7,0]",

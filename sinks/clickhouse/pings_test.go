@@ -3,8 +3,12 @@ package clickhouse_test
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"testing"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"aftershock/schema"
 	"aftershock/sinks"
@@ -119,5 +123,67 @@ func TestAnOlderDatabaseGetsTheTablesOfPings(t *testing.T) {
 	}
 	if got := seen(t, conn, clickhouse.Reports); !maps.Equal(got, map[string]string{id(1, "261122"): "old", id(2, "261122"): "reprocessed"}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// What analysts ask of both: how many reports and pings there are of a signature, and of how
+// many they are a sample. The query is docs/pings.md's.
+func TestReportsAgainstPings(t *testing.T) {
+	db, conn := open(t)
+	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	some := func(count int, kind, signature, channel string, rate float64, at time.Time) (rows []sinks.Row) {
+		for range count {
+			n++
+			r := row(id(n, "261122"), 1, 0, int64(n), at, signature)
+			p := r.Processed
+			p.Kind, p.ThrottleRate = kind, rate
+			p.Annotations = append(p.Annotations, schema.Annotation{Name: "ReleaseChannel", Value: channel, Public: true})
+			rows = append(rows, r)
+		}
+		return rows
+	}
+	rows := slices.Concat(
+		some(7, schema.KindReport, "both", "release", 0.1, noon), some(2, schema.KindReport, "both", "release", 1, noon),
+		some(5, schema.KindPing, "both", "release", 0.004, noon), some(3, schema.KindPing, "both", "release", 0.05, noon.Add(time.Hour)),
+		some(4, schema.KindReport, "reported", "release", 0.25, noon),
+		some(6, schema.KindPing, "pinged", "release", 0.5, noon),
+		some(1, schema.KindReport, "", "release", 1, noon), some(1, schema.KindPing, "", "release", 1, noon), // nothing is known of it
+		// Nobody asks for these.
+		some(9, schema.KindReport, "both", "nightly", 1, noon), some(9, schema.KindPing, "both", "nightly", 1, noon),
+		some(9, schema.KindReport, "both", "release", 1, noon.Add(2*time.Hour)), some(9, schema.KindPing, "early", "release", 1, noon.Add(-time.Millisecond)),
+	)
+	other := row(id(1, "261122"), 2, 0, 1, noon, "another version's")
+	other.Processed.Kind = schema.KindPing
+	for _, batch := range [][]sinks.Row{rows, rows[3:20], {other}} { // some of them again
+		if err := db.Write(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	query, err := os.ReadFile("testdata/reports_and_pings.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := ch.Context(t.Context(), ch.WithParameters(ch.Parameters{"from": "2026-11-22 12:00:00", "to": "2026-11-22 14:00:00", "channel": "release"}))
+	found, err := conn.Query(ctx, string(query))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer found.Close()
+	var got []string
+	for found.Next() {
+		var signature string
+		var reports, pings uint64
+		var reportsEstimated, pingsEstimated float64
+		if err := found.Scan(&signature, &reports, &pings, &reportsEstimated, &pingsEstimated); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%q %d %d %v %v", signature, reports, pings, reportsEstimated, pingsEstimated))
+	}
+	want := []string{`"both" 9 8 72 1310`, `"pinged" 0 6 0 12`, `"" 1 1 1 1`, `"reported" 4 0 16 0`}
+	if err := found.Err(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q, %v", got, want, err)
 	}
 }
