@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,8 +146,8 @@ func TestHostileValuesAreStoredAsTheyAre(t *testing.T) {
 	for i := range rows {
 		rows[i] = h.row(i)
 	}
-	rows = append(rows, asPings(rows)...)
-	for _, batch := range [][]sinks.Row{rows[:1], rows[1:10], rows[10:30], rows[30:]} {
+	both := slices.Concat(rows, asPings(rows))
+	for _, batch := range [][]sinks.Row{both[:1], both[1:10], both[10:30], both[30:]} {
 		if err := db.Write(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
