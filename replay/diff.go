@@ -9,6 +9,7 @@ import (
 
 	"aftershock/schema"
 	"aftershock/signature"
+	"aftershock/sinks/clickhouse"
 )
 
 // Diff is what became of the signatures of crashes from version A to version B.
@@ -17,6 +18,9 @@ import (
 type Diff struct {
 	A Side `json:"a"`
 	B Side `json:"b"`
+	// Kind is schema.KindPing when pings are compared, which are counted as crashes here;
+	// empty: reports.
+	Kind string `json:"kind,omitempty"`
 	// Revisions: A and B are one version, and the newest revision of each crash
 	// that has several is compared with the one before it.
 	Revisions bool `json:"revisions"`
@@ -34,6 +38,9 @@ type Diff struct {
 	// Folded are the pairs of which nothing but the totals tells; most often none.
 	Folded Folded `json:"folded,omitzero"`
 }
+
+// population is whose crashes are compared.
+func (d *Diff) population() clickhouse.Population { return clickhouse.PopulationOf(d.Kind) }
 
 // Side is a signature version, and what it names.
 type Side struct {

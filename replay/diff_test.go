@@ -190,7 +190,7 @@ func TestBoundsOfQuestions(t *testing.T) {
 		}
 	}
 	for limit, want := range map[int]string{0: "0 crashes: want 1 to 1000000", 1: "", 1_000_000: "", 1_000_001: "1000001 crashes: want 1 to 1000000"} {
-		if _, _, err := Where(t.Context(), db, clickhouse.Limits{}, "1", limit); (err == nil) != (want == "") || err != nil && err.Error() != want {
+		if _, _, err := Where(t.Context(), db, clickhouse.Limits{}, clickhouse.Reports, "1", limit); (err == nil) != (want == "") || err != nil && err.Error() != want {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

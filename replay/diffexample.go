@@ -38,7 +38,7 @@ func (d *Diff) Explain(ctx context.Context, db *clickhouse.DB, k stream.Kafka, a
 			ids = append(ids, explained[i].Examples[0].CrashID)
 		}
 	}
-	at, err := processedAt(ctx, db, a.Number, ids)
+	at, err := processedAt(ctx, db, d.population(), a.Number, ids)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func (d *Diff) shareLines() {
 	}
 }
 
-// processedAt is where a version's processed crashes lie, by crash id.
-func processedAt(ctx context.Context, db *clickhouse.DB, version int32, ids []string) (map[string]schema.Position, error) {
+// processedAt is where a version's processed crashes of a population lie, by crash id.
+func processedAt(ctx context.Context, db *clickhouse.DB, p clickhouse.Population, version int32, ids []string) (map[string]schema.Position, error) {
 	out := map[string]schema.Position{}
 	if len(ids) == 0 {
 		return out, nil
@@ -124,7 +124,7 @@ func processedAt(ctx context.Context, db *clickhouse.DB, version int32, ids []st
 		names = append(names, "'"+id+"'") // checked by CrashDay: hexadecimal digits and dashes
 	}
 	rows, err := db.Query(ctx, clickhouse.Limits{}, fmt.Sprintf("SELECT crash_id, processed_topic, processed_partition, processed_offset"+
-		" FROM aftershock.crash_rows FINAL WHERE signature_version = %d AND day IN (%s) AND crash_id IN (%s)",
+		" FROM aftershock."+p.Rows+" FINAL WHERE signature_version = %d AND day IN (%s) AND crash_id IN (%s)",
 		version, strings.Join(days, ", "), strings.Join(names, ", ")))
 	if err != nil {
 		return nil, err

@@ -16,6 +16,8 @@ import (
 // DiffQuery says what to compare.
 type DiffQuery struct {
 	A, B *schema.SignatureVersion
+	// Population is whose crashes are compared; zero: reports.
+	Population clickhouse.Population
 	// From and To bound received_at, half open; zero is no bound beyond what both
 	// versions cover.
 	From, To time.Time
@@ -43,6 +45,9 @@ func (q *DiffQuery) Run(ctx context.Context, db *clickhouse.DB) (*Diff, error) {
 		return nil, errors.New("want two versions, or the revisions of one")
 	}
 	d := &Diff{A: NewSide(q.A), B: NewSide(q.B), Revisions: q.Revisions, Causes: []CauseCount{}}
+	if q.population() == clickhouse.Pings {
+		d.Kind = schema.KindPing
+	}
 	d.From, d.To = covered(q)
 	cells, folded, err := q.cells(ctx, db, d.From, d.To)
 	if err != nil {
@@ -57,7 +62,7 @@ func (q *DiffQuery) Run(ctx context.Context, db *clickhouse.DB) (*Diff, error) {
 func (q *DiffQuery) cells(ctx context.Context, db *clickhouse.DB, from, to *time.Time) ([]cell, folds, error) {
 	// Fresh salt: nobody can make signatures whose digests are equal.
 	c := counting{db: db, query: q, salt: rand.Text(), from: from, to: to, counts: map[key]*count{}, folded: folds{}, maxPairs: cmp.Or(q.maxPairs, maxCells)}
-	days, err := daysOf(ctx, db, q.Limits, signaturesTable, q.A.Number, q.B.Number)
+	days, err := daysOf(ctx, db, q.Limits, q.population().SQL(signaturesTable), q.A.Number, q.B.Number)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,6 +73,10 @@ func (q *DiffQuery) cells(ctx context.Context, db *clickhouse.DB, from, to *time
 	}
 	cells, err := c.cells(ctx)
 	return cells, c.folded, err
+}
+
+func (q *DiffQuery) population() clickhouse.Population {
+	return cmp.Or(q.Population, clickhouse.Reports)
 }
 
 // covered is the part of the range that both versions are made for.
@@ -90,8 +99,8 @@ func covered(q *DiffQuery) (from, to *time.Time) {
 // grouped at once all the same, on the disk if it must be.
 const maxChunkRows = 1 << 20
 
-// signaturesTable is what the ClickHouse sink's rows are narrowed to.
-const signaturesTable = "aftershock.signatures"
+// signaturesTable is what a population's rows are narrowed to.
+const signaturesTable = "aftershock.$signatures"
 
 // chunk is successive days.
 type chunk struct {
@@ -159,8 +168,8 @@ func (c chunk) days() string {
 	return "day BETWEEN '" + c.first.Format(time.DateOnly) + "' AND '" + c.last.Format(time.DateOnly) + "'"
 }
 
-// sql fills in what the queries share. Everything that goes in is a number, a date
-// or the salt.
+// sql fills in what the queries share. Everything that goes in is a number, a date,
+// the salt or a table's name.
 func (c *counting) sql(query string, of chunk) string {
 	a, b := fmt.Sprint(c.query.A.Number), fmt.Sprint(c.query.B.Number)
 	return strings.NewReplacer(
@@ -172,7 +181,7 @@ func (c *counting) sql(query string, of chunk) string {
 		// Never 0. On a LowCardinality it is computed once a name.
 		"$digest", "bitOr(sipHash64(concat('"+c.salt+"', signature)), 1)",
 		"$examples", fmt.Sprint(maxExamples),
-	).Replace(query)
+	).Replace(c.query.population().SQL(query))
 }
 
 // received is the condition on received_at, which is kept in milliseconds.
@@ -203,7 +212,7 @@ SELECT a, b, differ, count() AS crashes, arrayMap(toString, groupArraySortedIf($
 FROM (
     SELECT crash, sumIf($digest, $a AND $range) AS a, sumIf($digest, $b AND $range) AS b,
         groupBitXor(symbols) != 0 AS differ, greatest(countIf($a), countIf($b)) AS rows
-    FROM aftershock.signatures WHERE $versions AND $days GROUP BY crash
+    FROM aftershock.$signatures WHERE $versions AND $days GROUP BY crash
 )
 GROUP BY a, b, differ`
 
@@ -214,7 +223,7 @@ SELECT a, b, differ, count() AS crashes, arrayMap(toString, groupArraySortedIf($
 FROM (
     SELECT crash, argMaxIf(if($range, $digest, 0), ver, $a) AS a, argMaxIf(if($range, $digest, 0), ver, $b) AS b,
         argMaxIf(symbols, ver, $a) != argMaxIf(symbols, ver, $b) AS differ
-    FROM aftershock.signatures WHERE $versions AND $days GROUP BY crash
+    FROM aftershock.$signatures WHERE $versions AND $days GROUP BY crash
 )
 GROUP BY a, b, differ`
 
@@ -284,7 +293,7 @@ func (c *counting) add(ctx context.Context, query string) (single bool, err erro
 
 // cells gives the digests their signatures back.
 func (c *counting) cells(ctx context.Context) ([]cell, error) {
-	rows, err := c.db.Query(ctx, c.query.Limits, c.sql("SELECT signature, any($digest) FROM aftershock.signatures WHERE $versions GROUP BY signature", chunk{}))
+	rows, err := c.db.Query(ctx, c.query.Limits, c.sql("SELECT signature, any($digest) FROM aftershock.$signatures WHERE $versions GROUP BY signature", chunk{}))
 	if err != nil {
 		return nil, err
 	}

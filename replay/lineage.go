@@ -16,7 +16,9 @@ import (
 // an operator left without one because it was killed.
 const maxLineages = 5
 
-// keepLineage keeps what the last promotions made of signatures. It comes after them and
+// keepLineage keeps what the last promotions made of the signatures of reports. Pings have
+// no lineage: they get their signatures from the same rules, and whatever is kept per
+// signature is kept of reports. It comes after them and
 // changes nothing of what is seen: where it fails, that is told, and the next promotion
 // makes up for it. One that changed more pairs of signatures than can be counted has no
 // lineage: whoever sends crashes can make signatures, and must not stop an operator.
@@ -178,7 +180,7 @@ func (l *lineageRows) add(ctx context.Context, db *clickhouse.DB, c change) erro
 
 // firstSeen is when the first crash of each of a version's signatures was received.
 func firstSeen(ctx context.Context, db *clickhouse.DB, version int32) (map[string]time.Time, error) {
-	rows, err := db.Query(ctx, promotionLimits, fmt.Sprintf("SELECT signature, min(received_at) FROM %s WHERE signature_version = %d GROUP BY signature", signaturesTable, version))
+	rows, err := db.Query(ctx, promotionLimits, fmt.Sprintf("SELECT signature, min(received_at) FROM %s WHERE signature_version = %d GROUP BY signature", clickhouse.Reports.SQL(signaturesTable), version))
 	if err != nil {
 		return nil, err
 	}

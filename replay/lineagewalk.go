@@ -108,7 +108,7 @@ func epochsOf(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits) (out 
 // firstReceived is when the first crash with one of the signatures was received, of those
 // that are stored.
 func firstReceived(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, signatures []string) (first time.Time, ok bool, err error) {
-	rows, err := db.Query(ctx, l, "SELECT min(received_at), count() FROM "+signaturesTable+" WHERE signature IN (?)", signatures)
+	rows, err := db.Query(ctx, l, "SELECT min(received_at), count() FROM "+clickhouse.Reports.SQL(signaturesTable)+" WHERE signature IN (?)", signatures)
 	if err != nil {
 		return first, false, err
 	}

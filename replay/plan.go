@@ -13,6 +13,7 @@ import (
 
 	"aftershock/schema"
 	"aftershock/signature"
+	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
 )
 
@@ -26,6 +27,8 @@ type PlanOptions struct {
 	From, To time.Time
 	// Sample is how many processed crashes are looked at, about.
 	Sample int64
+	// Kind is whose signatures are compared: schema.KindPing, or reports.
+	Kind string
 	// Base is the version that is compared with; 0 for the one that is seen of
 	// crashes that come now.
 	Base int32
@@ -34,14 +37,18 @@ type PlanOptions struct {
 // Plan is what a ruleset would change, tried on a sample.
 type Plan struct {
 	Base int32 `json:"base"`
-	// Sampled crashes are of the range; All is how many there are in crash.raw.
-	Sampled int                `json:"sampled"`
-	All     int64              `json:"all"`
-	Changed int                `json:"changed"`
-	Changes []signature.Change `json:"changes"`
+	// Kind is schema.KindPing when pings are compared; empty: reports.
+	Kind string `json:"kind,omitempty"`
+	// Sampled crashes are of the range, and OtherKind as well, which are not compared. All
+	// is how many there are in crash.raw, of both kinds.
+	Sampled   int                `json:"sampled"`
+	OtherKind int                `json:"other_kind,omitempty"`
+	All       int64              `json:"all"`
+	Changed   int                `json:"changed"`
+	Changes   []signature.Change `json:"changes"`
 	// EventBytes is the size of a processed crash on average, uncompressed.
 	EventBytes int64 `json:"event_bytes"`
-	// Estimates of a replay of all of the range.
+	// Estimates of a replay of all of the range, of both kinds.
 	Raw       Estimate  `json:"raw"`
 	Processed *Estimate `json:"processed,omitempty"`
 	// Refused says why the source processed is out of the question.
@@ -51,6 +58,9 @@ type Plan struct {
 	Annotations     []schema.Change `json:"annotations,omitempty"`
 	RegistryUnknown bool            `json:"registry_unknown,omitempty"`
 }
+
+// What are the crashes that are compared: crashes, or pings.
+func (p *Plan) What() string { return clickhouse.PopulationOf(p.Kind).View }
 
 // Estimate is what a replay would take.
 type Estimate struct {
@@ -94,15 +104,19 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Base: base.Number}
+	if schema.KindOf(opts.Kind) == schema.KindPing {
+		p.Kind = schema.KindPing
+	}
 	comparison := signature.NewComparison(was, opts.Ruleset)
-	bytes, err := o.sample(ctx, opts, comparison)
+	looked, bytes, err := o.sample(ctx, opts, comparison)
 	if err != nil {
 		return nil, err
 	}
 	p.Sampled, p.Changed = comparison.Crashes()
+	p.OtherKind = looked - p.Sampled
 	p.Changes = comparison.Changes()
-	if p.Sampled > 0 {
-		p.EventBytes = bytes / int64(p.Sampled)
+	if looked > 0 {
+		p.EventBytes = bytes / int64(looked)
 	}
 	if err := o.annotations(ctx, p, base, opts.Registry); err != nil {
 		return nil, err
@@ -143,8 +157,9 @@ func RulesetOf(ctx context.Context, k stream.Kafka, v *schema.SignatureVersion) 
 	return r, nil
 }
 
-// sample compares what it finds in the processed topic.
-func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison) (bytes int64, err error) {
+// sample compares what it finds of the kind in the processed topic. It returns how many
+// crashes it has looked at, and their bytes, of both kinds.
+func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison) (looked int, bytes int64, err error) {
 	workers, ctx := errgroup.WithContext(ctx)
 	values := make(chan []byte, 256)
 	var mu sync.Mutex
@@ -159,9 +174,16 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 				if err != nil {
 					continue // as above
 				}
-				crash := signature.FromProcessed(&p.Crash)
+				compared := schema.KindOf(p.Crash.Kind) == schema.KindOf(opts.Kind)
+				var crash *signature.Crash
+				if compared {
+					crash = signature.FromProcessed(&p.Crash)
+				}
 				mu.Lock()
-				c.Add(crash)
+				if compared {
+					c.Add(crash)
+				}
+				looked++
 				bytes += int64(len(value))
 				mu.Unlock()
 			}
@@ -177,7 +199,7 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 		}
 	})
 	close(values)
-	return bytes, errors.Join(err, workers.Wait())
+	return looked, bytes, errors.Join(err, workers.Wait())
 }
 
 func (p PlanOptions) covers(received time.Time) bool {

@@ -144,11 +144,11 @@ func TestWhatTheTablesDoNotTellIsAnError(t *testing.T) {
 			return err == nil && len(l.Became) == 1 && l.FirstSeen.Equal(noon), err
 		},
 		"a condition": func(ctx context.Context) (bool, error) {
-			selected, all, err := Where(ctx, db, clickhouse.Limits{}, "1", 4)
+			selected, all, err := Where(ctx, db, clickhouse.Limits{}, clickhouse.Reports, "1", 4)
 			return len(selected) == 4 && all == 4, err
 		},
 		"how many": func(ctx context.Context) (bool, error) {
-			selected, all, err := Where(ctx, db, clickhouse.Limits{}, "1", 3)
+			selected, all, err := Where(ctx, db, clickhouse.Limits{}, clickhouse.Reports, "1", 3)
 			return len(selected) == 0 && all == 4, err
 		},
 	} {
@@ -165,12 +165,14 @@ func TestAnAnswerOfAnotherShapeIsAnError(t *testing.T) {
 	db := openDB(t)
 	c := &change{at(begin), at(end), 1, 2}
 	counts := counting{db: db, query: &DiffQuery{A: &schema.SignatureVersion{}, B: &schema.SignatureVersion{}}, counts: map[key]*count{}, folded: folds{}, maxPairs: 10}
-	o := &Operator{DB: db}
 	for name, breaks := range map[string]string{"another shape": "SELECT 'text'", "broken off": "SELECT toUInt64(number) FROM numbers(200000) WHERE throwIf(number > 150000, 'broken off') = 0 SETTINGS max_block_size = 1000"} {
 		for question, ask := range map[string]func() error{
-			"count":   func() error { _, err := c.count(t.Context(), db, breaks, chunk{}); return err },
-			"named":   func() error { _, _, err := c.named(t.Context(), db, breaks, chunk{}, 1); return err },
-			"modules": func() error { _, err := c.modules(t.Context(), o, breaks, 1); return err },
+			"count": func() error { _, err := c.count(t.Context(), db, clickhouse.Reports, breaks, chunk{}); return err },
+			"named": func() error {
+				_, _, err := c.named(t.Context(), db, clickhouse.Reports, breaks, chunk{}, 1)
+				return err
+			},
+			"modules": func() error { _, err := c.modules(t.Context(), db, clickhouse.Reports, breaks, 1); return err },
 			"diff":    func() error { _, err := counts.add(t.Context(), breaks); return err },
 			"days": func() error {
 				_, err := daysOf(t.Context(), db, clickhouse.Limits{}, "(SELECT 1 AS signature_version, 'no day' AS day)", 1, 2)

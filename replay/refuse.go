@@ -97,7 +97,11 @@ func (o *Operator) whyMissing(ctx context.Context, in []int32, crashes []Missing
 	}
 	out := make([]string, len(crashes))
 	for i, c := range crashes {
-		out[i] = fmt.Sprintf("%s (%s/%d/%d, version %d): %s", c.CrashID, c.Raw.Topic, c.Raw.Partition, c.Raw.Offset, c.Version, dead[c.Raw])
+		what := ""
+		if c.Kind == schema.KindPing {
+			what = "ping "
+		}
+		out[i] = fmt.Sprintf("%s%s (%s/%d/%d, version %d): %s", what, c.CrashID, c.Raw.Topic, c.Raw.Partition, c.Raw.Offset, c.Version, dead[c.Raw])
 	}
 	return out, nil
 }

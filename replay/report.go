@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"aftershock/schema"
 	"aftershock/signature"
 )
 
@@ -72,24 +73,31 @@ func (c CauseCount) String() string {
 
 // Title says what is compared.
 func (d *Diff) Title() string {
-	if d.Revisions {
-		return fmt.Sprintf("Signature version %d: the newest revisions against the ones before", d.A.SignatureVersion)
+	of := ""
+	if d.Kind == schema.KindPing {
+		of = "Crash pings, not reports. "
 	}
-	return fmt.Sprintf("Signature version %d against %d", d.B.SignatureVersion, d.A.SignatureVersion)
+	if d.Revisions {
+		return of + fmt.Sprintf("Signature version %d: the newest revisions against the ones before", d.A.SignatureVersion)
+	}
+	return of + fmt.Sprintf("Signature version %d against %d", d.B.SignatureVersion, d.A.SignatureVersion)
 }
+
+// What are the crashes that are compared: crashes, or pings.
+func (d *Diff) What() string { return d.population().View }
 
 // Range says which crashes are compared.
 func (d *Diff) Range() string {
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	switch {
 	case d.From != nil && d.To != nil:
-		return "crashes received from " + at(*d.From) + " to " + at(*d.To)
+		return d.What() + " received from " + at(*d.From) + " to " + at(*d.To)
 	case d.From != nil:
-		return "crashes received from " + at(*d.From) + " on"
+		return d.What() + " received from " + at(*d.From) + " on"
 	case d.To != nil:
-		return "crashes received before " + at(*d.To)
+		return d.What() + " received before " + at(*d.To)
 	}
-	return "all crashes"
+	return "all " + d.What()
 }
 
 // Differences says what the two versions do not have in common.

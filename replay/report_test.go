@@ -240,7 +240,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestBandsAreAsWideAsTheirCrashes(t *testing.T) {
-	s := newSankey([]Pair{{From: "a", To: "x", Crashes: 300}, {From: "a", To: "y", Crashes: 100}, {From: "b", To: "x", Crashes: 1}})
+	s := newSankey([]Pair{{From: "a", To: "x", Crashes: 300}, {From: "a", To: "y", Crashes: 100}, {From: "b", To: "x", Crashes: 1}}, "crashes")
 	var got []string
 	for _, n := range s.Nodes {
 		got = append(got, fmt.Sprintf("%s %d at %.1f, %.1f high", n.Label, n.Crashes, n.Y, n.Height))
@@ -253,7 +253,7 @@ func TestBandsAreAsWideAsTheirCrashes(t *testing.T) {
 	for i := range many {
 		many[i] = Pair{From: "a", To: fmt.Sprint(i), Crashes: 1}
 	}
-	if got := len(newSankey(many).Bands); got != maxSankeyPairs {
+	if got := len(newSankey(many, "crashes").Bands); got != maxSankeyPairs {
 		t.Errorf("%d bands", got)
 	}
 }

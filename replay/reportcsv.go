@@ -11,7 +11,7 @@ import (
 // WriteCSV writes a line for each pair, and one for those that are not listed.
 func (d *Diff) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	rows := [][]string{{"row", "version_a", "version_b", "signature_a", "signature_b", "crashes", "share_of_a", "share_of_b", "causes", "examples"}}
+	rows := [][]string{{"row", "version_a", "version_b", "signature_a", "signature_b", d.What(), "share_of_a", "share_of_b", "causes", "examples"}}
 	a, b := fmt.Sprint(d.A.SignatureVersion), fmt.Sprint(d.B.SignatureVersion)
 	for i := range d.Pairs {
 		p := &d.Pairs[i]

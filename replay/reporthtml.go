@@ -21,5 +21,5 @@ func (d *Diff) WriteHTML(w io.Writer) error {
 		*Diff
 		MovedShare float64
 		Sankey     *sankey
-	}{d, share(d.Totals.Moved, d.Totals.Both), newSankey(d.Pairs)})
+	}{d, share(d.Totals.Moved, d.Totals.Both), newSankey(d.Pairs, d.What())})
 }

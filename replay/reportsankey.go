@@ -73,8 +73,8 @@ func newColumn() *column {
 	return &column{crashes: map[string]int64{}, height: map[string]float64{}, top: map[string]float64{}}
 }
 
-// newSankey draws the pairs, which are ordered; nil when there are none.
-func newSankey(pairs []Pair) *sankey {
+// newSankey draws the pairs of what is compared, which are ordered; nil when there are none.
+func newSankey(pairs []Pair, what string) *sankey {
 	pairs = pairs[:min(maxSankeyPairs, len(pairs))]
 	if len(pairs) == 0 {
 		return nil
@@ -107,7 +107,7 @@ func newSankey(pairs []Pair) *sankey {
 			Path: fmt.Sprintf("M%d %.1fC%d %.1f %d %.1f %d %.1fV%.1fC%d %.1f %d %.1f %d %.1fZ",
 				sankeyLeft, from, middle, from, middle, to, sankeyRight, to, to+h, middle, to+h, middle, from+h, sankeyLeft, from+h),
 			Hue:   hue[p.From],
-			Title: fmt.Sprintf("%d crashes: %s → %s", p.Crashes, shown(p.From), shown(p.To)),
+			Title: fmt.Sprintf("%d %s: %s → %s", p.Crashes, what, shown(p.From), shown(p.To)),
 		})
 	}
 	return s

@@ -10,7 +10,7 @@ import (
 // A chart is exact to the last coordinate: bars beside each other with gaps between, bands
 // from one to the other, a colour for each old signature.
 func TestAChartOfTwoPairs(t *testing.T) {
-	got := newSankey([]Pair{{From: "a", To: "x", Crashes: 300}, {From: "a", To: "y\x1b", Crashes: 100}})
+	got := newSankey([]Pair{{From: "a", To: "x", Crashes: 300}, {From: "a", To: "y\x1b", Crashes: 100}}, "crashes")
 	want := &sankey{
 		Width: 1000, Height: 456,
 		Nodes: []sankeyNode{
@@ -33,10 +33,10 @@ func TestAChartOfTwoPairs(t *testing.T) {
 	for i := range many {
 		many[i] = Pair{From: "a", To: strings.Repeat("x", 40+i), Crashes: 1}
 	}
-	if s := newSankey(many); len(s.Bands) != 16 || s.Nodes[5].Label != strings.Repeat("x", 44) || s.Nodes[6].Label != strings.Repeat("x", 22)+"…"+strings.Repeat("x", 21) {
+	if s := newSankey(many, "crashes"); len(s.Bands) != 16 || s.Nodes[5].Label != strings.Repeat("x", 44) || s.Nodes[6].Label != strings.Repeat("x", 22)+"…"+strings.Repeat("x", 21) {
 		t.Errorf("%d bands, %q, %q", len(s.Bands), s.Nodes[5].Label, s.Nodes[6].Label)
 	}
-	if newSankey(nil) != nil {
+	if newSankey(nil, "crashes") != nil {
 		t.Error("a chart of nothing")
 	}
 }
@@ -47,7 +47,7 @@ func TestEachOldSignatureHasAColour(t *testing.T) {
 		pairs = append(pairs, Pair{From: name, To: "x", Crashes: 84})
 	}
 	pairs = append(pairs, Pair{From: "b", To: "y", Crashes: 0})
-	s := newSankey(pairs)
+	s := newSankey(pairs, "crashes")
 	var hues []int
 	for _, b := range s.Bands {
 		hues = append(hues, b.Hue)

@@ -6,11 +6,12 @@ import (
 	"text/tabwriter"
 
 	"aftershock/signature"
+	"aftershock/sinks/clickhouse"
 )
 
 // WriteText writes the diff for people.
 func (d *Diff) WriteText(w io.Writer) error {
-	p := printer{w: w}
+	p := printer{w: w, what: d.What()}
 	p.line("%s, %s (%s)\n", d.Title(), d.Range(), d.Differences())
 	for i := range d.Changes {
 		p.change(&d.Changes[i].Change, d.Changes[i].OtherMoves)
@@ -19,7 +20,7 @@ func (d *Diff) WriteText(w io.Writer) error {
 		p.line("and %d changes more (--limit)", d.OtherChanges)
 	}
 	if len(d.Pairs) > 0 {
-		p.line("\ncrashes  of its old  pair")
+		p.line("\n%7s  of its old  pair", p.what)
 	}
 	for i := range d.Pairs {
 		p.pair(&d.Pairs[i])
@@ -35,17 +36,27 @@ func (d *Diff) WriteText(w io.Writer) error {
 	return p.err
 }
 
-// WriteChange writes a change for people, as WriteText does.
+// WriteChange writes a change of crashes for people, as WriteText does.
 func WriteChange(w io.Writer, c *signature.Change) error {
-	p := printer{w: w}
+	p := printer{w: w, what: clickhouse.Reports.View}
 	p.change(c, 0)
 	return p.err
 }
 
+// WriteChanges writes what the ruleset would change for people, as WriteText does.
+func (p *Plan) WriteChanges(w io.Writer) error {
+	out := printer{w: w, what: p.What()}
+	for i := range p.Changes {
+		out.change(&p.Changes[i], 0)
+	}
+	return out.err
+}
+
 // printer keeps the first error.
 type printer struct {
-	w   io.Writer
-	err error
+	w    io.Writer
+	what string // is counted
+	err  error
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -55,7 +66,7 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) change(c *signature.Change, otherMoves int) {
-	p.line("%s %s: %d crashes", c.Kind, quoted(c.Signature), c.Crashes)
+	p.line("%s %s: %d %s", c.Kind, quoted(c.Signature), c.Crashes, p.what)
 	if c.Kind == signature.New || c.Kind == signature.Vanished {
 		return // its moves stand with what moved, was split or merged
 	}
@@ -113,5 +124,5 @@ func (p *printer) totals(d *Diff) {
 	if p.err = inner.err; p.err == nil {
 		p.err = t.Flush()
 	}
-	p.line("%d of %d crashes change their signature (%s)", d.Totals.Moved, d.Totals.Both, percent(share(d.Totals.Moved, d.Totals.Both)))
+	p.line("%d of %d %s change their signature (%s)", d.Totals.Moved, d.Totals.Both, p.what, percent(share(d.Totals.Moved, d.Totals.Both)))
 }

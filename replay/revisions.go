@@ -8,8 +8,8 @@ FROM (
     SELECT crash, argMin(digest, revision) AS a, argMax(digest, revision) AS b, uniqExact(symbols) > 1 AS differ
     FROM (
         SELECT crash, revision, symbols, if($range, $digest, 0) AS digest
-        FROM aftershock.signatures FINAL
-        WHERE $a AND $days AND crash IN (SELECT crash FROM aftershock.signatures WHERE $a AND $days AND revision > 0)
+        FROM aftershock.$signatures FINAL
+        WHERE $a AND $days AND crash IN (SELECT crash FROM aftershock.$signatures WHERE $a AND $days AND revision > 0)
         ORDER BY crash, revision DESC LIMIT 2 BY crash
     )
     GROUP BY crash HAVING count() = 2

@@ -24,11 +24,11 @@ const MaxSelected = 1_000_000
 // maxWhereBytes bounds a condition.
 const maxWhereBytes = 10_000
 
-// Where are the crashes of the view aftershock.crashes for which a condition holds,
-// in the order of days and crash ids. Of more than limit it gives none, and how many
+// Where are the crashes of a population's view for which a condition holds, in the order
+// of days and crash ids. Of more than limit it gives none, and how many
 // there are. The condition is an expression of columns and values: what reads
 // anything else is refused.
-func Where(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, condition string, limit int) (selected []Selected, all int64, err error) {
+func Where(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, p clickhouse.Population, condition string, limit int) (selected []Selected, all int64, err error) {
 	if err := checkCondition(condition); err != nil {
 		return nil, 0, err
 	}
@@ -37,7 +37,7 @@ func Where(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, conditio
 	}
 	// readonly stops what writes, url(), file() and remote(). The line ends keep the
 	// condition's own from reaching what follows.
-	const from = " FROM aftershock.crashes WHERE (\n%s\n) "
+	from := " FROM aftershock." + p.View + " WHERE (\n%s\n) "
 	rows, err := db.Query(ctx, l, fmt.Sprintf("SELECT crash_id, raw_topic, raw_partition, raw_offset"+from+"ORDER BY day, crash_id LIMIT %d SETTINGS readonly = 1", condition, limit+1))
 	if err != nil {
 		return nil, 0, err

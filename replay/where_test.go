@@ -62,7 +62,7 @@ func TestWhereSelectsCrashesThatAreSeen(t *testing.T) {
 	}
 	limits := clickhouse.Limits{MemoryBytes: 1 << 30, Time: promotionTime}
 	where := func(condition string, limit int) (string, int64, error) {
-		selected, all, err := Where(t.Context(), db, limits, condition, limit)
+		selected, all, err := Where(t.Context(), db, limits, clickhouse.Reports, condition, limit)
 		var ids []string
 		for _, s := range selected {
 			ids = append(ids, fmt.Sprintf("%.8s at %d", s.CrashID, s.Raw.Offset))

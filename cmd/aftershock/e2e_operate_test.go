@@ -134,7 +134,7 @@ func TestOperatorsVerbs(t *testing.T) {
 		if code != exitFailed || !strings.Contains(errs, fmt.Sprintf("2 of %d raw records lack something", len(ids))) {
 			t.Errorf("exit code %d, %s%s", code, out, errs)
 		}
-		for _, table := range []string{"  aftershock.crash_rows", "  aftershock_protected.crash_rows"} {
+		for _, table := range []string{"  rows of aftershock,", "  rows of aftershock_protected,"} {
 			holes := 0
 			for _, line := range lines(out) {
 				if strings.HasPrefix(line, table) && !strings.Contains(line, "missing none") {

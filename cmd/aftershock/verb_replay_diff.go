@@ -48,6 +48,7 @@ type replayDiffVerb struct {
 	A         int32  `arg:"" optional:"" help:"The signature version that is compared with."`
 	B         int32  `arg:"" optional:"" help:"The one that is looked at."`
 	Revisions int32  `help:"Instead of two versions: compare the newest revision of each crash of this one, that has several, with the one before." placeholder:"N"`
+	Pings     bool   `help:"Compare crash pings, which reports are never counted with."`
 	From      moment `help:"Crashes received since then; without it what both versions cover. A time, or how long ago." placeholder:"TIME"`
 	To        moment `help:"Crashes received before then." placeholder:"TIME"`
 	Limit     int    `help:"How many changes and pairs are listed; the totals are always of all." default:"50"`
@@ -99,6 +100,9 @@ func (v *replayDiffVerb) Run(r *run) error {
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	query := replay.DiffQuery{A: a, B: b, From: v.From.Time, To: v.To.Time, Revisions: v.Revisions != 0, Limit: v.Limit, Limits: v.limits()}
+	if v.Pings {
+		query.Population = clickhouse.Pings
+	}
 	d, err := query.Run(r.ctx, db)
 	if err != nil {
 		return err

@@ -98,6 +98,12 @@ func autumnRow(n int, version int32, revision int64, signature string) sinks.Row
 	}
 }
 
+// asPing is the same row of a ping.
+func asPing(r sinks.Row) sinks.Row {
+	r.Processed.Kind = schema.KindPing
+	return r
+}
+
 func TestReplayDiffReportsInEveryForm(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
@@ -106,13 +112,14 @@ func TestReplayDiffReportsInEveryForm(t *testing.T) {
 	if err := db.Write(t.Context(), []sinks.Row{
 		autumnRow(1, 1, 0, "f"), autumnRow(2, 1, 0, "f"), autumnRow(3, 1, 0, "h"), autumnRow(4, 1, 0, "only here"),
 		autumnRow(1, 2, 0, "f | a"), autumnRow(2, 2, 0, "f | <b>"), autumnRow(3, 2, 0, "h"), autumnRow(3, 2, 9, "h"),
+		asPing(autumnRow(5, 1, 0, "f")), asPing(autumnRow(5, 2, 0, "of a ping")),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	page := filepath.Join(t.TempDir(), "diff.html")
 	args := []string{"replay", "diff", "1", "2", "--clickhouse-url", url}
 	out, errs, code := p.run(append(args, "--html", page)...)
-	if code != 0 || !strings.Contains(out, `split "f": 2 crashes`) || !strings.Contains(out, "is gone from crash.processed.v1") || !strings.Contains(out, "2 of 3 crashes change their signature (67 %)") {
+	if code != 0 || !strings.Contains(out, `split "f": 2 crashes`) || !strings.Contains(out, "is gone from crash.processed.v1") || !strings.Contains(out, "2 of 3 crashes change their signature (67 %)") || strings.Contains(out, "ping") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), "f | &lt;b&gt;") || !strings.Contains(string(html), "<svg") {
@@ -127,6 +134,9 @@ func TestReplayDiffReportsInEveryForm(t *testing.T) {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 	if out, errs, code = p.run(append(args, "--html", "-", "--to", "2026-11-22")...); code != 0 || !strings.HasPrefix(out, "<!DOCTYPE html>") || !strings.Contains(out, "Nothing changed") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	if out, errs, code = p.run(append(args, "--pings")...); code != 0 || !strings.Contains(out, `moved "f": 1 pings`) || !strings.Contains(out, "1 of 1 pings change their signature") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 	if out, errs, code = p.run("replay", "diff", "--revisions", "2", "--clickhouse-url", url); code != 0 || !strings.Contains(out, "0 of 1 crashes change their signature") {

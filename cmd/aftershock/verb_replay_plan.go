@@ -19,7 +19,8 @@ type replayPlanVerb struct {
 	Ruleset string `help:"Directory or file of the new ruleset; \"default\" is the one that ships with this release." required:"" placeholder:"DIR|FILE"`
 	From    moment `help:"Crashes received since then; without it all. A time, or how long ago." placeholder:"TIME"`
 	To      moment `help:"Crashes received before then; without it all." placeholder:"TIME"`
-	Sample  int64  `help:"How many processed crashes to sign, about: they lie evenly over what there is." default:"20000"`
+	Sample  int64  `help:"How many processed crashes to look at, about: they lie evenly over what there is." default:"20000"`
+	Pings   bool   `help:"Compare the signatures of crash pings instead of reports."`
 	Base    int32  `help:"The version to compare with; without it the one that is seen." placeholder:"N"`
 	JSON    bool   `help:"Print one JSON object." name:"json"`
 }
@@ -44,7 +45,11 @@ func (v *replayPlanVerb) Run(r *run) error {
 		return err
 	}
 	collectLess()
-	plan, err := o.Plan(r.ctx, replay.PlanOptions{Ruleset: ruleset, Registry: schema.DefaultRegistry, From: v.From.Time, To: v.To.Time, Sample: v.Sample, Base: v.Base})
+	opts := replay.PlanOptions{Ruleset: ruleset, Registry: schema.DefaultRegistry, From: v.From.Time, To: v.To.Time, Sample: v.Sample, Base: v.Base}
+	if v.Pings {
+		opts.Kind = schema.KindPing
+	}
+	plan, err := o.Plan(r.ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -56,13 +61,11 @@ func (v *replayPlanVerb) Run(r *run) error {
 }
 
 func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
-	for i := range p.Changes {
-		if err := replay.WriteChange(out, &p.Changes[i]); err != nil {
-			return err
-		}
+	if err := p.WriteChanges(out); err != nil {
+		return err
 	}
 	printAnnotations(out, p)
-	say(out, "%d of %d crashes change their signature, of a sample of %d in %d (version %d)\n", p.Changed, p.Sampled, p.Sampled, p.All, p.Base)
+	say(out, "%d of %d %s change their signature, of a sample of %d in %d (version %d)\n", p.Changed, p.Sampled, p.What(), p.Sampled+p.OtherKind, p.All, p.Base)
 	line := func(source string, e *replay.Estimate) {
 		say(out, "--source %-9s about %v of one core, and %s in the new topic before compression\n", source,
 			time.Duration(e.CoreSeconds*float64(time.Second)).Round(time.Second), bytesText(e.TopicBytes))

@@ -10,11 +10,13 @@ import (
 
 	"aftershock/replay"
 	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
 )
 
 // whereFlags select crashes by what the tables say of them.
 type whereFlags struct {
 	Where         string `help:"Instead of ids: a condition over the columns of aftershock.crashes, in ClickHouse's SQL and without subqueries, like \"arrayExists(s -> s = 'missing', modules.symbols)\". Wants --clickhouse-url." placeholder:"SQL"`
+	Pings         bool   `help:"--where asks aftershock.pings, the view of crash pings, which has the same columns."`
 	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." name:"clickhouse-url" placeholder:"URL"`
 	Limit         int    `help:"Most crashes that --where may select; more are refused." default:"100000"`
 	MaxMemory     int64  `help:"Bytes of memory that the query of --where may use at the server." default:"1610612736"`
@@ -24,6 +26,8 @@ type whereFlags struct {
 // check refuses what the flags' parser cannot see. named: there are ids.
 func (f *whereFlags) check(named bool) error {
 	switch {
+	case f.Where == "" && f.Pings:
+		return &usageError{"--pings: want --where: an id names a report or a ping"}
 	case f.Where == "":
 		return nil
 	case named:
@@ -38,6 +42,14 @@ func (f *whereFlags) check(named bool) error {
 	return nil
 }
 
+// population is whose view is asked.
+func (f *whereFlags) population() clickhouse.Population {
+	if f.Pings {
+		return clickhouse.Pings
+	}
+	return clickhouse.Reports
+}
+
 // selected are requests for the crashes that the condition selects, once somebody
 // has agreed to their number.
 func (v *reprocessVerb) selected(r *run) ([]schema.ReprocessRequest, error) {
@@ -47,16 +59,17 @@ func (v *reprocessVerb) selected(r *run) ([]schema.ReprocessRequest, error) {
 		return nil, err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	crashes, all, err := replay.Where(r.ctx, db, rows.limits(), v.Where, v.Limit)
+	of := v.population()
+	crashes, all, err := replay.Where(r.ctx, db, rows.limits(), of, v.Where, v.Limit)
 	switch {
 	case errors.Is(err, replay.ErrCondition):
 		return nil, &usageError{fmt.Sprintf("--where: %v", err)}
 	case err != nil:
 		return nil, fmt.Errorf("--where: %w", err)
 	case all > int64(v.Limit):
-		return nil, fmt.Errorf("--where selects %d crashes, more than --limit %d: select less, or raise it", all, v.Limit)
+		return nil, fmt.Errorf("--where selects %d %s, more than --limit %d: select less, or raise it", all, of.View, v.Limit)
 	}
-	say(r.stderr, "--where selects %d crashes\n", all)
+	say(r.stderr, "--where selects %d %s\n", all, of.View)
 	if err := v.agreed(r, all); err != nil {
 		return nil, err
 	}
@@ -73,7 +86,7 @@ func (v *reprocessVerb) agreed(r *run, crashes int64) error {
 		return nil
 	}
 	if !isTerminal(os.Stdin) || !isTerminal(r.stderr) {
-		return &usageError{fmt.Sprintf("--where selects %d crashes: want --yes to process them again, or --dry-run to see which they are", crashes)}
+		return &usageError{fmt.Sprintf("--where selects %d %s: want --yes to process them again, or --dry-run to see which they are", crashes, v.population().View)}
 	}
 	say(r.stderr, "process them again? [y/N] ")
 	if !saysYes(os.Stdin) {

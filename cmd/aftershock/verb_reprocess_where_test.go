@@ -15,7 +15,7 @@ func TestReprocessWhereAsksOnlyWithConsent(t *testing.T) {
 	if err := db.Activate(t.Context(), schema.Activation{Epoch: 1, Ranges: []schema.ActiveRange{{From: schema.TimeBegin, To: schema.TimeEnd, SignatureVersion: 1}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Write(t.Context(), []sinks.Row{autumnRow(1, 1, 0, "f"), autumnRow(2, 1, 0, "g"), autumnRow(3, 1, 0, "f")}); err != nil {
+	if err := db.Write(t.Context(), []sinks.Row{autumnRow(1, 1, 0, "f"), autumnRow(2, 1, 0, "g"), autumnRow(3, 1, 0, "f"), asPing(autumnRow(4, 1, 0, "f"))}); err != nil {
 		t.Fatal(err)
 	}
 	const missing = "arrayExists(s -> s = 'missing', modules.symbols) AND signature = 'f'"
@@ -27,6 +27,8 @@ func TestReprocessWhereAsksOnlyWithConsent(t *testing.T) {
 	}{
 		"no consent":         {[]string{missing}, exitUsage, "selects 2 crashes: want --yes"},
 		"a dry run":          {[]string{missing, "--dry-run"}, 0, "crash.raw/0/3 would be asked for"},
+		"of pings":           {[]string{missing, "--dry-run", "--pings"}, 0, "crash.raw/0/4 would be asked for\n--where selects 1 pings\n"},
+		"pings, no consent":  {[]string{missing, "--pings"}, exitUsage, "selects 1 pings: want --yes"},
 		"more than wanted":   {[]string{missing, "--yes", "--limit", "1"}, exitFailed, "selects 2 crashes, more than --limit 1"},
 		"none":               {[]string{"0"}, 0, "selects 0 crashes"},
 		"ids as well":        {[]string{missing, autumnID(1), "--yes"}, exitUsage, "not both"},
@@ -42,6 +44,9 @@ func TestReprocessWhereAsksOnlyWithConsent(t *testing.T) {
 		if code != tc.code || !strings.Contains(out+errs, tc.want) || len(p.requests()) != 0 {
 			t.Errorf("%s: exit code %d, %d requests, %s%s", name, code, len(p.requests()), out, errs)
 		}
+	}
+	if _, errs, code := p.run("reprocess", autumnID(1), "--pings"); code != exitUsage || !strings.Contains(errs, "--pings: want --where") {
+		t.Errorf("ids of pings: exit code %d, %s", code, errs)
 	}
 	out, errs, code := p.run(append(args, missing, "--yes", "--reason", "new symbols")...)
 	if code != 0 || strings.Count(out, " asked for") != 2 {

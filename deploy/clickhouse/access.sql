@@ -10,23 +10,30 @@
 -- the tables, which also hold versions that are not seen.
 CREATE USER IF NOT EXISTS aftershock_views IDENTIFIED WITH no_password HOST NONE;
 GRANT SELECT ON aftershock.crash_rows TO aftershock_views;
+GRANT SELECT ON aftershock.ping_rows TO aftershock_views;
 GRANT SELECT ON aftershock.activation TO aftershock_views;
 GRANT SELECT ON aftershock.signature_lineage TO aftershock_views;
 GRANT SELECT ON aftershock.signatures TO aftershock_views;
+GRANT SELECT ON aftershock.ping_signatures TO aftershock_views;
 GRANT SELECT ON aftershock_protected.crash_rows TO aftershock_views;
+GRANT SELECT ON aftershock_protected.ping_rows TO aftershock_views;
 ALTER TABLE aftershock.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.lineage MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock_protected.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 
 -- What is public and seen, and nothing else.
 CREATE ROLE IF NOT EXISTS aftershock_public;
 GRANT SELECT ON aftershock.crashes TO aftershock_public;
+GRANT SELECT ON aftershock.pings TO aftershock_public;
 GRANT SELECT ON aftershock.lineage TO aftershock_public;
 
 -- And what is protected.
 CREATE ROLE IF NOT EXISTS aftershock_protected;
 GRANT aftershock_public TO aftershock_protected;
 GRANT SELECT ON aftershock_protected.crashes TO aftershock_protected;
+GRANT SELECT ON aftershock_protected.pings TO aftershock_protected;
 
 -- Readers only read, and no query takes the server for itself.
 CREATE SETTINGS PROFILE IF NOT EXISTS aftershock_reader

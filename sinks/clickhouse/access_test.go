@@ -54,6 +54,27 @@ func TestAccessIsGrantedOnWhatThereIs(t *testing.T) {
 	}
 }
 
+// Each population's views are read by who may read their database's, and by nobody as
+// themselves.
+func TestAccessIsGrantedToEveryPopulation(t *testing.T) {
+	text := strings.Join(accessSQL(t), ";\n") + ";\n"
+	for _, of := range clickhouse.Populations {
+		for _, statement := range []string{
+			"GRANT SELECT ON aftershock.$rows TO aftershock_views",
+			"GRANT SELECT ON aftershock_protected.$rows TO aftershock_views",
+			"GRANT SELECT ON aftershock.$signatures TO aftershock_views",
+			"ALTER TABLE aftershock.$view MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
+			"ALTER TABLE aftershock_protected.$view MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
+			"GRANT SELECT ON aftershock.$view TO aftershock_public",
+			"GRANT SELECT ON aftershock_protected.$view TO aftershock_protected",
+		} {
+			if want := of.SQL(statement) + ";\n"; !strings.Contains(text, want) {
+				t.Errorf("missing: %s", want)
+			}
+		}
+	}
+}
+
 // Whoever only has the public role reads the views, and no table behind them.
 func TestPublicRoleReadsTheViewsAlone(t *testing.T) {
 	admin := os.Getenv("AFTERSHOCK_TEST_CLICKHOUSE_ADMIN") // http://user:password@host:port of a server with users
@@ -79,13 +100,14 @@ func TestPublicRoleReadsTheViewsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	for _, s := range []string{"SELECT count() FROM aftershock.crashes", "SELECT count() FROM aftershock.lineage"} {
+	for _, s := range []string{"SELECT count() FROM aftershock.crashes", "SELECT count() FROM aftershock.pings", "SELECT count() FROM aftershock.lineage"} {
 		if err := reader.Conn().Exec(ctx, s); err != nil {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
 	for _, s := range []string{
 		"SELECT count() FROM aftershock.crash_rows", "SELECT count() FROM aftershock_protected.crashes", "SELECT count() FROM aftershock_protected.crash_rows",
+		"SELECT count() FROM aftershock.ping_rows", "SELECT count() FROM aftershock_protected.pings", "SELECT count() FROM aftershock_protected.ping_rows",
 		"SELECT count() FROM aftershock.activation", "INSERT INTO aftershock.activation (epoch) VALUES (99)", "SELECT * FROM url('http://127.0.0.1:1', CSV, 'a String')",
 	} {
 		if err := reader.Conn().Exec(ctx, s); err == nil {

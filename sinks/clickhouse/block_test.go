@@ -48,7 +48,7 @@ func TestWordsAreEncodedAsChGoDoes(t *testing.T) {
 // textBlock is a block with one column, and rows of it that come to a size in Native form.
 func textBlock(t *testing.T, nativeBytes int) (*table, *block, []row) {
 	t.Helper()
-	table := newTable("t", column{"c", one(text, func(r *row) string { return r.p.Signature })})
+	table := newTable(Reports, "t", column{"c", one(text, func(r *row) string { return r.p.Signature })})
 	rows := []row{{p: &schema.ProcessedCrash{}}}
 	b := table.block()
 	if _, err := b.pack(rows); err != nil {
@@ -131,7 +131,7 @@ func TestBlocksAreMadeAnew(t *testing.T) {
 
 func TestBlocksHoldTheRowsInOrder(t *testing.T) {
 	for _, n := range []int{1, rowsAtATime, rowsAtATime + 1, 3 * rowsAtATime} {
-		table := newTable("t", column{"c", one(text, func(r *row) string { return r.p.CrashID })})
+		table := newTable(Reports, "t", column{"c", one(text, func(r *row) string { return r.p.CrashID })})
 		want := new(chproto.ColStr)
 		var rows []row
 		for i := range n {

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/internal/embedded"
+	"aftershock/redact"
 	"aftershock/schema"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
@@ -215,36 +216,63 @@ func TestRowsThatComeAgainAreCountedOnce(t *testing.T) {
 	}
 }
 
+// asPings are the same rows of pings.
+func asPings(rows []sinks.Row) []sinks.Row {
+	out := slices.Clone(rows)
+	for i := range out {
+		p := *out[i].Processed
+		p.Kind = schema.KindPing
+		out[i].Processed = &p
+	}
+	return out
+}
+
+// pingSink stores all crashes as pings.
+type pingSink struct{ *clickhouse.DB }
+
+func (s pingSink) Write(ctx context.Context, rows []sinks.Row) error {
+	return s.DB.Write(ctx, asPings(rows))
+}
+
 func TestContract(t *testing.T) {
 	db, conn := open(t)
 	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
 		t.Fatal(err)
 	}
-	// A rule of an administrator's.
-	if err := conn.Exec(t.Context(), "ALTER TABLE aftershock.crash_rows ADD CONSTRAINT no_poison CHECK signature != '"+sinktest.Poison+"'"); err != nil {
-		t.Fatal(err)
-	}
-	sinktest.Contract(t, func(t *testing.T) sinktest.Subject {
-		for _, table := range []string{"aftershock.crash_rows", "aftershock_protected.crash_rows"} {
-			if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+table); err != nil {
-				t.Fatal(err)
-			}
+	for sink, of := range map[sinks.Sink]clickhouse.Population{db: clickhouse.Reports, pingSink{db}: clickhouse.Pings} {
+		// A rule of an administrator's.
+		if err := conn.Exec(t.Context(), of.SQL("ALTER TABLE aftershock.$rows ADD CONSTRAINT no_poison CHECK signature != '"+sinktest.Poison+"'")); err != nil {
+			t.Fatal(err)
 		}
-		return sinktest.Subject{Sink: db, Seen: func(t *testing.T) map[string]string {
-			seen := map[string]string{}
-			for _, line := range ask(t, conn, "SELECT concat(crash_id, ' ', signature) FROM aftershock.crashes") {
-				id, signature, _ := strings.Cut(line, " ")
-				if _, twice := seen[id]; twice {
-					t.Errorf("%s is seen twice", id)
+		t.Run(of.View, func(t *testing.T) {
+			sinktest.Contract(t, func(t *testing.T) sinktest.Subject {
+				for _, table := range []string{"aftershock.$rows", "aftershock_protected.$rows"} {
+					if err := conn.Exec(t.Context(), of.SQL("TRUNCATE TABLE "+table)); err != nil {
+						t.Fatal(err)
+					}
 				}
-				seen[id] = signature
-			}
-			if n := ask(t, conn, "SELECT toString(count()) FROM aftershock_protected.crashes")[0]; n != fmt.Sprint(len(seen)) {
-				t.Errorf("%s protected rows, %d public ones", n, len(seen))
-			}
-			return seen
-		}}
-	})
+				return sinktest.Subject{Sink: sink, Seen: func(t *testing.T) map[string]string { return seen(t, conn, of) }}
+			})
+		})
+	}
+}
+
+// seen are the signatures by crash id that analysts see, once they have found that both
+// databases show the same crashes.
+func seen(t *testing.T, conn driver.Conn, of clickhouse.Population) map[string]string {
+	t.Helper()
+	seen := map[string]string{}
+	for _, line := range ask(t, conn, of.SQL("SELECT concat(crash_id, ' ', signature) FROM aftershock.$view")) {
+		id, signature, _ := strings.Cut(line, " ")
+		if _, twice := seen[id]; twice {
+			t.Errorf("%s is seen twice", id)
+		}
+		seen[id] = signature
+	}
+	if n := ask(t, conn, of.SQL("SELECT toString(count()) FROM aftershock_protected.$view"))[0]; n != fmt.Sprint(len(seen)) {
+		t.Errorf("%s protected rows, %d public ones", n, len(seen))
+	}
+	return seen
 }
 
 func TestColumnsHoldTheCrash(t *testing.T) {
@@ -252,10 +280,16 @@ func TestColumnsHoldTheCrash(t *testing.T) {
 	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Write(t.Context(), []sinks.Row{row(id(1, "261122"), 1, 0, 10, noon, "f")}); err != nil {
+	crash := row(id(1, "261122"), 1, 0, 10, noon, "f")
+	if err := db.Write(t.Context(), []sinks.Row{crash}); err != nil {
+		t.Fatal(err)
+	}
+	public, err := redact.Public(crash.Processed, schema.DefaultRegistry)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{
+		"SELECT content_hash FROM aftershock.crashes":                                                                        public.ContentHash,
 		"SELECT toString(`stack.function`) FROM aftershock.crashes":                                                          "['in','f','']",
 		"SELECT toString(`stack.inlined`) FROM aftershock.crashes":                                                           "[1,0,0]",
 		"SELECT toString(`stack.line`) FROM aftershock.crashes":                                                              "[3,7,0]",

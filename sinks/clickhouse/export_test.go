@@ -19,7 +19,7 @@ func (db *DB) Steps(in []sinks.Row) (map[string]func() error, error) {
 	for _, t := range tables {
 		b := newBlock(t.columns)
 		steps[t.name] = func() error {
-			_, err := b.pack(rows)
+			_, err := b.pack(rows[t.of])
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ func TestPurgeTakesOneVersionAndNothingElse(t *testing.T) {
 			rows = append(rows, row(id(i, day), version, 0, int64(i), noon, "s"))
 		}
 	}
-	if err := db.Write(t.Context(), rows); err != nil {
+	if err := db.Write(t.Context(), append(rows, asPings(rows)...)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second finds nothing
@@ -23,7 +23,8 @@ func TestPurgeTakesOneVersionAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, table := range []string{"aftershock.crash_rows", "aftershock_protected.crash_rows"} {
+	tables := []string{"aftershock.crash_rows", "aftershock_protected.crash_rows", "aftershock.signatures", "aftershock.ping_rows", "aftershock_protected.ping_rows", "aftershock.ping_signatures"}
+	for _, table := range tables {
 		got := ask(t, conn, "SELECT concat(toString(signature_version), ' ', toString(count())) FROM "+table+" GROUP BY signature_version ORDER BY signature_version")
 		if !slices.Equal(got, []string{"1 3", "12 3"}) {
 			t.Errorf("%s: %v", table, got)

@@ -17,7 +17,7 @@ import (
 	"aftershock/sinks"
 )
 
-// row is what both tables' rows are made of.
+// row is what the rows of both databases are made of.
 type row struct {
 	p   *schema.ProcessedCrash
 	pub *schema.TelemetryCrash
@@ -27,26 +27,26 @@ type row struct {
 
 var _ sinks.Sink = (*DB)(nil)
 
-// Write stores the rows in both databases.
+// Write stores the rows of each population in its tables, in both databases.
 func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
-	if len(in) == 0 {
-		return nil
-	}
 	rows, err := db.rows(ctx, in)
 	if err != nil {
 		return err
 	}
 	for _, t := range tables {
-		if err := db.insert(ctx, t, rows); err != nil {
+		if len(rows[t.of]) == 0 {
+			continue
+		}
+		if err := db.insert(ctx, t, rows[t.of]); err != nil {
 			return fmt.Errorf("insert into %s: %w", t.name, refused(err))
 		}
 	}
 	return nil
 }
 
-// rows makes the public view of each crash.
-func (db *DB) rows(ctx context.Context, in []sinks.Row) ([]row, error) {
-	rows := make([]row, len(in))
+// rows makes the public view of each crash, and takes the populations apart.
+func (db *DB) rows(ctx context.Context, in []sinks.Row) (map[Population][]row, error) {
+	rows := map[Population][]row{}
 	for i := range in {
 		p := in[i].Processed
 		if p.Revision < 0 { // ver would wrap round and win over every other
@@ -63,7 +63,11 @@ func (db *DB) rows(ctx context.Context, in []sinks.Row) ([]row, error) {
 		if err != nil {
 			return nil, &sinks.RefusedError{Code: "public_view", Err: err}
 		}
-		rows[i] = row{p: p, pub: pub, at: in[i].Position, day: crashDay(p.CrashID)}
+		of := PopulationOf(p.Kind)
+		if rows[of] == nil {
+			rows[of] = make([]row, 0, len(in))
+		}
+		rows[of] = append(rows[of], row{p: p, pub: pub, at: in[i].Position, day: crashDay(p.CrashID)})
 	}
 	return rows, nil
 }
@@ -87,28 +91,35 @@ func refused(err error) error {
 	return err
 }
 
-// table is where rows go: the statement is made once.
+// table is where a population's rows go: the statement is made once.
 type table struct {
+	of      Population
 	name    string
 	columns []column
 	insert  string
 	kept    chan *block
 }
 
-func newTable(name string, columns ...column) *table {
+func newTable(of Population, name string, columns ...column) *table {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = "`" + c.name + "`"
 	}
 	return &table{
-		name: name, columns: columns, insert: "INSERT INTO " + name + " (" + strings.Join(names, ", ") + ")",
+		of: of, name: name, columns: columns, insert: "INSERT INTO " + name + " (" + strings.Join(names, ", ") + ")",
 		kept: make(chan *block, maxKeptBlocks),
 	}
 }
 
-var tables = []*table{
-	newTable("aftershock.crash_rows", append(keyColumns(), publicColumns()...)...),
-	newTable("aftershock_protected.crash_rows", append(keyColumns(), protectedColumns()...)...),
+var tables = newTables()
+
+func newTables() (all []*table) {
+	for _, p := range Populations {
+		all = append(all,
+			newTable(p, "aftershock."+p.Rows, append(keyColumns(), publicColumns()...)...),
+			newTable(p, "aftershock_protected."+p.Rows, append(keyColumns(), protectedColumns()...)...))
+	}
+	return all
 }
 
 // insert sends the rows as one block.

@@ -10,32 +10,32 @@ import (
 	"aftershock/stream"
 )
 
-// Tables are the tables as stream.Verifier looks at a signature version's rows.
-// FINAL shows of every crash the row that counts.
+// Tables are the rows as stream.Verifier looks at those of a signature version: of each
+// database the rows of all populations together, and the narrow ones. FINAL shows of every
+// crash the row that counts.
 func (db *DB) Tables(version int32) []stream.Table {
 	var out []stream.Table
 	for _, database := range []string{"aftershock", "aftershock_protected"} {
-		table := database + ".crash_rows"
 		out = append(out, stream.Table{
-			Name: table,
+			Name: "rows of " + database,
 			Rows: func(ctx context.Context, partition int32, from, end int64, each func(stream.StoredRow) error) error {
-				return db.eachRow(ctx, table, rowSpan{version, partition, from, end}, each,
-					"SELECT raw_offset, toInt64(revision), processed_offset FROM "+table+" FINAL WHERE "+versionRows)
+				return db.eachRow(ctx, database+".$rows", rowSpan{version, partition, from, end}, each,
+					"SELECT raw_offset, toInt64(revision), processed_offset FROM "+database+".$rows FINAL WHERE "+versionRows)
 			},
 			Seen: func(ctx context.Context, partition int32, from, end int64, each func(int64) error) error {
-				return db.eachRow(ctx, table, rowSpan{version, partition, from, end}, func(r stream.StoredRow) error { return each(r.RawOffset) },
-					"SELECT raw_offset, toInt64(0), toInt64(0) FROM "+database+".crashes WHERE "+spanRows)
+				return db.eachRow(ctx, database+".$rows", rowSpan{version, partition, from, end}, func(r stream.StoredRow) error { return each(r.RawOffset) },
+					"SELECT raw_offset, toInt64(0), toInt64(0) FROM "+database+".$view WHERE "+spanRows)
 			},
 		})
 	}
-	return append(out, stream.Table{Name: "aftershock.signatures", Rows: func(ctx context.Context, partition int32, from, end int64, each func(stream.StoredRow) error) error {
+	return append(out, stream.Table{Name: "signatures of aftershock", Rows: func(ctx context.Context, partition int32, from, end int64, each func(stream.StoredRow) error) error {
 		// Rows of the table that have their narrow ones, some at a time: those are looked
 		// up by crash.
 		for ; from < end; from += signatureSpan {
 			span := rowSpan{version, partition, from, min(from+signatureSpan, end)}
-			err := db.eachRow(ctx, "aftershock.crash_rows", span, each, "SELECT raw_offset, toInt64(revision), processed_offset FROM aftershock.crash_rows FINAL WHERE "+versionRows+
-				" AND (toUUID(crash_id), revision, ver) IN (SELECT crash, revision, ver FROM aftershock.signatures WHERE signature_version = $version AND $days"+
-				" AND crash IN (SELECT toUUID(crash_id) FROM aftershock.crash_rows WHERE "+versionRows+"))")
+			err := db.eachRow(ctx, "aftershock.$rows", span, each, "SELECT raw_offset, toInt64(revision), processed_offset FROM aftershock.$rows FINAL WHERE "+versionRows+
+				" AND (toUUID(crash_id), revision, ver) IN (SELECT crash, revision, ver FROM aftershock.$signatures WHERE signature_version = $version AND $days"+
+				" AND crash IN (SELECT toUUID(crash_id) FROM aftershock.$rows WHERE "+versionRows+"))")
 			if err != nil {
 				return err
 			}
@@ -71,20 +71,33 @@ func (db *DB) days(ctx context.Context, table string, s rowSpan) (condition stri
 	var n uint64
 	query := s.sql("SELECT min(day), max(day), count() FROM "+table+" WHERE "+versionRows, "1")
 	if err := db.patient.QueryRow(ctx, query).Scan(&first, &last, &n); err != nil {
-		return "", false, fmt.Errorf("clickhouse: %w", err)
+		return "", false, named(err)
 	}
 	return "day BETWEEN '" + first.Format(time.DateOnly) + "' AND '" + last.Format(time.DateOnly) + "'", n == 0, nil
 }
 
-// eachRow hands a query's rows on as they come.
+// eachRow hands a query's rows on as they come, of one population after the other: both name
+// their tables as Population.SQL does.
 func (db *DB) eachRow(ctx context.Context, table string, s rowSpan, each func(stream.StoredRow) error, query string) error {
-	days, none, err := db.days(ctx, table, s)
-	if err != nil || none {
-		return err
+	for _, of := range Populations {
+		days, none, err := db.days(ctx, of.SQL(table), s)
+		if err != nil {
+			return err
+		}
+		if none {
+			continue
+		}
+		if err := db.eachOf(ctx, s.sql(of.SQL(query), days), each); err != nil {
+			return err
+		}
 	}
-	rows, err := db.patient.Query(ctx, s.sql(query, days))
+	return nil
+}
+
+func (db *DB) eachOf(ctx context.Context, query string, each func(stream.StoredRow) error) error {
+	rows, err := db.patient.Query(ctx, query)
 	if err != nil {
-		return fmt.Errorf("clickhouse: %w", err)
+		return named(err)
 	}
 	defer rows.Close() //nolint:errcheck // read to the end below, or given up
 	for rows.Next() {
