@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -162,10 +163,11 @@ func TestReportsAgainstPings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	query, err := os.ReadFile("testdata/reports_and_pings.sql")
+	page, err := os.ReadFile("../../docs/pings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	query := regexp.MustCompile(`(?s)\n    SELECT .*?\n\n`).Find(page)
 	ctx := ch.Context(t.Context(), ch.WithParameters(ch.Parameters{"from": "2026-11-22 12:00:00", "to": "2026-11-22 14:00:00", "channel": "release"}))
 	found, err := conn.Query(ctx, string(query))
 	if err != nil {
