@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,8 +65,8 @@ func TestPings(t *testing.T) {
 	type stored = *storedPing
 	m := func(pairs ...string) map[string]string {
 		out := map[string]string{}
-		for i := 0; i < len(pairs); i += 2 {
-			out[pairs[i]] = pairs[i+1]
+		for pair := range slices.Chunk(pairs, 2) {
+			out[pair[0]] = pair[1]
 		}
 		return out
 	}
