@@ -54,7 +54,7 @@ func TestWhatComesAsABatchIsFullIsInIt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for next := 0; next < 2; {
-		b, err := o.collect(ctx, cl)
+		b, err := o.collect(ctx, cl, o.source())
 		if err != nil {
 			t.Fatalf("after %d records: %v", next, err)
 		}
@@ -94,7 +94,7 @@ func TestABatchHasAtMostSoManyRows(t *testing.T) {
 	o := Options{Kafka: k, Version: 1, losses: k.NewLosses("g", topic, k.Log)}
 	most := 0
 	for got := 0; got < all; {
-		b, err := o.collect(t.Context(), cl)
+		b, err := o.collect(t.Context(), cl, o.source())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestABatchIsNotEmpty(t *testing.T) {
 	o := Options{Kafka: k, Version: 1, losses: k.NewLosses("g", topic, k.Log)}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*maxAge)
 	defer cancel()
-	if b, err := o.collect(ctx, cl); !errors.Is(err, context.DeadlineExceeded) || len(b.records) != 0 {
+	if b, err := o.collect(ctx, cl, o.source()); !errors.Is(err, context.DeadlineExceeded) || len(b.records) != 0 {
 		t.Errorf("%d records, %v", len(b.records), err)
 	}
 }

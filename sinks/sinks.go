@@ -54,6 +54,8 @@ type Options struct {
 	Version  int32
 	Instance string
 	Sink     Sink
+	// Source is what is consumed; nil: the processed crashes of Version.
+	Source *Source
 	// Versions is asked before rows are written: none are of a version that is gone. Nil
 	// asks nobody.
 	Versions *stream.Following
@@ -64,6 +66,26 @@ type Options struct {
 	Log     zerolog.Logger
 
 	losses *stream.Losses // of the session
+}
+
+// Source is a topic that a sink consumes besides processed crashes.
+type Source struct {
+	Group, Topic string
+	// Row makes the row of a record's value; nil without an error passes over the record.
+	Row func(r *kgo.Record) (*schema.ProcessedCrash, error)
+}
+
+// source is what is consumed.
+func (o *Options) source() Source {
+	if o.Source != nil {
+		return *o.Source
+	}
+	return Source{
+		Group: schema.SinkGroup(o.Name, o.Version), Topic: schema.ProcessedTopic(o.Version),
+		Row: func(r *kgo.Record) (*schema.ProcessedCrash, error) {
+			return schema.Decode[schema.ProcessedCrash](r.Value)
+		},
+	}
 }
 
 // A batch is written when it has maxRows or maxBytes, or is maxAge old.
@@ -81,9 +103,11 @@ const (
 // stream.ErrUnwanted, it leaves the group. Partitions whose offsets are out of range
 // rest, see stream.Losses.
 func Run(ctx context.Context, o Options) error {
-	group := schema.SinkGroup(o.Name, o.Version)
+	group := o.source().Group
 	defer o.Kafka.Leave(ctx, group, o.Instance) // when the client is closed
-	o.Guard.SelfTest = o.selfTest
+	if o.Source == nil {                        // else its row would be one of them
+		o.Guard.SelfTest = o.selfTest
+	}
 	watch := stream.Watch{Guard: o.Guard}
 	for {
 		err := o.session(ctx, &watch)
@@ -96,7 +120,8 @@ func Run(ctx context.Context, o Options) error {
 
 // session is one membership.
 func (o *Options) session(ctx context.Context, watch *stream.Watch) error {
-	group, topic := schema.SinkGroup(o.Name, o.Version), schema.ProcessedTopic(o.Version)
+	from := o.source()
+	group, topic := from.Group, from.Topic
 	cl, err := o.Kafka.GroupClient(group, topic, o.Instance)
 	if err != nil {
 		return err
@@ -105,7 +130,7 @@ func (o *Options) session(ctx context.Context, watch *stream.Watch) error {
 	o.losses = o.Kafka.NewLosses(group, topic, o.Log)
 	o.ready(nil)
 	for {
-		b, err := o.collect(ctx, cl)
+		b, err := o.collect(ctx, cl, from)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -146,7 +171,7 @@ type batch struct {
 }
 
 // collect polls until the batch is full, or old enough and not empty.
-func (o *Options) collect(ctx context.Context, cl *kgo.Client) (batch, error) {
+func (o *Options) collect(ctx context.Context, cl *kgo.Client, from Source) (batch, error) {
 	var b batch
 	var age context.Context
 	for len(b.records) < maxRows && b.bytes < maxBytes {
@@ -168,9 +193,9 @@ func (o *Options) collect(ctx context.Context, cl *kgo.Client) (batch, error) {
 		}
 		// Of a poll that ends with the batch's age too: the client has passed these records,
 		// and what it commits next is behind them.
-		o.Kafka.Metrics.Polled(schema.SinkGroup(o.Name, o.Version), fetches)
+		o.Kafka.Metrics.Polled(from.Group, fetches)
 		for _, r := range fetches.Records() {
-			b.add(r, o.Version)
+			b.add(r, from, o.Version)
 		}
 		if age != nil && age.Err() != nil {
 			return b, nil
@@ -184,10 +209,13 @@ func (o *Options) collect(ctx context.Context, cl *kgo.Client) (batch, error) {
 	return b, nil
 }
 
-func (b *batch) add(r *kgo.Record, version int32) {
+func (b *batch) add(r *kgo.Record, from Source, version int32) {
 	b.records = append(b.records, r)
 	b.bytes += len(r.Value)
-	p, err := schema.Decode[schema.ProcessedCrash](r.Value)
+	p, err := from.Row(r)
+	if err == nil && p == nil {
+		return
+	}
 	if err == nil {
 		_, err = schema.CrashDay(p.CrashID)
 	}

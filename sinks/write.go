@@ -110,7 +110,7 @@ func (o *Options) current(ctx context.Context) error {
 	if err != nil || state == nil {
 		return err
 	}
-	if o.Version == schema.Archived {
+	if o.Version == schema.Archived || o.Source != nil {
 		return nil
 	}
 	if v := state.Version(o.Version); v == nil || v.Gone() {

@@ -84,8 +84,8 @@ func TestAWriteThatFailsIsTriedAgainLaterAndLater(t *testing.T) {
 			}),
 		}
 		var b batch
-		b.add(crash(t, someCrash), 1)
-		b.add(crash(t, someCrash), 1)
+		b.add(crash(t, someCrash), (&Options{Version: 1}).source(), 1)
+		b.add(crash(t, someCrash), (&Options{Version: 1}).source(), 1)
 		if err := o.write(t.Context(), nil, &b, new(stream.Watch)); err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestAWriteEndsWithItsContext(t *testing.T) {
 	away := errors.New("the table is away")
 	o := Options{Name: "test", Sink: writer(func(context.Context, []Row) error { cancel(); return away })}
 	var b batch
-	b.add(crash(t, someCrash), 1)
+	b.add(crash(t, someCrash), (&Options{Version: 1}).source(), 1)
 	if err := o.write(ctx, nil, &b, new(stream.Watch)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -134,7 +134,7 @@ func TestTheGuardCountsFromBatchToBatch(t *testing.T) {
 			watch := stream.Watch{Guard: stream.Guard{InARow: 2, SelfTest: o.selfTest}}
 			for n := range 3 {
 				var b batch
-				b.add(record, 1)
+				b.add(record, (&Options{Version: 1}).source(), 1)
 				if err := o.write(t.Context(), cl, &b, &watch); errors.Is(err, stream.ErrGuard) != (n == 2) {
 					t.Fatalf("batch %d: %v", n, err)
 				}
@@ -257,8 +257,8 @@ func TestTheSelfTestWritesARowThatNobodySees(t *testing.T) {
 func TestARowKnowsWhereItLies(t *testing.T) {
 	var b batch
 	good, bad := crash(t, someCrash), &kgo.Record{Topic: schema.ProcessedTopic(1), Value: []byte("none")}
-	b.add(good, 1)
-	b.add(bad, 1)
+	b.add(good, (&Options{Version: 1}).source(), 1)
+	b.add(bad, (&Options{Version: 1}).source(), 1)
 	if len(b.records) != 2 || len(b.rows) != 1 || len(b.dead) != 1 || b.dead[bad] == nil || b.bytes != len(good.Value)+len(bad.Value) {
 		t.Errorf("%d records of %d bytes, %d rows, %d dead", len(b.records), b.bytes, len(b.rows), len(b.dead))
 	}

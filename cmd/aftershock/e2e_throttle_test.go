@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const samplingRules = `rules:
@@ -62,4 +63,51 @@ func TestWeightsInSQLEstimateWhatWasSent(t *testing.T) {
 	if err != nil || got != want.String() {
 		t.Errorf("rate, kept, estimated, %v:\n%swant\n%s", err, got, &want)
 	}
+}
+
+const deferringRules = `rules:
+- {name: betas_later, when: 'annotation.ReleaseChannel == "beta"', percent: 100, result: defer, else: reject}
+- {name: everything, result: accept}
+pings:
+- {name: pings_later, result: defer}
+`
+
+// Deferred crashes are a number in ClickHouse, each once however often it is read; the one
+// that somebody asks for is a crash as well.
+func TestDeferredCrashesAreCountedInSQL(t *testing.T) {
+	t.Parallel()
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(rules, []byte(deferringRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u := startUp(t, "--symbols", sampleSymbols, "--throttle", rules)
+	dump := samples(t)[0]
+	later := u.submit("--annotation", "ReleaseChannel=beta", dump, samples(t)[1], samples(t)[2])
+	now := u.submit(dump)
+	u.ping([]byte(`{"document_id":"5bf3b2d0-7c4e-4c0a-9a51-3b1d2f6e7a90","stack_traces":{}}`))
+	counted := func() {
+		t.Helper()
+		const want = "ping\tpings_later\t1\t1\nreport\tbetas_later\t3\t3\n"
+		eventually(t, time.Minute, func() error {
+			got, err := u.query("SELECT kind, throttle_rule, sum(deferred), sum(sent) FROM aftershock.deferred GROUP BY kind, throttle_rule ORDER BY kind FORMAT TSV")
+			if err != nil || got != want {
+				return fmt.Errorf("%q, %w", got, err)
+			}
+			return nil
+		})
+	}
+	counted()
+	u.rows(1)
+	if out, errs, code := u.verb("reprocess", later[0], "--brokers", u.kafka); code != 0 {
+		t.Fatalf("reprocess: %s%s", out, errs)
+	}
+	u.eachOnce([]string{now[0], later[0]})
+	counted()
+	u.whole()
+	u.kill()
+	u.start()
+	u.waitReady()
+	u.submit("--annotation", "ReleaseChannel=nightly", dump)
+	u.rows(3)
+	counted()
 }

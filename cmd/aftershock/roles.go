@@ -286,7 +286,11 @@ func newProcessor(ctx context.Context, k stream.Kafka, registries *stream.Regist
 	}, nil
 }
 
-// sinkClickHouse stores every version that is not dropped, and projects the activation.
+// deferredSink is what metrics call the sink of deferred crashes.
+const deferredSink = clickhouse.Name + "_deferred"
+
+// sinkClickHouse stores every version that is not dropped, and which crashes were deferred,
+// and projects the activation.
 func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *clickhouse.DB) {
 	var others sync.WaitGroup
 	defer others.Wait()
@@ -298,6 +302,14 @@ func (r *roles) sinkClickHouse(ctx context.Context, dead deadLetterFlags, db *cl
 			Ready: ready, Metrics: r.sinks, Log: r.log,
 		})
 	}
+	others.Go(func() {
+		r.always(ctx, sinks.DeferredGroup, func(ctx context.Context, ready func(error)) error {
+			return sinks.Run(ctx, sinks.Options{
+				Kafka: r.kafka, Name: deferredSink, Source: &sinks.Deferred, Instance: r.instance, Sink: clickhouse.Deferred{DB: db}, Guard: dead.guard(),
+				Ready: ready, Metrics: r.sinks, Log: r.log,
+			})
+		})
+	})
 	others.Go(func() {
 		r.always(ctx, "sink.clickhouse.archived", func(ctx context.Context, ready func(error)) error { return store(ctx, schema.Archived, ready) })
 	})

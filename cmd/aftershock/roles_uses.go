@@ -18,7 +18,7 @@ var (
 		Wanted:    processWants,
 	}
 	clickHouseUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicRulesets, Read: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true},
 		Wanted:    clickHouseWants,
 	}

@@ -13,12 +13,14 @@ GRANT SELECT ON aftershock.crash_rows TO aftershock_views;
 GRANT SELECT ON aftershock.ping_rows TO aftershock_views;
 GRANT SELECT ON aftershock.activation TO aftershock_views;
 GRANT SELECT ON aftershock.signature_lineage TO aftershock_views;
+GRANT SELECT ON aftershock.deferred_rows TO aftershock_views;
 GRANT SELECT ON aftershock.signatures TO aftershock_views;
 GRANT SELECT ON aftershock.ping_signatures TO aftershock_views;
 GRANT SELECT ON aftershock_protected.crash_rows TO aftershock_views;
 GRANT SELECT ON aftershock_protected.ping_rows TO aftershock_views;
 ALTER TABLE aftershock.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock.deferred MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.lineage MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
@@ -28,6 +30,7 @@ CREATE ROLE IF NOT EXISTS aftershock_public;
 GRANT SELECT ON aftershock.crashes TO aftershock_public;
 GRANT SELECT ON aftershock.pings TO aftershock_public;
 GRANT SELECT ON aftershock.lineage TO aftershock_public;
+GRANT SELECT ON aftershock.deferred TO aftershock_public;
 
 -- And what is protected.
 CREATE ROLE IF NOT EXISTS aftershock_protected;
