@@ -15,10 +15,10 @@ const DeferredGroup = "sink.clickhouse.deferred"
 var Deferred = Source{Group: DeferredGroup, Topic: schema.TopicRaw, Row: func(r *kgo.Record) (*schema.ProcessedCrash, error) {
 	raw, err := schema.Decode[schema.RawCrash](r.Value)
 	if err != nil || !raw.Deferred() || string(r.Key) != raw.CrashID {
-		return nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	if _, err := schema.CrashDay(raw.CrashID); err != nil {
-		return nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	row := &schema.ProcessedCrash{
 		CrashID: raw.CrashID, Kind: schema.KindOf(raw.Kind), ReceivedAt: raw.ReceivedAt,
