@@ -30,6 +30,9 @@ func (o *Operator) Archive(ctx context.Context, n int32) error {
 		return err
 	}
 	defer g.Close()
+	if done, err := o.leaveArchived(ctx, g, n); done || err != nil {
+		return err
+	}
 	if err := o.steer(ctx, n, schema.OpArchive, func(now *schema.VersionEvent, n int32) (*schema.VersionEvent, error) {
 		if now != nil && o.seenFromNow(now.Activation, n) {
 			return nil, fmt.Errorf("signature version %d is what is seen of crashes that come now: promote another one first", n)
@@ -74,6 +77,39 @@ func (o *Operator) Archive(ctx context.Context, n int32) error {
 	if err != nil {
 		return err
 	}
+	return o.leave(ctx, g, groups)
+}
+
+// leaveArchived deletes the groups of a version that was archived by an operator who did not
+// come to that, and tells whether there were any.
+func (o *Operator) leaveArchived(ctx context.Context, g *stream.Groups, n int32) (done bool, err error) {
+	state, err := stream.NewestVersions(ctx, o.Kafka)
+	if err != nil {
+		return false, err
+	}
+	if state == nil {
+		return false, nil
+	}
+	if v := state.Version(n); v == nil || v.State != schema.StateArchived {
+		return false, nil
+	}
+	groups, err := groupsOf(ctx, g, n)
+	if err != nil {
+		return false, err
+	}
+	all, err := g.Named(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	left := slices.DeleteFunc(groups, func(group string) bool { return !slices.Contains(all, group) })
+	return len(left) > 0, o.leave(ctx, g, left)
+}
+
+// leave deletes groups when they have no members any more.
+func (o *Operator) leave(ctx context.Context, g *stream.Groups, groups []string) error {
+	if len(groups) == 0 {
+		return nil
+	}
 	if err := o.awaitNobody(ctx, g, groups); err != nil {
 		return err
 	}
@@ -99,6 +135,9 @@ func (o *Operator) leftBehind(ctx context.Context, g *stream.Groups, state *sche
 	err = stream.EachFrom(ctx, o.Kafka, schema.TopicRaw, offsetsOf(raw), func(r *kgo.Record) error {
 		if state.Activation.Seen(r.Timestamp) != v.Number {
 			return nil
+		}
+		if raw, err := schema.Decode[schema.RawCrash](r.Value); err == nil && raw.Deferred() {
+			return nil // nobody has asked for it
 		}
 		return add(schema.ReprocessRequest{
 			CrashID: string(r.Key), Raw: schema.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, Reason: "left behind when it was archived",

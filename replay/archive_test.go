@@ -36,6 +36,7 @@ func late(t *testing.T) *resting {
 	r := rest(t, narrowed(t), 1, 2)
 	r.raw(0, 1, 2, 3, 11)
 	r.raw(1, 12, 4)
+	r.deferred(1, 5)
 	r.come(schema.ProcessGroup(1), schema.TopicRaw, 3, -1) // past its ends in one partition, not begun again in the other
 	r.fill(schema.TopicReprocess, 0, 1)
 	r.ask(0, crashID(1, "261122"), 1)
@@ -134,6 +135,12 @@ func TestArchivingIsToldWhatTheBrokersRefuse(t *testing.T) {
 			}
 			if now, err := stream.NewestVersions(t.Context(), r.k); err != nil || now.Version(1).State != tc.left {
 				t.Errorf("%s: it is %s, want %s, %v", name, now.Version(1).State, tc.left, err)
+			}
+			// The next call goes on.
+			if err := r.o.Archive(t.Context(), 1); err != nil {
+				t.Errorf("%s: then %v", name, err)
+			} else if err := r.archivedWhole(); err != nil {
+				t.Errorf("%s: then %v", name, err)
 			}
 		})
 	}

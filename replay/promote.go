@@ -32,12 +32,8 @@ type PromoteOptions struct {
 	why string
 }
 
-// Defaults of PromoteOptions.
-const (
-	DefaultCatchUp = 10 * time.Minute
-	DefaultHold    = 2 * time.Minute
-	DefaultAtOnce  = 10_000
-)
+// DefaultAtOnce is the default of PromoteOptions.AtOnce.
+const DefaultAtOnce = 10_000
 
 // Flipped is how long a promotion took.
 type Flipped struct {

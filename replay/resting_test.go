@@ -137,6 +137,17 @@ func (r *resting) raw(partition int32, days ...int) {
 	}
 }
 
+// deferred appends a raw crash that the door's rules deferred.
+func (r *resting) deferred(partition int32, day int) {
+	r.t.Helper()
+	id := crashID(day, "261122")
+	value, err := schema.Encode(&schema.RawCrash{CrashID: id, ReceivedAt: at(day), Throttle: schema.Throttle{Rule: "later", Rate: 1, Result: schema.ThrottleDefer}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.put(&kgo.Record{Topic: schema.TopicRaw, Partition: partition, Key: []byte(id), Value: value, Timestamp: at(day)})
+}
+
 // fill appends records that say nothing.
 func (r *resting) fill(topic string, partition int32, n int) {
 	r.t.Helper()
