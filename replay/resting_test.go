@@ -351,7 +351,7 @@ func announced(t *testing.T) *schema.VersionEvent {
 	return &schema.VersionEvent{
 		Operation: schema.OpAnnounce, At: at(1),
 		Versions: []schema.SignatureVersion{{
-			Number: 1, State: schema.StateLive, Source: schema.SourceRaw, Share: 1, ProcessVersion: 7, RegistryHash: "registry", RulesetHash: rules.Hash(), Ruleset: files(rules),
+			Number: 1, State: schema.StateLive, Source: schema.SourceRaw, Share: 1, ProcessVersion: 7, RegistryHash: schema.DefaultRegistry.Hash(), RulesetHash: rules.Hash(), Ruleset: files(rules),
 		}},
 		Activation: schema.Activation{Epoch: 1, Ranges: []schema.ActiveRange{ranged(begin, end, 1, 1)}},
 	}

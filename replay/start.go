@@ -17,11 +17,9 @@ import (
 // StartOptions are a new signature version.
 type StartOptions struct {
 	Ruleset *signature.Ruleset
-	// ProcessVersion and RegistryHash are those of the release that is to make it.
+	// ProcessVersion and Registry are those of the release that is to make it.
 	ProcessVersion int32
-	RegistryHash   string
-	// Registry is the text of it; nil keeps none, and then only that release makes the version.
-	Registry *schema.Registry
+	Registry       *schema.Registry
 	// From and To bound received_at, half open; zero for no bound.
 	From, To time.Time
 	// Source is schema.SourceRaw or schema.SourceProcessed; then Base is the
@@ -44,7 +42,7 @@ func (o *Operator) Start(ctx context.Context, opts StartOptions) (*schema.Signat
 	if err != nil {
 		return nil, err
 	}
-	if _, err := started(now, opts.version(nil)); err != nil {
+	if _, err := started(now, opts.version(nil, o.Now())); err != nil {
 		return nil, err
 	}
 	n := nextNumber(now)
@@ -52,7 +50,7 @@ func (o *Operator) Start(ctx context.Context, opts StartOptions) (*schema.Signat
 		return nil, err
 	}
 	state, err := stream.OperateWith(ctx, o.Kafka, func(now *schema.VersionEvent) (stream.Operation, error) {
-		next, err := started(now, opts.version(now))
+		next, err := started(now, opts.version(now, o.Now()))
 		if err != nil {
 			return stream.Operation{}, err
 		}
@@ -75,10 +73,10 @@ func (o *Operator) Start(ctx context.Context, opts StartOptions) (*schema.Signat
 	return state.Version(n), nil
 }
 
-// version is the new version as its options say it. now may be nil.
-func (o StartOptions) version(now *schema.VersionEvent) schema.SignatureVersion {
+// version is the new version as its options say it at that time. now may be nil.
+func (o StartOptions) version(now *schema.VersionEvent, at time.Time) schema.SignatureVersion {
 	v := schema.SignatureVersion{
-		ProcessVersion: o.ProcessVersion, RulesetHash: o.Ruleset.Hash(), RegistryHash: o.RegistryHash,
+		ProcessVersion: o.ProcessVersion, RulesetHash: o.Ruleset.Hash(), RegistryHash: o.Registry.Hash(),
 		Source: o.Source, Share: o.Share,
 	}
 	for _, f := range o.Ruleset.Files() {
@@ -87,7 +85,7 @@ func (o StartOptions) version(now *schema.VersionEvent) schema.SignatureVersion 
 	v.From, v.To = bound(o.From), bound(o.To)
 	if now != nil && o.Source == schema.SourceProcessed {
 		if v.Base = o.Base; v.Base == 0 {
-			v.Base = now.Activation.Seen(time.Now())
+			v.Base = now.Activation.Seen(at)
 		}
 	}
 	return v

@@ -21,7 +21,7 @@ import (
 // starting are the options of a new version that differs from the announced one by its rules.
 func starting(t *testing.T, change func(*StartOptions)) StartOptions {
 	t.Helper()
-	opts := StartOptions{Ruleset: rulesOf(t, "abort\nhelper\n"), ProcessVersion: 7, RegistryHash: "registry", Source: schema.SourceRaw, Share: 0.5}
+	opts := StartOptions{Ruleset: rulesOf(t, "abort\nhelper\n"), ProcessVersion: 7, Registry: schema.DefaultRegistry, Source: schema.SourceRaw, Share: 0.5}
 	change(&opts)
 	return opts
 }
@@ -42,7 +42,7 @@ func TestAVersionFromRawBeginsWithItsRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := schema.SignatureVersion{
-		Number: 2, ProcessVersion: 7, RulesetHash: opts.Ruleset.Hash(), RegistryHash: "registry", State: schema.StateLive, Source: schema.SourceRaw, Share: 0.5,
+		Number: 2, ProcessVersion: 7, RulesetHash: opts.Ruleset.Hash(), RegistryHash: schema.DefaultRegistry.Hash(), State: schema.StateLive, Source: schema.SourceRaw, Share: 0.5,
 		From: new(at(3)), To: new(at(9).Add(time.Millisecond)), Begins: offsets(2, 1), BaseRequests: offsets(3, 1),
 	}
 	e := r.operated(schema.OpStart, 2)
@@ -214,8 +214,8 @@ func TestAVersionFromProcessedNeedsAllOfItsBase(t *testing.T) {
 
 func TestOnlyWhatDiffersByItsRulesIsSignedAgain(t *testing.T) {
 	t.Parallel()
-	base := schema.SignatureVersion{Number: 1, State: schema.StateLive, ProcessVersion: 7, RegistryHash: "registry"}
-	next := schema.SignatureVersion{Number: 2, Base: 1, ProcessVersion: 7, RegistryHash: "registry"}
+	base := schema.SignatureVersion{Number: 1, State: schema.StateLive, ProcessVersion: 7, RegistryHash: schema.DefaultRegistry.Hash()}
+	next := schema.SignatureVersion{Number: 2, Base: 1, ProcessVersion: 7, RegistryHash: schema.DefaultRegistry.Hash()}
 	const part = "signature version 1 is not made for all crashes of the range"
 	for name, tc := range map[string]struct {
 		change func(base, next *schema.SignatureVersion)

@@ -50,7 +50,7 @@ func TestStatusSaysHowFarVersionsAre(t *testing.T) {
 	version := func(n int32, change func(*VersionStatus)) VersionStatus {
 		v := e.Version(n)
 		s := VersionStatus{
-			Number: n, State: v.State, ProcessVersion: 7, RulesetHash: v.RulesetHash, RegistryHash: "registry", Source: v.Source, Share: v.Share,
+			Number: n, State: v.State, ProcessVersion: 7, RulesetHash: v.RulesetHash, RegistryHash: schema.DefaultRegistry.Hash(), Source: v.Source, Share: v.Share,
 		}
 		change(&s)
 		return s

@@ -475,7 +475,7 @@ func replaying(t *testing.T, admin, k stream.Kafka) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := replay.StartOptions{Ruleset: other, ProcessVersion: processor.Version, RegistryHash: schema.DefaultRegistry.Hash(), Source: schema.SourceRaw, Share: 1}
+	opts := replay.StartOptions{Ruleset: other, ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Source: schema.SourceRaw, Share: 1}
 	if _, err := o.Start(t.Context(), opts); err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (v *replayStartVerb) Run(r *run) error {
 		return err
 	}
 	started, err := o.Start(r.ctx, replay.StartOptions{
-		Ruleset: ruleset, ProcessVersion: processor.Version, RegistryHash: schema.DefaultRegistry.Hash(), Registry: schema.DefaultRegistry,
+		Ruleset: ruleset, ProcessVersion: processor.Version, Registry: schema.DefaultRegistry,
 		From: v.From.Time, To: v.To.Time, Source: v.Source, Base: v.Base, Share: v.Share,
 	})
 	if err != nil {
