@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"aftershock/collector/throttle"
 	"aftershock/schema"
 )
@@ -21,27 +23,39 @@ type ruling struct{ rule string }
 func (r *ruling) Error() string { return "discarded by rule " + r.rule }
 
 // decide begins the raw crash: its id, which is new unless the client has chosen one or it
-// is a ping, whose own id it keeps, and what the rules make of it. It returns a *ruling when they discard it.
+// is a ping, and what the rules make of it. It returns a *ruling when they discard it.
 func (c *Collector) decide(rep *report, received time.Time, id string) (*schema.RawCrash, error) {
-	ours := id == ""
+	chosen, ours := id != "", false
 	switch {
-	case ours && rep.pingID != "":
-		id = schema.CrashIDOf(rep.pingID, received, 0)
-	case ours:
-		id = schema.NewCrashID(received, 0)
+	case chosen:
+	case rep.pingID != "":
+		// What the rules say of it when it is sent again makes no other crash of it: the digit
+		// tells nothing.
+		id = pingCrashID(rep.pingID, received)
+	default:
+		id, ours = schema.NewCrashID(received, 0), true
 	}
 	d := c.o.Rules().Decide(throttle.Report{Kind: rep.kind, Annotations: rep.annotations, Dump: rep.mainDump(), CrashID: id, Received: received})
 	c.metrics.ruled(d)
 	if d.Result == throttle.Reject {
 		return nil, &ruling{d.Rule}
 	}
-	if ours {
+	if ours || !chosen && d.Result == throttle.FakeAccept {
 		id = id[:schema.CrashIDDigit] + string(digits[d.Result]) + id[schema.CrashIDDigit+1:]
 	}
 	return &schema.RawCrash{
 		CrashID: id, Kind: rep.kind, ReceivedAt: received.UTC().Truncate(time.Millisecond),
 		Throttle: schema.Throttle{Rule: d.Rule, Rate: d.Rate, Result: string(d.Result)},
 	}, nil
+}
+
+// pingCrashID is the crash id of a ping that is received then. It is made of the ping's own
+// id so that nobody can make that of another crash, and all of it counts.
+func pingCrashID(own string, received time.Time) string {
+	sum := sha256.Sum256([]byte("ping " + own))
+	u := uuid.UUID(sum[:16])
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // as a random one
+	return schema.CrashIDOf(u.String(), received, 0)
 }
 
 // annotationID is how a client names the crash id that it wants.

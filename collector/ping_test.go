@@ -59,7 +59,7 @@ func (d *door) storedPing(t *testing.T, raw *schema.RawCrash) storedPing {
 
 // Requests with pings as raw bytes, and what becomes of them.
 func TestPings(t *testing.T) {
-	accepted := `^CrashID=bp-5bf3b2d0-7c4e-4c0a-9a51-3b1d20` + received.Format("060102") + "\n$"
+	accepted := `^CrashID=bp-c6948e13-1936-422d-92a2-4eb390` + received.Format("060102") + "\n$"
 	anyID := `^CrashID=bp-[0-9a-f-]{36}\n$`
 	id := `"document_id":"` + pingID + `"`
 	type stored = *storedPing
@@ -102,17 +102,17 @@ func TestPings(t *testing.T) {
 		"numbers that are none": {`{` + id + `,"oom_size":NaN,"x":-Infinity}`, "", 200, accepted, &storedPing{m("OOMAllocationSize", "NaN", "x", "-Infinity"), "", nil}},
 		"the words of reports": {
 			`{` + id + `,"moz_crash_reason":"r","oom_size":5,"hang":true,"js_large_allocation_failure":"Reporting","async_shutdown_timeout":{"phase":"p"},` +
-				`"java_exception":{"exception":{}},"ipc_channel_error":"e","channel":"beta","version":"130.0","process_type":"gpu","utility_actors_name":"a,b","product":"Firefox","build_id":"20260901"}`, "", 200, accepted,
+				`"java_exception":{"exception":{}},"ipc_channel_error":"e","channel":"beta","version":"130.0","process_type":"gpu","utility_actors_name":["a","b",1],"product":"Firefox","build_id":"20260901"}`, "", 200, accepted,
 			&storedPing{m("MozCrashReason", "r", "OOMAllocationSize", "5", "Hang", "true", "JSLargeAllocationFailure", "Reporting", "AsyncShutdownTimeout", `{"phase":"p"}`,
 				"JavaException", `{"exception":{}}`, "ipc_channel_error", "e", "ReleaseChannel", "beta", "Version", "130.0", "ProcessType", "gpu", "UtilityActorsName", "a,b", "ProductName", "Firefox", "BuildID", "20260901"), "", nil},
 		},
 		"other members":        {`{` + id + `,"os":"Windows","submission_timestamp":"2026-11-30 00:00:00 UTC","more":{"a":1},"list":[1],"none":null,"empty":""}`, "", 200, accepted, &storedPing{m("os", "Windows", "submission_timestamp", "2026-11-30 00:00:00 UTC"), "", notes(schema.NotePingMember)}},
-		"who sent it":          {`{` + id + `,"os":"Windows","client_id":"c","clientId":"c","client_info":{"client_id":"c"},"environment":{"a":1}}`, "", 200, accepted, &storedPing{m("os", "Windows"), "", notes(schema.NoteNeverStoreRemoved)}},
+		"who sent it":          {`{` + id + `,"os":"Windows","client_id":"c","clientID":"c","client_info":{"client_id":"c"},"environment":{"a":1},"ProfileGroupId":"c","payload":{"metadata":{"GleanClientId":"c","profileGroupId":"c"}}}`, "", 200, accepted, &storedPing{m("os", "Windows"), "", notes(schema.NoteNeverStoreRemoved)}},
 		"what is never kept":   {`{` + id + `,"os":"Windows","Email":"a@b.c"}`, "", 200, accepted, &storedPing{m("os", "Windows"), "", notes(schema.NoteNeverStoreRemoved)}},
-		"a legacy ping":        {`{"id":"` + pingID + `","type":"crash","clientId":"c","application":{"name":"Firefox","version":"100.0","channel":"esr","buildId":"2022","vendor":"v"},"payload":{"stackTraces":{"status":"OK"},"processType":"main","metadata":{"MozCrashReason":"m","OOMAllocationSize":7},"crashDate":"x"}}`, "", 200, accepted, &storedPing{m("type", "crash", "ProductName", "Firefox", "Version", "100.0", "ReleaseChannel", "esr", "BuildID", "2022", "ProcessType", "main", "MozCrashReason", "m", "OOMAllocationSize", "7"), `{"status":"OK"}`, notes(schema.NoteNeverStoreRemoved)}},
+		"a legacy ping":        {`{"id":"` + pingID + `","type":"crash","clientId":"c","application":{"name":"Firefox","version":"100.0","channel":"esr","buildId":"2022","vendor":"v"},"version":4,"payload":{"stackTraces":{"status":"OK"},"processType":"main","metadata":{"MozCrashReason":"m","OOMAllocationSize":7},"crashDate":"x"}}`, "", 200, accepted, &storedPing{m("type", "crash", "ProductName", "Firefox", "Version", "100.0", "ReleaseChannel", "esr", "BuildID", "2022", "ProcessType", "main", "MozCrashReason", "m", "OOMAllocationSize", "7"), `{"status":"OK"}`, notes(schema.NoteNeverStoreRemoved)}},
 		"a payload of a kind":  {`{` + id + `,"os":"Mac","payload":7}`, "", 200, accepted, &storedPing{m("os", "Mac"), "", notes(schema.NotePingMember)}},
 		"a stack that is none": {`{` + id + `,"stack_traces":"no JSON"}`, "", 200, accepted, &storedPing{m(), "no JSON", nil}},
-		"a stack twice":        {`{` + id + `,"stack_traces":{"a":1},"stack_traces":{}}`, "", 200, accepted, &storedPing{m(), "{}", nil}},
+		"a stack twice":        {`{` + id + `,"stack_traces":{"a":1},"stack_traces":{}}`, "", 200, accepted, &storedPing{m(), "{}", notes(schema.NoteAnnotationTwice)}},
 		"an annotation twice":  {`{` + id + `,"os":"Mac","os":"Linux"}`, "", 200, accepted, &storedPing{m("os", "Linux"), "", notes(schema.NoteAnnotationTwice)}},
 		"no id":                {`{"stack_traces":{}}`, "", 200, anyID, &storedPing{m(), "{}", notes(schema.NotePingID)}},
 		"an id that is none":   {`{"document_id":"../../x","stack_traces":{}}`, "", 200, anyID, &storedPing{m(), "{}", notes(schema.NotePingID)}},
@@ -187,6 +187,32 @@ func TestAPingIsKnownByItsID(t *testing.T) {
 	}
 }
 
+// Nobody makes a crash id of another crash with a ping, and all of a ping's id counts. Rules
+// that have changed make no second one of it.
+func TestACrashIDOfAPingIsItsOwn(t *testing.T) {
+	rules := throttle.AcceptAll()
+	d := open(t, collector.Options{InlineMax: -1, Repeats: time.Minute, Rules: func() *throttle.Rules { return rules }})
+	send := func(id, more string) string {
+		_, text := d.sendRaw(t, pingRequest(`{"document_id":"`+id+`"`+more+`,"stack_traces":{}}`, ""), false)
+		return strings.TrimSpace(strings.TrimPrefix(text, "CrashID=bp-"))
+	}
+	report := schema.NewCrashID(received, 0)
+	if got := send(report, ""); got == report || len(got) != len(report) {
+		t.Errorf("the ping %s is the crash %s", report, got)
+	}
+	if one, other := send(pingID, ""), send(pingID[:35]+"1", ""); one == other {
+		t.Errorf("two pings are %s", one)
+	}
+	first := send(pingID, "")
+	var err error
+	if rules, err = throttle.Parse([]byte("rules: [{name: all, result: accept}]\npings: [{name: later, result: defer}]")); err != nil {
+		t.Fatal(err)
+	}
+	if again := send(pingID, `,"os":"Mac"`); again != first || !d.raw[len(d.raw)-1].Deferred() {
+		t.Errorf("it is %s, and then %s", first, again)
+	}
+}
+
 // Rules of pings are their own; those of reports do not ask of them.
 func TestPingsHaveRulesOfTheirOwn(t *testing.T) {
 	rules, err := throttle.Parse([]byte(`
@@ -227,7 +253,7 @@ pings:
 		t.Errorf("%+v", th)
 	}
 	_, text := d.sendRaw(t, pingRequest(`{"document_id":"`+pingID+`","channel":"beta","stack_traces":{}}`, ""), false)
-	if last := d.raw[len(d.raw)-1]; !last.Deferred() || text[len("CrashID=bp-")+schema.CrashIDDigit] != '1' {
+	if last := d.raw[len(d.raw)-1]; !last.Deferred() || text[len("CrashID=bp-")+schema.CrashIDDigit] != '0' {
 		t.Errorf("%q %+v", text, last.Throttle)
 	}
 }

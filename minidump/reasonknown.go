@@ -11,10 +11,13 @@ import (
 // could have said: names of the systems' own and hexadecimal codes, joined by " / ". What
 // a client says can hold anything, and reasons are public.
 func KnownReason(text string) string {
-	known := 0
+	known, parts := 0, 0
 	for part := range strings.SplitSeq(text, reasonSeparator) {
+		if parts++; parts > maxReasonParts {
+			break
+		}
 		name, _, _ := strings.Cut(part, " ")
-		if reasonNames()[part] || reasonCode.MatchString(part) {
+		if reasonNames()[part] || parts == 1 && unknownCode.MatchString(part) || parts > 1 && reasonCode.MatchString(part) {
 			known += len(part) + len(reasonSeparator)
 			continue
 		}
@@ -28,7 +31,13 @@ func KnownReason(text string) string {
 
 const reasonSeparator = " / "
 
-var reasonCode = regexp.MustCompile(`^(?:unknown )?0x[0-9a-f]{8}$`)
+// maxReasonParts is how many names and codes a reason has at most.
+const maxReasonParts = 3
+
+var (
+	reasonCode  = regexp.MustCompile(`^0x[0-9a-f]{8}$`)
+	unknownCode = regexp.MustCompile(`^unknown 0x[0-9a-f]{8}$`)
+)
 
 // reasonNames are all names that CrashReason is made of.
 var reasonNames = sync.OnceValue(func() map[string]bool {

@@ -22,11 +22,15 @@ func TestAReasonOfSomebodyElseIsShownAsFarAsItIsKnown(t *testing.T) {
 		"SIGSEGV / jane@example.org":                                     "SIGSEGV",
 		"SIGSEGV jane@example.org":                                       "SIGSEGV",
 		"SIGSEGV / jane@example.org / SEGV_MAPERR":                       "SIGSEGV",
-		"https://example.org/secret":                                     "",
-		"0xdeadbeefdeadbeef00":                                           "",
-		"unknown secret":                                                 "",
-		"":                                                               "",
-		" / ":                                                            "",
+		"SIGSEGV / 0x41424344 / 0x41424344 / 0x41424344":                 "SIGSEGV / 0x41424344 / 0x41424344",
+		"0x41424344":                      "",
+		"unknown 0x00000001 / 0x00000002": "unknown 0x00000001 / 0x00000002",
+		"SIGSEGV / unknown 0x00000001":    "SIGSEGV",
+		"https://example.org/secret":      "",
+		"0xdeadbeefdeadbeef00":            "",
+		"unknown secret":                  "",
+		"":                                "",
+		" / ":                             "",
 	} {
 		if got := minidump.KnownReason(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -102,13 +102,19 @@ func newPingWalk(ctx context.Context, stack *pingstack.Stack, symbols Symbols) *
 
 // ask looks for the symbols of all modules in the stacks at once.
 func (w *pingWalk) ask() {
-	for i := range w.Threads {
+	thread := func(i int) {
 		frames := w.Threads[i].Frames
 		for j := range frames {
 			if m, ok := w.moduleOf(j, &frames[j]); ok && !w.used[m] {
 				w.module(m, false)
 			}
 		}
+	}
+	if w.CrashingThread >= 0 && w.CrashingThread < len(w.Threads) {
+		thread(w.CrashingThread) // first: there may be more modules than are asked for
+	}
+	for i := range w.Threads {
+		thread(i)
 	}
 	if len(w.wanted) > 0 {
 		w.asking.ask()
@@ -131,7 +137,7 @@ func (w *pingWalk) moduleOf(j int, f *pingstack.Frame) (int, bool) {
 	}
 	m := &w.Modules[f.Module]
 	at := lookupAddress(j, f)
-	return f.Module, m.HasBase && at >= m.Base && f.IP != 0 && (m.End == 0 || at < m.End)
+	return f.Module, m.HasBase && m.Base != 0 && f.IP != 0 && at >= m.Base && at-m.Base < m.Size()
 }
 
 // word is an address with as many digits as a pointer of the process has.
@@ -146,14 +152,14 @@ func (w *pingWalk) word(addr uint64) string {
 
 // describe copies what the ping says of the crash.
 func (w *pingWalk) describe(out *schema.ProcessedCrash, n *notes) {
-	if out.Crash.Reason = minidump.KnownReason(w.Type); out.Crash.Reason == "" && w.Type != "" {
+	if out.Crash.Reason = n.text(minidump.KnownReason(w.Type)); out.Crash.Reason == "" && w.Type != "" {
 		n.add(schema.StageDump, schema.NoteReasonUnknown, schema.NoIndex)
 	}
 	if w.HasAddress {
 		out.Crash.Address = new(w.word(w.Address))
 	}
 	switch {
-	case w.CrashingThread < len(w.Threads):
+	case w.CrashingThread >= 0 && w.CrashingThread < len(w.Threads):
 		out.Crash.CrashingThread = new(int32(w.CrashingThread))
 	case len(w.Threads) > 0:
 		n.add(schema.StageWalk, schema.NoteNoCrashingThread, schema.NoIndex)
@@ -187,7 +193,7 @@ func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 	for i := range w.Modules {
 		m := &w.Modules[i]
 		n.symbols(symbols[i].Outcome, i)
-		bad := !m.HasBase || m.End != 0 && m.End <= m.Base
+		bad := !m.HasBase || m.Base == 0 || !m.HasEnd || m.End <= m.Base || m.End-m.Base > pingstack.MaxModuleBytes
 		shaped := func(text string, shape func(string) bool) string {
 			if text != "" && !shape(text) {
 				bad = true
@@ -195,13 +201,13 @@ func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 			}
 			return text
 		}
-		name := codeName(m.File, symbols[i].Outcome, func() bool { return i == w.MainModule })
+		name := codeName(m.File, m.DebugFile, symbols[i].Outcome, func() bool { return i == w.MainModule })
 		to := schema.Module{
 			Filename: n.text(name), Path: n.text(m.File), Base: w.word(m.Base), Version: shaped(m.Version, isVersion),
 			CodeID: shaped(m.CodeID, isCodeID), DebugFile: n.text(debugName(m.DebugFile, name)), DebugID: shaped(m.DebugID, isDebugID),
 			Symbols: string(symbols[i].Outcome), SymbolsSHA256: symbols[i].SHA256,
 		}
-		if m.End > m.Base && m.End-m.Base < 1<<62 {
+		if !bad {
 			to.Size = int64(m.End - m.Base)
 		}
 		if bad {

@@ -165,31 +165,35 @@ func TestWhatIsWrongWithAPingCostsThatAlone(t *testing.T) {
 	for name, tc := range map[string]struct {
 		stack, status, shown, notes string
 	}{
-		"as it should be":               {fmt.Sprintf(two, good), "OK", "first", ""},
-		"no stack":                      {"", "NoStack", "EMPTY: no frame data available; NoStack", "dump_missing/-1"},
-		"an empty object":               {"{}", "NoStack", "EMPTY: no frame data available; NoStack", ""},
-		"no JSON":                       {"stack", "MalformedStack", "EMPTY: no frame data available; MalformedStack", "stack_malformed/-1"},
-		"cut":                           {fmt.Sprintf(two, good)[:strings.Index(two, "%s")+len(good)+1], "MalformedStack", "first", "stack_malformed/-1"},
-		"a list":                        {"[1]", "NoStack", "EMPTY: no frame data available; NoStack", ""},
-		"threads are a number":          {`{"threads":7}`, "NoStack", "EMPTY: no frame data available; NoStack", ""},
-		"a thread without frames":       {`{"threads":[{}]}`, "OK", "EMPTY: no frame data available", ""},
-		"another thread than there is":  {`{"crash_thread":1,` + fmt.Sprintf(two, good)[1:], "OK", "first", "no_crashing_thread/-1"},
-		"the second thread":             {`{"crash_thread":1,"threads":[{"frames":[]},{"frames":[{"ip":"0x1","trust":"context"}]}]}`, "OK", "@0x1", ""},
-		"a module that there is not":    {fmt.Sprintf(two, `{"ip":"0x7f0000401010","module_index":2,"trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
-		"below its module":              {fmt.Sprintf(two, `{"ip":"0x7f00003fffff","module_index":0,"trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
-		"behind its module":             {fmt.Sprintf(two, `{"ip":"0x7f0000500000","module_index":0,"trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
-		"a return address at its start": {fmt.Sprintf(two, `{"ip":"0x7f0000400000","module_index":0,"trust":"cfi"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
-		"no address":                    {fmt.Sprintf(two, `{"module_index":0},`+good), "OK", "first", "frame_malformed/-1"},
-		"an address that is none":       {fmt.Sprintf(two, `{"ip":"0xzz","module_index":0},`+good), "OK", "first", "frame_malformed/-1"},
-		"no module":                     {fmt.Sprintf(two, `{"ip":"0x10","module_index":null,"trust":"context"},`+good), "OK", "@0x10 | first", ""},
-		"a module's path":               {fmt.Sprintf(two, `{"ip":"0x7f0000401010","module_index":1,"trust":"context"}`), "OK", "third", ""},
-		"frames left out by the client": {fmt.Sprintf(two, good+`,{"omitted":7},{"ip":"0x7f0000402010","module_index":0,"trust":"cfi"}`), "OK", "first | second", "frames_capped/0"},
-		"a reason that is none":         {strings.Replace(fmt.Sprintf(two, good), "SIGSEGV / SEGV_MAPERR", "jane@example.org", 1), "OK", "first", "reason_unknown/-1"},
-		"a debug id that is none":       {`{"modules":[{"base_address":"0x400000","filename":"a.so","debug_file":"a.so","debug_id":"../../x"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "a.so", "module_malformed/0"},
-		"no debug id":                   {`{"modules":[{"base_address":"0x400000","filename":"a.so","debug_file":"a.so","debug_id":""}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "a.so", ""},
-		"a version that is none":        {fmt.Sprintf(`{"modules":[`+module("a.so", `,"version":"jane's"`)+`],"threads":[{"frames":[%s]}]}`, good), "OK", "first", "module_malformed/0"},
-		"a module that ends first":      {`{"modules":[{"base_address":"0x400000","end_address":"0x3ff000","filename":"a.so"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "@unmapped", "module_malformed/0 frame_malformed/-1"},
-		"a module without addresses":    {`{"modules":[{"filename":"a.so"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "@unmapped", "module_malformed/0 frame_malformed/-1"},
+		"as it should be":                    {fmt.Sprintf(two, good), "OK", "first", ""},
+		"no stack":                           {"", "NoStack", "EMPTY: no frame data available; NoStack", "dump_missing/-1"},
+		"an empty object":                    {"{}", "NoStack", "EMPTY: no frame data available; NoStack", ""},
+		"no JSON":                            {"stack", "MalformedStack", "EMPTY: no frame data available; MalformedStack", "stack_malformed/-1"},
+		"cut":                                {fmt.Sprintf(two, good)[:strings.Index(two, "%s")+len(good)+1], "MalformedStack", "first", "stack_malformed/-1"},
+		"a list":                             {"[1]", "MalformedStack", "EMPTY: no frame data available; MalformedStack", "stack_malformed/-1"},
+		"threads are a number":               {`{"threads":7}`, "NoStack", "EMPTY: no frame data available; NoStack", ""},
+		"a thread without frames":            {`{"threads":[{}]}`, "OK", "EMPTY: no frame data available", ""},
+		"another thread than there is":       {`{"crash_thread":1,` + fmt.Sprintf(two, good)[1:], "OK", "first", "no_crashing_thread/-1"},
+		"the second thread":                  {`{"crash_thread":1,"threads":[{"frames":[]},{"frames":[{"ip":"0x1","trust":"context"}]}]}`, "OK", "@0x1", ""},
+		"a module that there is not":         {fmt.Sprintf(two, `{"ip":"0x7f0000401010","module_index":2,"trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
+		"below its module":                   {fmt.Sprintf(two, `{"ip":"0x7f00003fffff","module_index":0,"trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
+		"behind its module":                  {fmt.Sprintf(two, `{"ip":"0x7f0000500000","module_index":0,"trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
+		"a return address at its start":      {fmt.Sprintf(two, `{"ip":"0x7f0000400000","module_index":0,"trust":"cfi"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
+		"no address":                         {fmt.Sprintf(two, `{"module_index":0},`+good), "OK", "first", "frame_malformed/-1"},
+		"an address that is none":            {fmt.Sprintf(two, `{"ip":"0xzz","module_index":0},`+good), "OK", "first", "frame_malformed/-1"},
+		"no module":                          {fmt.Sprintf(two, `{"ip":"0x10","module_index":null,"trust":"context"},`+good), "OK", "@0x10 | first", ""},
+		"a module's path":                    {fmt.Sprintf(two, `{"ip":"0x7f0000401010","module_index":1,"trust":"context"}`), "OK", "third", ""},
+		"frames left out by the client":      {fmt.Sprintf(two, good+`,{"omitted":7},{"ip":"0x7f0000402010","module_index":0,"trust":"cfi"}`), "OK", "first | second", "frames_capped/0"},
+		"a reason that is none":              {strings.Replace(fmt.Sprintf(two, good), "SIGSEGV / SEGV_MAPERR", "jane@example.org", 1), "OK", "first", "reason_unknown/-1"},
+		"a debug id that is none":            {`{"modules":[{"base_address":"0x400000","filename":"a.so","debug_file":"a.so","debug_id":"../../x"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "a.so", "module_malformed/0"},
+		"no debug id":                        {`{"modules":[{"base_address":"0x400000","filename":"a.so","debug_file":"a.so","debug_id":""}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "a.so", "module_malformed/0"},
+		"a version that is none":             {fmt.Sprintf(`{"modules":[`+module("a.so", `,"version":"jane's"`)+`],"threads":[{"frames":[%s]}]}`, good), "OK", "first", "module_malformed/0"},
+		"a module that ends first":           {`{"modules":[{"base_address":"0x400000","end_address":"0x3ff000","filename":"a.so"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "@unmapped", "module_malformed/0 frame_malformed/-1"},
+		"far behind a module without an end": {`{"modules":[{"base_address":"0x1000","filename":"a.so"}],"threads":[{"frames":[{"ip":"0x7fff12345678","module_index":0,"trust":"context"}]}]}`, "OK", "@unmapped", "module_malformed/0 frame_malformed/-1"},
+		"a module at 0":                      {`{"modules":[{"base_address":"0x0","end_address":"0x10000000","filename":"a.so"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "@unmapped", "module_malformed/0 frame_malformed/-1"},
+		"an index that is none":              {fmt.Sprintf(two, `{"ip":"0x7f0000401010","module_index":"0","trust":"context"},`+good), "OK", "@unmapped | first", "frame_malformed/-1"},
+		"a thread that is none":              {`{"crash_thread":"1",` + fmt.Sprintf(two, good)[1:], "OK", "first", "no_crashing_thread/-1"},
+		"a module without addresses":         {`{"modules":[{"filename":"a.so"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, "OK", "@unmapped", "module_malformed/0 frame_malformed/-1"},
 	} {
 		out := process(t, p, ping(tc.stack, nil))
 		if out.DumpStatus != tc.status || shown(out) != tc.shown || codes(out) != tc.notes {
@@ -205,13 +209,40 @@ func TestWhatIsWrongWithAPingCostsThatAlone(t *testing.T) {
 func TestAPingWithAJavaExceptionAlone(t *testing.T) {
 	p := newProcessor(t)
 	exception := `{"exception":{"values":[{"stacktrace":{"type":"IllegalStateException","module":"java.lang","frames":[{"module":"org.a.B","function":"c","filename":"B.kt"}]}}]}}`
-	annotations := map[string]string{"os": "Android", "JavaException": exception}
 	report := input(nil)
-	report.Raw.Annotations = annotations
+	report.Raw.Annotations = map[string]string{"JavaException": exception}
 	want := process(t, p, report)
-	out := process(t, p, ping("", annotations))
-	if out.Signature != want.Signature || !strings.Contains(out.Signature, "org.a.B.c") || out.System.OS != "Android" {
-		t.Errorf("%q on %s, want %q", out.Signature, out.System.OS, want.Signature)
+	for name, exception := range map[string]string{
+		"as in reports": exception,
+		"snake case":    `{"throwables":[{"message":"jane","type_name":"java.lang.IllegalStateException","stack":[{"file":"B.kt","line":7,"class_name":"org.a.B","method_name":"c","is_native":false},{"class_name":"org.a.D"}]},{"type_name":"java.lang.Error","stack":[]}]}`,
+		"camel case":    `{"throwables":[{"typeName":"java.lang.IllegalStateException","stack":[{"file":"B.kt","className":"org.a.B","methodName":"c"}]}]}`,
+		"older":         `{"messages":["java.lang.IllegalStateException: jane at home"],"stack":[{"file":"B.kt","class_name":"org.a.B","method_name":"c"}]}`,
+	} {
+		out := process(t, p, ping("", map[string]string{"os": "Android", "JavaException": exception}))
+		if out.Signature != want.Signature || !strings.Contains(out.Signature, "org.a.B.c") || out.System.OS != "Android" {
+			t.Errorf("%s: %q on %s, want %q", name, out.Signature, out.System.OS, want.Signature)
+		}
+	}
+	for _, exception := range []string{`{"throwables":[]}`, `{"throwables":[7]}`, `{"throwables":[{"type_name":"jane at home"}]}`, `{"messages":["jane: was here"],"stack":7}`, `{"messages":[7]}`, `{"stack":[{"class_name":7}]}`, `[]`, `{}`} {
+		out := process(t, p, ping("", map[string]string{"JavaException": exception}))
+		if strings.Contains(out.Signature+out.ProtoSignature, "jane") || !strings.HasPrefix(out.Signature, "EMPTY: ") && !strings.HasPrefix(out.Signature, "Unknown") {
+			t.Errorf("%s: %q", exception, out.Signature)
+		}
+	}
+}
+
+// Symbols that are found under another name say nothing of a module's own.
+func TestAModuleIsCalledByTheNameThatItsSymbolsHave(t *testing.T) {
+	p := withSymbols(t, map[string]string{"a.so": "FUNC 1000 100 0 first\n", "orchard": "FUNC 1000 100 0 second\n", "orchard.pdb": "FUNC 1000 100 0 third\n"})
+	for file, want := range map[string][2]string{
+		"/home/jane/secret of jane": {"a.so", mappedFile}, "/opt/a.so": {"a.so", "a.so"}, "/home/jane/orchard": {"orchard", "orchard"},
+		"C:\\Users\\jane\\orchard.bin": {"orchard.pdb", "orchard.bin"}, "/home/j/?q=1": {"a.so", mappedFile},
+	} {
+		stack := fmt.Sprintf(`{"modules":[{"base_address":"0x400000","end_address":"0x500000","filename":%q,"debug_file":"%s","debug_id":"%s"}],"threads":[{"frames":[{"ip":"0x401010","module_index":0,"trust":"context"}]}]}`, file, want[0], debugID)
+		out := process(t, p, ping(stack, nil))
+		if got := out.Modules[0]; got.Filename != want[1] || got.Symbols != "found" || out.Threads[0].Frames[0].Function == "" {
+			t.Errorf("%s: %+v", file, got)
+		}
 	}
 }
 

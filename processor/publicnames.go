@@ -84,20 +84,30 @@ func fileName(name string) string {
 
 // moduleName is what module i may be called.
 func moduleName(d *minidump.Dump, i int, outcome symbolcache.Outcome) string {
-	return codeName(d.Modules[i].CodeFile(), outcome, func() bool { return isProgram(d, i) })
+	m := &d.Modules[i]
+	return codeName(m.CodeFile(), m.DebugFile(), outcome, func() bool { return isProgram(d, i) })
 }
 
 // codeName is what the module of a path may be called: it looks like code, or is the
 // program itself, or a symbol source has its symbols under that name.
-func codeName(path string, outcome symbolcache.Outcome, isProgram func() bool) string {
+func codeName(path, debug string, outcome symbolcache.Outcome, isProgram func() bool) string {
 	name := minidump.BaseName(path)
+	found := outcome == symbolcache.Found || outcome == symbolcache.FoundLossy
 	switch {
-	case name == "" || looksLikeCode(name), outcome == symbolcache.Found, outcome == symbolcache.FoundLossy:
+	case name == "" || looksLikeCode(name), found && (debug == "" || stem(minidump.BaseName(debug)) == stem(name)):
 		return name
 	case len(name) <= maxCodeName && program.MatchString(name) && !home.MatchString(path) && isProgram():
 		return name
 	}
 	return mappedFile
+}
+
+// stem is a file's name without its last ending.
+func stem(name string) string {
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		return name[:i]
+	}
+	return name
 }
 
 // isProgram tells whether module i is the program, which writers list first, or an

@@ -144,7 +144,10 @@ func codeOfException(document string) *JavaException {
 	if err := r.Document(func() { v = r.Value() }); err != nil {
 		return &JavaException{unreadable: javaShape}
 	}
-	e := javaExceptionOf(v)
+	e := javaExceptionOfPing(v)
+	if e == nil {
+		e = javaExceptionOf(v)
+	}
 	if e == nil || e.unreadable != javaFine {
 		return &JavaException{unreadable: javaShape}
 	}

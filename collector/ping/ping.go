@@ -21,9 +21,14 @@ type Ping struct {
 	Notes []string
 
 	annotations []annotation
+	legacy      bool // it is a telemetry ping, which has a version of its own
 }
 
-type annotation struct{ name, value string }
+// annotation is a member of the ping by its name in reports.
+type annotation struct {
+	name, value string
+	top         bool // of the ping's object itself
+}
 
 // names are what members are called in crash reports. What is not here, and no object or
 // list, keeps its name.
@@ -46,8 +51,14 @@ var names = map[string]string{
 // application is what a legacy ping says of the program.
 var application = map[string]string{"name": "ProductName", "version": "Version", "channel": "ReleaseChannel", "buildId": "BuildID"}
 
-// clients identify who sent the ping, or hold what does: they are never kept.
-var clients = map[string]bool{"clientId": true, "client_id": true, "client_info": true, "profileGroupId": true, "profile_group_id": true, "environment": true}
+// clients identify who sent the ping, or hold what does, in whichever spelling: they are
+// never kept.
+var clients = map[string]bool{"clientid": true, "clientinfo": true, "gleanclientid": true, "telemetryclientid": true, "profilegroupid": true, "environment": true}
+
+// ofClient tells whether a member is one of them.
+func ofClient(name string) bool {
+	return clients[strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))]
+}
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
@@ -61,25 +72,60 @@ func (p *Ping) Member(name, value string) {
 			p.ID = id
 		}
 	case name == "stack_traces":
-		p.Stack = value
+		p.stack(value)
 	case name == "payload":
+		p.legacy = true
 		p.object(value, p.payload)
 	case name == "application":
+		p.legacy = true
 		p.object(value, p.application)
-	case clients[name]:
+	case ofClient(name):
 		p.note(schema.NoteNeverStoreRemoved)
+	case name == "utility_actors_name" && value[0] == '[':
+		p.keep(names[name], strings.Join(texts(value), ","))
 	case names[name] != "":
-		p.annotations = append(p.annotations, annotation{names[name], value})
+		p.annotations = append(p.annotations, annotation{names[name], value, true})
 	case value[0] == '{' || value[0] == '[':
 		p.note(schema.NotePingMember)
 	default:
-		p.annotations = append(p.annotations, annotation{name, value})
+		p.keep(name, value)
 	}
+}
+
+// keep keeps an annotation.
+func (p *Ping) keep(name, value string) {
+	p.annotations = append(p.annotations, annotation{name: name, value: value})
+}
+
+// stack keeps the stack; of several the last one.
+func (p *Ping) stack(text string) {
+	if p.Stack != "" {
+		p.note(schema.NoteAnnotationTwice)
+	}
+	p.Stack = text
+}
+
+// texts are those of a JSON list.
+func texts(list string) (out []string) {
+	r := pyjson.New(list)
+	r.Document(func() { //nolint:errcheck,gosec // it was JSON before
+		r.Array(func() {
+			if r.Peek() == '"' {
+				out = append(out, r.Text())
+				return
+			}
+			r.Skip()
+		})
+	})
+	return out
 }
 
 // Annotations hands out the annotations in the order of the ping.
 func (p *Ping) Annotations(each func(name, value string) error) error {
 	for _, a := range p.annotations {
+		if p.legacy && a.top && a.name == names["version"] {
+			continue // that of the ping's form
+		}
 		if err := each(a.name, a.value); err != nil {
 			return err
 		}
@@ -126,20 +172,24 @@ func (p *Ping) object(text string, member func(name, value string)) {
 func (p *Ping) payload(name, value string) {
 	switch name {
 	case "stackTraces":
-		p.Stack = value
+		p.stack(value)
 	case "metadata":
 		p.object(value, p.metadata)
 	case "processType":
-		p.annotations = append(p.annotations, annotation{names["process_type"], value})
+		p.keep(names["process_type"], value)
 	}
 }
 
 func (p *Ping) metadata(name, value string) {
-	p.annotations = append(p.annotations, annotation{name, value})
+	if ofClient(name) {
+		p.note(schema.NoteNeverStoreRemoved)
+		return
+	}
+	p.keep(name, value)
 }
 
 func (p *Ping) application(name, value string) {
 	if as := application[name]; as != "" {
-		p.annotations = append(p.annotations, annotation{as, value})
+		p.keep(as, value)
 	}
 }

@@ -30,13 +30,13 @@ func TestAnObjectInsideAPingIsBounded(t *testing.T) {
 
 func TestAPayloadIsReadAsFarAsItGoes(t *testing.T) {
 	for text, want := range map[string]Ping{
-		`{"stackTraces":{"a":1},"x":{}}`:                 {Stack: `{"a":1}`},
-		`{"stackTraces":"{\"a\": 1}"}`:                   {Stack: `{"a": 1}`},
-		`{"stackTraces":null}`:                           {},
-		`{"metadata":[1],"stackTraces":{}}`:              {Stack: "{}", Notes: []string{schema.NotePingMember}},
-		`{"stackTraces":{},"metadata":{"a":"b`:           {Stack: "{}", Notes: []string{schema.NotePingMember}},
-		`[{"stackTraces":{}}]`:                           {Notes: []string{schema.NotePingMember}},
-		`{"metadata":{"a":"\u00e9","b":[1, 2],"c":"x"}}`: {annotations: []annotation{{"a", "é"}, {"b", "[1, 2]"}, {"c", "x"}}},
+		`{"stackTraces":{"a":1},"x":{}}`:                 {Stack: `{"a":1}`, legacy: true},
+		`{"stackTraces":"{\"a\": 1}"}`:                   {Stack: `{"a": 1}`, legacy: true},
+		`{"stackTraces":null}`:                           {legacy: true},
+		`{"metadata":[1],"stackTraces":{}}`:              {Stack: "{}", Notes: []string{schema.NotePingMember}, legacy: true},
+		`{"stackTraces":{},"metadata":{"a":"b`:           {Stack: "{}", Notes: []string{schema.NotePingMember}, legacy: true},
+		`[{"stackTraces":{}}]`:                           {Notes: []string{schema.NotePingMember}, legacy: true},
+		`{"metadata":{"a":"\u00e9","b":[1, 2],"c":"x"}}`: {annotations: []annotation{{name: "a", value: "é"}, {name: "b", value: "[1, 2]"}, {name: "c", value: "x"}}, legacy: true},
 	} {
 		var p Ping
 		p.Member("payload", text)

@@ -4,6 +4,8 @@
 package pingstack
 
 import (
+	"errors"
+	"math"
 	"strconv"
 	"strings"
 
@@ -16,7 +18,8 @@ type Stack struct {
 	// Address is what was accessed, if HasAddress.
 	Address    uint64
 	HasAddress bool
-	// CrashingThread indexes Threads. Older pings do not say it, and have one thread.
+	// CrashingThread indexes Threads, -1 when what is said is no index. Older pings say
+	// nothing, and have one thread: it is 0 then.
 	CrashingThread int
 	MainModule     int // index in Modules of the program, -1 when it is not said
 	Modules        []Module
@@ -25,12 +28,23 @@ type Stack struct {
 	Cut bool
 }
 
-// Module is a loaded module. End is the address after it, 0 when it is not said. File and
-// DebugFile can be paths.
+// Module is a loaded module. End is the address after it. File and DebugFile can be paths.
 type Module struct {
 	Base, End                                 uint64
+	HasBase, HasEnd                           bool
 	File, DebugFile, DebugID, CodeID, Version string
-	HasBase                                   bool
+}
+
+// Size is how large the module can be: an address farther behind its base is none of it,
+// whatever the client says.
+func (m *Module) Size() uint64 {
+	switch {
+	case !m.HasEnd:
+		return MaxModuleBytes
+	case m.End <= m.Base:
+		return 0
+	}
+	return min(m.End-m.Base, MaxModuleBytes)
 }
 
 // Thread is a walked thread, innermost frame first. Omitted frames were left out by the
@@ -40,7 +54,8 @@ type Thread struct {
 	Omitted int
 }
 
-// Frame is one of its frames. Module indexes Stack.Modules, -1 for none. IP is the
+// Frame is one of its frames. Module indexes Stack.Modules, -1 for none; what is no index
+// of any is beyond them. IP is the
 // instruction pointer, of all but the innermost frame a return address.
 type Frame struct {
 	IP     uint64
@@ -55,7 +70,14 @@ const (
 	MaxThreads = 2048
 	MaxFrames  = 16 << 10 // of all threads
 	MaxBytes   = 8 << 20
+	// MaxModuleBytes is more than any module has.
+	MaxModuleBytes = 1 << 30
+	// noIndex is an index that nothing has.
+	noIndex = math.MaxInt32
 )
+
+// errNoObject is a stack that is JSON and no object.
+var errNoObject = errors.New("the stack is no object")
 
 // Parse reads the JSON of a stack, as far as it goes: a value of another type than it
 // should have is as if it were not there. The error says where the text is no JSON, and
@@ -63,7 +85,14 @@ const (
 func Parse(text string) (*Stack, error) {
 	s := &Stack{MainModule: -1}
 	r := &reader{Reader: pyjson.New(text), stack: s}
-	err := r.Document(func() { r.object(r.member) })
+	object := true
+	err := r.Document(func() {
+		object = r.Peek() == '{'
+		r.object(r.member)
+	})
+	if err == nil && !object {
+		err = errNoObject
+	}
 	return s, err
 }
 
@@ -115,17 +144,22 @@ func (r *reader) address() (uint64, bool) {
 	return n, ok && err == nil
 }
 
-// index reads an index, none when it is no whole number from 0.
-func (r *reader) index(none int) int {
+// index reads an index: none for null and -1, bad when it is something else that is no
+// whole number from 0.
+func (r *reader) index(none, bad int) int {
 	switch r.Peek() {
 	case '"', '{', '[':
 		r.Skip()
+		return bad
+	}
+	v := r.Scalar()
+	text, _ := v.(pyjson.Int)
+	if v == nil || text == "-1" {
 		return none
 	}
-	text, _ := r.Scalar().(pyjson.Int)
 	n, err := strconv.ParseUint(string(text), 10, 31)
 	if err != nil {
-		return none
+		return bad
 	}
 	return int(n)
 }
@@ -138,14 +172,16 @@ func (r *reader) member(key string) {
 	case "crash_address", "crashAddress":
 		s.Address, s.HasAddress = r.address()
 	case "crash_thread", "crashThread":
-		s.CrashingThread = r.index(0)
+		s.CrashingThread = r.index(0, -1)
 	case "main_module", "mainModule":
-		s.MainModule = r.index(-1)
+		s.MainModule = r.index(-1, -1)
 	case "crash_info":
 		r.object(r.crashInfo)
-	case "modules":
+	case "modules": // of equal members the last one counts
+		s.Modules = nil
 		r.array(r.module)
 	case "threads":
+		s.Threads, r.frames = nil, 0
 		r.array(r.thread)
 	default:
 		r.Skip()
@@ -160,7 +196,7 @@ func (r *reader) crashInfo(key string) {
 	case "address":
 		r.stack.Address, r.stack.HasAddress = r.address()
 	case "crashing_thread":
-		r.stack.CrashingThread = r.index(0)
+		r.stack.CrashingThread = r.index(0, -1)
 	default:
 		r.Skip()
 	}
@@ -179,7 +215,7 @@ func (r *reader) module() {
 		case "base_address", "baseAddress", "base_addr":
 			m.Base, m.HasBase = r.address()
 		case "end_address", "endAddress", "end_addr":
-			m.End, _ = r.address()
+			m.End, m.HasEnd = r.address()
 		case "filename":
 			m.File = r.string()
 		case "debug_file", "debugFile":
@@ -207,6 +243,8 @@ func (r *reader) thread() {
 	var t Thread
 	r.object(func(key string) {
 		if key == "frames" {
+			r.frames -= len(t.Frames)
+			t = Thread{}
 			r.array(func() { r.frame(&t) })
 			return
 		}
@@ -223,11 +261,11 @@ func (r *reader) frame(t *Thread) {
 		case "ip":
 			f.IP, f.HasIP = r.address()
 		case "module_index", "moduleIndex":
-			f.Module = r.index(-1)
+			f.Module = r.index(-1, noIndex)
 		case "trust":
 			f.Trust = r.string()
 		case "omitted": // how many frames the client left out here
-			omitted = r.index(1)
+			omitted = r.omitted()
 		default:
 			r.Skip()
 		}
@@ -242,6 +280,31 @@ func (r *reader) frame(t *Thread) {
 		r.frames++
 		t.Frames = append(t.Frames, f)
 	}
+}
+
+// omitted reads how many frames the client left out: a number, or true for some.
+func (r *reader) omitted() int {
+	switch r.Peek() {
+	case '{', '[':
+		r.Skip()
+		return 0
+	case '"':
+		r.Text()
+		return 1
+	}
+	switch v := r.Scalar().(type) {
+	case bool:
+		if v {
+			return 1
+		}
+	case pyjson.Int:
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil {
+			return MaxOmitted
+		}
+		return int(min(max(n, 0), MaxOmitted))
+	}
+	return 0
 }
 
 // MaxOmitted is how many omitted frames of a thread are counted.

@@ -13,7 +13,7 @@ func TestThreeSpellingsAreOneStack(t *testing.T) {
 	want := &Stack{
 		Type: "SIGSEGV / SEGV_MAPERR", Address: 0x10, HasAddress: true, CrashingThread: 1, MainModule: 0,
 		Modules: []Module{{
-			Base: 0x400000, HasBase: true, End: 0x500000, File: "/opt/app/app", CodeID: "ab12", DebugFile: "app",
+			Base: 0x400000, HasBase: true, End: 0x500000, HasEnd: true, File: "/opt/app/app", CodeID: "ab12", DebugFile: "app",
 			DebugID: "000000000000000000000000000000010", Version: "1.2",
 		}},
 		Threads: []Thread{{}, {Frames: []Frame{{IP: 0x401000, HasIP: true, Module: 0, Trust: "context"}, {IP: 0x7f0000000010, HasIP: true, Module: -1, Trust: "cfi"}}}},
@@ -44,7 +44,7 @@ func TestThreeSpellingsAreOneStack(t *testing.T) {
 
 // A value of another type is as if it were not there, and so is what nobody knows.
 func TestValuesOfOtherTypesAreNone(t *testing.T) {
-	want := &Stack{MainModule: -1, Modules: []Module{{}, {}, {File: "a"}}, Threads: []Thread{{}, {Frames: []Frame{{Module: -1}, {Module: -1}, {IP: 1, HasIP: true, Module: -1}}}}}
+	want := &Stack{MainModule: -1, CrashingThread: -1, Modules: []Module{{}, {}, {File: "a"}}, Threads: []Thread{{}, {Frames: []Frame{{Module: -1}, {Module: noIndex}, {IP: 1, HasIP: true, Module: -1}}}}}
 	got, err := Parse(`{"crash_type":7,"crash_address":{"a":[1]},"crash_thread":"1","main_module":1.5,"crash_info":[3],"unknown":{"threads":[1]},
 		"modules":[null,[1],{"base_address":true,"end_address":"","filename":"a","debug_id":3,"base_addr":-1}],
 		"threads":[null,{"frames":[5,{"ip":"0x","module_index":{},"trust":[]},{"ip":"1","module_index":-1}],"more":"x"}]}`)
@@ -59,8 +59,53 @@ func TestValuesOfOtherTypesAreNone(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, text := range []string{"7", "[]", `"text"`, "null"} {
-		if got, err := Parse(text); err != nil || len(got.Threads) != 0 {
+		if got, err := Parse(text); err == nil || len(got.Threads) != 0 {
 			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+	}
+	for said, want := range map[string]int{"null": 0, "-1": 0, "3": 3, `"3"`: -1, "1.5": -1, "true": -1, "-2": -1, "2147483648": -1, "[]": -1} {
+		for _, text := range []string{`{"crash_thread":` + said + `}`, `{"crashThread":` + said + `}`, `{"crash_info":{"crashing_thread":` + said + `}}`} {
+			if got, err := Parse(text); err != nil || got.CrashingThread != want {
+				t.Errorf("%s: %d, want %d, %v", text, got.CrashingThread, want, err)
+			}
+		}
+	}
+	for said, want := range map[string]int{"null": -1, "-1": -1, "3": 3, `"3"`: noIndex, "0.0": noIndex, "1e30": noIndex, "false": noIndex} {
+		if got, err := Parse(`{"threads":[{"frames":[{"module_index":` + said + `}]}]}`); err != nil || got.Threads[0].Frames[0].Module != want {
+			t.Errorf("%s: %+v, want %d, %v", said, got, want, err)
+		}
+	}
+}
+
+// Of equal members the last one counts, as it does for Python.
+func TestTheLastOfEqualMembersCounts(t *testing.T) {
+	got, err := Parse(`{"modules":[{"filename":"a"}],"threads":[{"frames":[{"ip":"1"}]},{}],"modules":[{"filename":"b"}],"threads":[{"frames":[{"ip":"2"},{"omitted":3}],"frames":[{"ip":"4"}]}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Stack{MainModule: -1, Modules: []Module{{File: "b"}}, Threads: []Thread{{Frames: []Frame{{IP: 4, HasIP: true, Module: -1}}}}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	// What does not count is not kept, and takes no room.
+	many := `{"frames":[` + strings.TrimSuffix(strings.Repeat("{},", MaxFrames), ",") + `]}`
+	if got, err = Parse(`{"threads":[` + many + `],"threads":[` + many + `]}`); err != nil || got.Cut || len(got.Threads[0].Frames) != MaxFrames {
+		t.Errorf("cut %v, %v", got.Cut, err)
+	}
+}
+
+// A module is no larger than modules are, wherever it is said to end.
+func TestTheSizeOfAModuleIsBounded(t *testing.T) {
+	for m, want := range map[Module]uint64{
+		{Base: 0x1000, End: 0x3000, HasEnd: true}:                      0x2000,
+		{Base: 0x1000, End: 0x1000, HasEnd: true}:                      0,
+		{Base: 0x1000, End: 0x10, HasEnd: true}:                        0,
+		{Base: 0x1000}:                                                 MaxModuleBytes,
+		{Base: 0x1000, End: 0x1000 + MaxModuleBytes, HasEnd: true}:     MaxModuleBytes,
+		{Base: 0x1000, End: 0x1000 + MaxModuleBytes + 1, HasEnd: true}: MaxModuleBytes,
+	} {
+		if got := m.Size(); got != want {
+			t.Errorf("%+v: %d, want %d", m, got, want)
 		}
 	}
 }
@@ -110,7 +155,7 @@ func TestTheLimitsOfAStack(t *testing.T) {
 	if err != nil || s.Threads[0].Omitted != 3 {
 		t.Errorf("%d omitted, %v", s.Threads[0].Omitted, err)
 	}
-	for said, want := range map[string]int{"3": 3, "true": 1, `"x"`: 1, fmt.Sprint(MaxOmitted): MaxOmitted, fmt.Sprint(MaxOmitted + 1): MaxOmitted, "99999999999": 1, "0": 0} {
+	for said, want := range map[string]int{"3": 3, "true": 1, `"x"`: 1, fmt.Sprint(MaxOmitted): MaxOmitted, fmt.Sprint(MaxOmitted + 1): MaxOmitted, "99999999999999999999": MaxOmitted, "0": 0, "-1": 0, "null": 0, "false": 0, "[]": 0, "1.5": 0} {
 		s, err := Parse(`{"threads":[{"frames":[{"omitted":` + said + `}]}]}`)
 		if err != nil || s.Threads[0].Omitted != want {
 			t.Errorf("%s omitted: %d, %v", said, s.Threads[0].Omitted, err)
