@@ -120,7 +120,7 @@ func withSymbols(t *testing.T, files map[string]string) *Processor {
 			t.Fatal(err)
 		}
 		text = "MODULE Linux x86_64 " + debugID + " " + name + "\n" + text
-		if err := os.WriteFile(filepath.Join(path, name+".sym"), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(path, strings.TrimSuffix(name, ".pdb")+".sym"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
