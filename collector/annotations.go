@@ -96,17 +96,17 @@ func (r *report) addText(p *part) error {
 }
 
 // addJSON is annotations that are the members of one JSON object.
-func (r *report) addJSON(p *part) error { return r.addObject(p.reader(), nil) }
+func (r *report) addJSON(p *part) error { return r.addObject(p.reader(), nil, nil) }
 
 // addObject reads one JSON object, member by member and no further than the limits: what
 // it holds is never in memory as a whole. take, if not nil, tells of a member whether it
-// is an annotation.
-func (r *report) addObject(text io.Reader, take func(name, value string) bool) error {
+// is an annotation; asIs is that of object.
+func (r *report) addObject(text io.Reader, take func(name, value string) bool, asIs func(name string) bool) error {
 	src, err := asUTF8(text)
 	if err != nil {
 		return err
 	}
-	o := object{src: src, left: maxJSONBytes - r.jsonBytes}
+	o := object{src: src, left: maxJSONBytes - r.jsonBytes, asIs: asIs}
 	before := o.left
 	err = o.read(func(name, value string) error {
 		if r.jsonNames++; r.jsonNames > maxJSONNames {

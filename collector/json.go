@@ -20,6 +20,9 @@ type object struct {
 	raw  []byte
 	// notText: some value was not UTF-8; its bad bytes were replaced.
 	notText bool
+	// asIs tells of members whose value is handed over as it stands when it is an object or a
+	// list, which whoever reads it has to find to be JSON. Nil tells of none.
+	asIs func(name string) bool
 }
 
 func badJSON() error { return refuse(schema.RejectJSON, nil) } // an error's text would quote the report's
@@ -43,7 +46,7 @@ func (o *object) read(member func(name, value string) error) error {
 		if name, err = o.name(c); err != nil {
 			return err
 		}
-		if value, err = o.member(); err != nil {
+		if value, err = o.member(o.asIs != nil && o.asIs(name)); err != nil {
 			return err
 		}
 		if err = member(name, value); err != nil {
@@ -116,7 +119,7 @@ func stringOf(raw []byte) (text string, err error) {
 }
 
 // member reads a member's value.
-func (o *object) member() (text string, err error) {
+func (o *object) member(asIs bool) (text string, err error) {
 	first, err := o.solid()
 	if err != nil {
 		return "", err
@@ -130,6 +133,9 @@ func (o *object) member() (text string, err error) {
 	}
 	if first == '"' {
 		return stringOf(raw)
+	}
+	if asIs && (first == '{' || first == '[') {
+		return string(raw), nil
 	}
 	if string(raw) == "null" {
 		return "", nil
@@ -191,38 +197,87 @@ func quoteNoNumbers(raw []byte) []byte {
 // all before the next comma or bracket. The result is valid until the next call.
 func (o *object) value(first byte) ([]byte, error) {
 	o.raw = append(o.raw[:0], first)
-	depth, inside := 0, first == '"'
+	s := scan{inside: first == '"'}
 	switch first {
 	case '{', '[':
-		depth = 1
+		s.depth = 1
 	case '"':
 	default:
 		return o.word()
 	}
-	for depth > 0 || inside {
+	for {
+		// What the reader holds is looked at as a whole; next blames who is to blame.
+		held, _ := o.src.Peek(min(o.src.Buffered(), max(o.left, 0)))
+		n := s.end(held)
+		if s.depth > maxJSONDepth {
+			return nil, badJSON()
+		}
+		o.raw = append(o.raw, held[:n]...)
+		o.left -= n
+		if _, err := o.src.Discard(n); err != nil {
+			return nil, err
+		}
+		if s.over() {
+			return o.raw, nil
+		}
 		c, err := o.next()
 		if err != nil {
 			return nil, err
 		}
-		o.raw = append(o.raw, c)
-		switch {
-		case inside && c == '\\':
-			if c, err = o.next(); err != nil {
-				return nil, err
-			}
-			o.raw = append(o.raw, c)
-		case c == '"':
-			inside = !inside
-		case inside:
-		case c == '{' || c == '[':
-			if depth++; depth > maxJSONDepth {
-				return nil, badJSON()
-			}
-		case c == '}' || c == ']':
-			depth--
+		if o.raw = append(o.raw, c); s.end([]byte{c}) > 0 && s.depth > maxJSONDepth {
+			return nil, badJSON()
+		}
+		if s.over() {
+			return o.raw, nil
 		}
 	}
-	return o.raw, nil
+}
+
+// scan finds where a string, or what brackets hold, ends.
+type scan struct {
+	depth   int
+	inside  bool // of a string
+	escaped bool // the next byte of it stands for itself
+}
+
+func (s *scan) over() bool { return s.depth == 0 && !s.inside }
+
+// end returns how many bytes belong to the value: all of them while it is not over, or
+// those up to where it nests too deep.
+func (s *scan) end(text []byte) int {
+	for i := 0; i < len(text); i++ {
+		if s.inside {
+			if s.escaped {
+				s.escaped = false
+				continue
+			}
+			for i < len(text) && text[i] != '"' && text[i] != '\\' {
+				i++
+			}
+			if i == len(text) {
+				return i
+			}
+			if s.escaped = text[i] == '\\'; s.escaped {
+				continue
+			}
+			s.inside = false
+		} else {
+			switch text[i] {
+			case '"':
+				s.inside = true
+			case '{', '[':
+				if s.depth++; s.depth > maxJSONDepth {
+					return i + 1
+				}
+			case '}', ']':
+				s.depth--
+			}
+		}
+		if s.over() {
+			return i + 1
+		}
+	}
+	return len(text)
 }
 
 // word reads a number, true, false or null.

@@ -51,7 +51,7 @@ func (c *Collector) Make(ctx context.Context, k *Kept) (*schema.RawCrash, error)
 		}
 	}
 	if k.JSON != nil {
-		if err := rep.addObject(k.JSON, k.Take); err != nil {
+		if err := rep.addObject(k.JSON, k.Take, nil); err != nil {
 			return nil, err
 		}
 	}

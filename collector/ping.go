@@ -15,7 +15,7 @@ func readPing(b *body, limits Limits) (*report, error) {
 	err := rep.addObject(b, func(name, value string) bool {
 		sent.Member(name, value)
 		return false
-	})
+	}, func(name string) bool { return name == ping.MemberStack })
 	if err != nil {
 		return nil, structure(err)
 	}

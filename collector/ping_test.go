@@ -85,11 +85,12 @@ func TestPings(t *testing.T) {
 		answer        string
 		stored        stored
 	}{
-		"a stack as an object": {`{` + id + `, "stack_traces": {"threads": []} }`, "", 200, accepted, &storedPing{m(), `{"threads":[]}`, nil}},
-		"a stack as a text":    {`{` + id + `,"stack_traces":"{\"threads\": []}"}`, "", 200, accepted, &storedPing{m(), `{"threads": []}`, nil}},
-		"with a type":          {`{` + id + `,"stack_traces":{}}`, "Content-Type: application/json; charset=utf-8\r\n", 200, accepted, &storedPing{m(), `{}`, nil}},
-		"with another type":    {`{` + id + `,"stack_traces":{}}`, "Content-Type: text/plain\r\n", 200, accepted, &storedPing{m(), `{}`, nil}},
-		"gzip":                 {zipped(t, `{`+id+`,"stack_traces":{}}`), "Content-Encoding: gzip\r\n", 200, accepted, &storedPing{m(), `{}`, nil}},
+		"a stack as an object":  {`{` + id + `, "stack_traces": {"threads": []} }`, "", 200, accepted, &storedPing{m(), `{"threads": []}`, nil}},
+		"a stack with an error": {`{` + id + `, "stack_traces": {"threads" []}, "os":"Mac"}`, "", 200, accepted, &storedPing{m("os", "Mac"), `{"threads" []}`, nil}},
+		"a stack as a text":     {`{` + id + `,"stack_traces":"{\"threads\": []}"}`, "", 200, accepted, &storedPing{m(), `{"threads": []}`, nil}},
+		"with a type":           {`{` + id + `,"stack_traces":{}}`, "Content-Type: application/json; charset=utf-8\r\n", 200, accepted, &storedPing{m(), `{}`, nil}},
+		"with another type":     {`{` + id + `,"stack_traces":{}}`, "Content-Type: text/plain\r\n", 200, accepted, &storedPing{m(), `{}`, nil}},
+		"gzip":                  {zipped(t, `{`+id+`,"stack_traces":{}}`), "Content-Encoding: gzip\r\n", 200, accepted, &storedPing{m(), `{}`, nil}},
 		"gzip with more behind": {
 			zipped(t, `{`+id+`,"stack_traces":{}}`) + "more", "Content-Encoding: gzip\r\n", 200, accepted,
 			&storedPing{m(), `{}`, notes(schema.NoteBodyExtra)},

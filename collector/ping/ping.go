@@ -30,6 +30,9 @@ type annotation struct {
 	top         bool // of the ping's object itself
 }
 
+// MemberStack is the member that holds the stack.
+const MemberStack = "stack_traces"
+
 // names are what members are called in crash reports. What is not here, and no object or
 // list, keeps its name.
 var names = map[string]string{
@@ -71,7 +74,7 @@ func (p *Ping) Member(name, value string) {
 		if id := strings.ToLower(value); uuid.MatchString(id) {
 			p.ID = id
 		}
-	case name == "stack_traces":
+	case name == MemberStack:
 		p.stack(value)
 	case name == "payload":
 		p.legacy = true
