@@ -52,9 +52,13 @@ func (c *Collector) decide(rep *report, received time.Time, id string) (*schema.
 // pingCrashID is the crash id of a ping that is received then. It is made of the ping's own
 // id so that nobody can make that of another crash, and all of it counts.
 func pingCrashID(own string, received time.Time) string {
-	sum := sha256.Sum256([]byte("ping " + own))
+	return crashIDOf(sha256.Sum256([]byte("ping "+own)), received)
+}
+
+// crashIDOf is a crash id that is made of a digest, and looks like a random one.
+func crashIDOf(sum [sha256.Size]byte, received time.Time) string {
 	u := uuid.UUID(sum[:16])
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // as a random one
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
 	return schema.CrashIDOf(u.String(), received, 0)
 }
 

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"aftershock/schema"
 )
 
@@ -83,10 +81,7 @@ func (c *Collector) Make(ctx context.Context, k *Kept) (*schema.RawCrash, error)
 
 // idOf is a crash id made of the report.
 func idOf(rep *report, received time.Time) string {
-	key := rep.identity("")
-	u := uuid.UUID(key[:16])
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // as a random one
-	return schema.CrashIDOf(u.String(), received, 0)
+	return crashIDOf(rep.identity(""), received)
 }
 
 // Reason is the code of the refusal that an error is, "" when it is none.
