@@ -1,7 +1,9 @@
 package collector
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"testing"
 	"time"
 
@@ -41,4 +43,26 @@ func TestReportsAreForgottenInTimeAndNumber(t *testing.T) {
 	if _, is := r.begin(key(2), start); is {
 		t.Error("a newer one is")
 	}
+}
+
+// Who waits for the first of two same reports is told when it does not end in time.
+func TestWaitingForTheSameReportEnds(t *testing.T) {
+	c := New(Options{Repeats: time.Hour, Now: time.Now, Limits: Limits{Reports: 1}})
+	rep := newReport(schema.KindReport, c.o.Limits)
+	rep.dumps = []packed{{name: schema.MainDump}}
+	key := rep.identity("")
+	first, is := c.repeats.begin(key, time.Now())
+	if !is {
+		t.Fatal("it is not the first")
+	}
+	never := func() (*schema.RawCrash, error) {
+		t.Error("it is stored")
+		return nil, nil
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if raw, err := c.once(over, rep, "", &place{room: &c.room}, never); raw != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("while it is being stored: %v, %v", raw, err)
+	}
+	c.repeats.end(first, nil)
 }
