@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -102,6 +103,29 @@ func TestBombsOfEveryEncoding(t *testing.T) {
 		d := open(t, collector.Options{Limits: collector.Limits{InflatedBytes: 1 << 20}})
 		if status, text := d.post(t, bomb, kind, encoding, false); status != 413 || text != "Discarded=malformed_too_large" {
 			t.Errorf("%s: %d %q", encoding, status, text)
+		}
+	}
+}
+
+// A part's header in which the body is too large, or no longer compressed as it should be, is
+// blamed for that and for nothing else.
+func TestAPartsHeaderThatCannotBeReadIsBlamedForThat(t *testing.T) {
+	body, kind := form(t, "a", "1", "b", "2")
+	second := bytes.LastIndex(body, []byte("Content-Disposition")) + 5
+	packed := zip(t, body)
+	for name, tc := range map[string]struct {
+		limits collector.Limits
+		body   []byte
+		want   string
+	}{
+		"the first one is too large":  {collector.Limits{InflatedBytes: 70}, packed, "413 Discarded=malformed_too_large"},
+		"the second one is too large": {collector.Limits{InflatedBytes: int64(second)}, packed, "413 Discarded=malformed_too_large"},
+		"it is cut":                   {collector.Limits{}, packed[:30], "400 Discarded=malformed_truncated_body"},
+	} {
+		d := open(t, collector.Options{InlineMax: -1, Limits: tc.limits})
+		status, text := d.post(t, tc.body, kind, "gzip", false)
+		if got := fmt.Sprint(status, " ", text); got != tc.want || len(d.raw) != 0 {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
 	}
 }

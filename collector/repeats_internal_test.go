@@ -65,4 +65,27 @@ func TestWaitingForTheSameReportEnds(t *testing.T) {
 		t.Errorf("while it is being stored: %v, %v", raw, err)
 	}
 	c.repeats.end(first, nil)
+
+	// The first one could not be stored, and there is no place to store the second instead.
+	if first, is = c.repeats.begin(key, time.Now()); !is {
+		t.Fatal("it is known")
+	}
+	p := &place{room: &c.room}
+	if err := p.small(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waiting, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.once(waiting, rep, "", p, never)
+		ended <- err
+	}()
+	if err := c.room.smallPlaces.Acquire(t.Context(), 1); err != nil { // when it waits, and has given its own back
+		t.Fatal(err)
+	}
+	c.repeats.end(first, nil)
+	cancel()
+	if err := <-ended; !errors.Is(err, errFull) && !errors.Is(err, context.Canceled) {
+		t.Errorf("without a place: %v", err)
+	}
 }

@@ -120,3 +120,17 @@ func TestWhatMakesAReportTheSame(t *testing.T) {
 		t.Error("what differs between tries counts")
 	}
 }
+
+func TestARefusalSaysWhyAndOfWhat(t *testing.T) {
+	cause := errors.New("the end is missing")
+	for err, want := range map[error]string{
+		refuse(schema.RejectTruncated, nil): "truncated_body", refuse(schema.RejectTruncated, cause): "truncated_body: the end is missing",
+	} {
+		if err.Error() != want || Reason(err) != schema.RejectTruncated {
+			t.Errorf("%q is %s, want %q", err.Error(), Reason(err), want)
+		}
+	}
+	if !errors.Is(refuse(schema.RejectTruncated, cause), cause) || Reason(cause) != "" {
+		t.Error("a refusal is what it is made of, and nothing else is one")
+	}
+}
