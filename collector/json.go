@@ -205,9 +205,18 @@ func (o *object) value(first byte) ([]byte, error) {
 	default:
 		return o.word()
 	}
-	for {
-		// What the reader holds is looked at as a whole; next blames who is to blame.
+	for !s.over() {
 		held, _ := o.src.Peek(min(o.src.Buffered(), max(o.left, 0)))
+		if len(held) == 0 { // reading on fills the buffer, or says who is to blame
+			if _, err := o.next(); err != nil {
+				return nil, err
+			}
+			o.left++
+			if err := o.src.UnreadByte(); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		n := s.end(held)
 		if s.depth > maxJSONDepth {
 			return nil, badJSON()
@@ -217,20 +226,8 @@ func (o *object) value(first byte) ([]byte, error) {
 		if _, err := o.src.Discard(n); err != nil {
 			return nil, err
 		}
-		if s.over() {
-			return o.raw, nil
-		}
-		c, err := o.next()
-		if err != nil {
-			return nil, err
-		}
-		if o.raw = append(o.raw, c); s.end([]byte{c}) > 0 && s.depth > maxJSONDepth {
-			return nil, badJSON()
-		}
-		if s.over() {
-			return o.raw, nil
-		}
 	}
+	return o.raw, nil
 }
 
 // scan finds where a string, or what brackets hold, ends.

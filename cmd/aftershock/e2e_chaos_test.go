@@ -17,9 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"aftershock/processor/pingstack/pingtest"
 	"aftershock/schema"
 	"aftershock/stream"
 )
@@ -93,7 +95,8 @@ func chaos(t *testing.T, realKafka bool) {
 }
 
 // load sends reports from some senders until over, each again until a door answers,
-// and returns the answered ids. Every tenth dump goes to the blob store.
+// and returns the answered ids. Every tenth dump goes to the blob store, and every fifth is
+// a ping instead.
 func (f *fleet) load(over <-chan struct{}) (answered []string) {
 	var bodies [][]byte
 	var contentType []string
@@ -120,6 +123,7 @@ func (f *fleet) load(over <-chan struct{}) (answered []string) {
 		}
 		add(dump)
 	}
+	ping := string(pingOf(f.t, samples(f.t)[0], pingtest.Desktop, map[string]any{"document_id": pingMark}))
 	client := &http.Client{Timeout: 15 * time.Second}
 	var mu sync.Mutex
 	var senders sync.WaitGroup
@@ -137,8 +141,12 @@ func (f *fleet) load(over <-chan struct{}) (answered []string) {
 				if i%10 == 0 {
 					which = small + i/10%3
 				}
+				path, body, kind := "/submit", bodies[which], contentType[which]
+				if i%5 == 1 {
+					path, body, kind = "/ping", []byte(strings.Replace(ping, pingMark, uuid.NewString(), 1)), "application/json"
+				}
 				for try := 0; ; try++ {
-					if id := post(client, f.doors[(i+try)%len(f.doors)], bodies[which], contentType[which]); id != "" {
+					if id := post(client, f.doors[(i+try)%len(f.doors)]+path, body, kind); id != "" {
 						mu.Lock()
 						answered = append(answered, id)
 						mu.Unlock()
@@ -157,8 +165,11 @@ func (f *fleet) load(over <-chan struct{}) (answered []string) {
 	return answered
 }
 
-func post(client *http.Client, door string, body []byte, contentType string) (id string) {
-	res, err := client.Post("http://"+door+"/submit", contentType, bytes.NewReader(body))
+// pingMark stands for a ping's own id.
+const pingMark = "its own id"
+
+func post(client *http.Client, url string, body []byte, contentType string) (id string) {
+	res, err := client.Post("http://"+url, contentType, bytes.NewReader(body))
 	if err != nil {
 		return ""
 	}
@@ -301,7 +312,7 @@ func (f *fleet) account(answered []string) (sum string, err error) {
 	processed, err1 := count(schema.ProcessedTopic(1))
 	published, err2 := count(schema.TopicTelemetry)
 	dead, err3 := count(schema.TopicDeadLetter)
-	text, err4 := httpGet("http://" + f.clickhouse + "/?query=" + url.QueryEscape("SELECT crash_id, count() FROM aftershock.crashes GROUP BY crash_id"))
+	text, err4 := httpGet("http://" + f.clickhouse + "/?query=" + url.QueryEscape("SELECT crash_id, count() FROM (SELECT crash_id FROM aftershock.crashes UNION ALL SELECT crash_id FROM aftershock.pings) GROUP BY crash_id"))
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return "", err
 	}
