@@ -211,8 +211,16 @@ func TestSentrysClients(t *testing.T) {
 		if status, text := d.postTo(t, "/api/1/minidump/", []byte("no dump"), "application/octet-stream"); status != 400 || text != "Discarded=malformed_"+schema.RejectStructure {
 			t.Errorf("%d %q", status, text)
 		}
+		packed := zip(t, []byte("MDMP and much more of it, so that there is something to cut"))
+		gzipped := "application/octet-stream\r\nContent-Encoding: gzip"
+		if status, text := d.postTo(t, "/api/1/minidump/", packed[:len(packed)-9], gzipped); status != 400 || text != "Discarded=malformed_"+schema.RejectTruncated {
+			t.Errorf("cut: %d %q", status, text)
+		}
 		if len(d.raw) != 3 || d.raw[0].Dumps[0].Name != schema.MainDump || string(d.dumpBytes(t, d.raw[0].Dumps[0])) != "MDMP and more" {
 			t.Errorf("%d events", len(d.raw))
+		}
+		if status, text := d.postTo(t, "/api/1/minidump/", append(packed, "more"...), gzipped); status != 200 || len(d.raw) != 4 || !slices.Equal(d.raw[3].Notes, []string{schema.NoteBodyExtra}) {
+			t.Errorf("with more behind: %d %q", status, text)
 		}
 	})
 }
