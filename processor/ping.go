@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -187,6 +188,10 @@ func isCodeID(text string) bool { return len(text) <= 2*maxCodeID && isHex(text)
 
 func isHex(text string) bool { return strings.Trim(text, "0123456789abcdefABCDEF") == "" }
 
+// pingProgram is a program's name as far as a ping is believed, in which no mapping says that
+// the file is one: a word.
+var pingProgram = regexp.MustCompile(`^[\pL\pN_][\pL\pN_.+-]*$`)
+
 // modules copies the modules with the outcome of looking for their symbols.
 func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 	symbols := w.outcomes()
@@ -201,7 +206,7 @@ func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 			}
 			return text
 		}
-		name := codeName(m.File, m.DebugFile, symbols[i].Outcome, func() bool { return i == w.MainModule })
+		name := codeName(m.File, m.DebugFile, symbols[i].Outcome, func() bool { return i == w.MainModule && pingProgram.MatchString(minidump.BaseName(m.File)) })
 		to := schema.Module{
 			Filename: n.text(name), Path: n.text(m.File), Base: w.word(m.Base), Version: shaped(m.Version, isVersion),
 			CodeID: shaped(m.CodeID, isCodeID), DebugFile: n.text(debugName(m.DebugFile, name)), DebugID: shaped(m.DebugID, isDebugID),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/hex"
 	"fmt"
@@ -86,6 +87,7 @@ func (m mark) in(text string) (found []string) {
 
 // submission is a body for the door.
 type submission struct {
+	path        string // "" is /submit
 	body        []byte
 	contentType string
 	gzip        bool
@@ -111,11 +113,11 @@ func (r submission) zipped() submission {
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	w.Write(r.body) //nolint:errcheck // into memory
 	w.Close()
-	return submission{b.Bytes(), r.contentType, true}
+	return submission{r.path, b.Bytes(), r.contentType, true}
 }
 
 func (r submission) post(u *upProcess) (id string, status int, said string) {
-	req, err := http.NewRequestWithContext(u.t.Context(), http.MethodPost, "http://"+u.collector+"/submit", bytes.NewReader(r.body))
+	req, err := http.NewRequestWithContext(u.t.Context(), http.MethodPost, "http://"+u.collector+cmp.Or(r.path, "/submit"), bytes.NewReader(r.body))
 	if err != nil {
 		return "", 0, ""
 	}
@@ -177,6 +179,8 @@ func newAttackers(t *testing.T, u *upProcess, seed uint64, m mark) []*attacker {
 	add("huge symbol texts", 10*time.Second, func(a *attacker) (string, error) {
 		return a.post(newSubmission(nil, manyModules(&a.decoys, "huge", 1)))
 	})
+	add("texts in pings", 400*time.Millisecond, func(a *attacker) (string, error) { return a.post(hostilePing(&a.decoys)) })
+	add("huge pings", 2*time.Second, func(a *attacker) (string, error) { return a.post(hugePing(&a.decoys)) })
 	add("Java's messages", 400*time.Millisecond, func(a *attacker) (string, error) { return a.post(newSubmission(javaTexts(&a.decoys), nil)) })
 	add("build ids and kernels", 400*time.Millisecond, func(a *attacker) (string, error) { return a.post(newSubmission(nil, idsAndKernels(&a.decoys))) })
 	add("redirects to other servers", time.Second, func(a *attacker) (string, error) {

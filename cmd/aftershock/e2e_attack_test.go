@@ -263,7 +263,7 @@ func (h *honest) wait(t *testing.T, within time.Duration) {
 func (u *upProcess) waitEnded(ids []string) {
 	u.t.Helper()
 	eventually(u.t, hostileEnd, func() error {
-		text, err := u.query("SELECT crash_id FROM aftershock.crashes")
+		text, err := u.query("SELECT crash_id FROM aftershock.crashes UNION ALL SELECT crash_id FROM aftershock.pings")
 		if err != nil {
 			return err
 		}
