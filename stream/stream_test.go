@@ -350,7 +350,7 @@ func TestTwoMembersShareTheWork(t *testing.T) {
 func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
 	t.Parallel()
 	k, _ := streamtest.Broker(t, 2, "in", "out")
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	ended := make(chan error, 2)
 	for range 2 {
