@@ -1,11 +1,13 @@
 package stream_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
 )
@@ -349,12 +352,16 @@ func TestTwoMembersShareTheWork(t *testing.T) {
 
 func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
 	t.Parallel()
-	k, _ := streamtest.Broker(t, 2, "in", "out")
+	k, _ := streamtest.Broker(t, 2, "in", "out", schema.TopicDeadLetter) // a mark of who was fenced stays, so that a record can count as poison
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	ended := make(chan error, 2)
-	for range 2 {
-		go func() { ended <- copying(k).Run(ctx) }()
+	var log syncText
+	for i := range 2 {
+		tr := copying(k)
+		tr.Log = zerolog.New(&log).With().Timestamp().Int("member", i).Logger()
+		tr.Kafka.Log = tr.Log.Level(zerolog.DebugLevel)
+		go func() { ended <- tr.Run(ctx) }()
 	}
 	go func() {
 		for i := 0; ctx.Err() == nil; i++ { // they meet when they commit
@@ -371,7 +378,7 @@ func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
 	cancel()
 	<-ended
 	if err == nil || !strings.Contains(err.Error(), `instance id "0"`) {
-		t.Errorf("err = %v", err)
+		t.Errorf("err = %v\n%s", err, log.String())
 	}
 }
 
@@ -394,4 +401,22 @@ func TestTransformRestsAfterACommit(t *testing.T) {
 		t.Errorf("committed %q", got)
 	}
 	stop()
+}
+
+// syncText is a log that goroutines write together.
+type syncText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *syncText) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *syncText) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
