@@ -91,10 +91,7 @@ func sameToken(a, b string) bool {
 
 // mainDump is what rules see of the main dump, or of a ping's stack.
 func (r *report) mainDump() throttle.Dump {
-	name := schema.MainDump
-	if r.kind == schema.KindPing {
-		name = schema.PingStack
-	}
+	name := schema.MainDumpOf(r.kind)
 	for _, d := range r.dumps {
 		if d.name == name {
 			kind := throttle.KindOther

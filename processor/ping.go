@@ -212,11 +212,10 @@ func (w *pingWalk) modules(out *schema.ProcessedCrash, n *notes) {
 			CodeID: shaped(m.CodeID, isCodeID), DebugFile: n.text(debugName(m.DebugFile, name)), DebugID: shaped(m.DebugID, isDebugID),
 			Symbols: string(symbols[i].Outcome), SymbolsSHA256: symbols[i].SHA256,
 		}
-		if !bad {
-			to.Size = int64(m.End - m.Base)
-		}
 		if bad {
 			n.add(schema.StageDump, schema.NoteModuleMalformed, i)
+		} else {
+			to.Size = int64(m.End - m.Base)
 		}
 		out.Modules = append(out.Modules, to)
 	}

@@ -16,7 +16,6 @@ import (
 	"aftershock/processor/pingstack"
 	"aftershock/processor/pingstack/pingtest"
 	"aftershock/schema"
-	"aftershock/stackwalk"
 	"aftershock/symbolcache"
 )
 
@@ -33,19 +32,7 @@ func ping(stack string, annotations map[string]string) Input {
 // stackOf is the stack that a client makes of a sample's dump.
 func stackOf(t testing.TB, p *Processor, name string, s pingtest.Spelling) string {
 	t.Helper()
-	data := sample(t, name)
-	dump, err := minidump.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stack, err := pingtest.Stack(data, func(i int) stackwalk.Symbols {
-		l := p.Symbols.Find(t.Context(), SymbolKey(&dump.Modules[i]))
-		t.Cleanup(l.Release)
-		if l.File == nil {
-			return nil
-		}
-		return l.File
-	}, s)
+	stack, err := pingtest.Stack(sample(t, name), func(m *minidump.Module) symbolcache.Lookup { return p.Symbols.Find(t.Context(), SymbolKey(m)) }, s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,11 +61,11 @@ func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCra
 		CrashID: in.Raw.CrashID, ReceivedAt: in.Raw.ReceivedAt, Raw: in.Position,
 		Kind: schema.KindOf(in.Raw.Kind), SignatureVersion: p.SignatureVersion, Revision: in.Revision, ProcessVersion: Version,
 		RulesetHash: p.Ruleset.Hash(), RegistryHash: p.Annotations.Hash(),
-		ThrottleRule: in.Raw.Throttle.Rule, ThrottleRate: in.Raw.Throttle.Rate, DumpStatus: schema.DumpOK,
+		DumpStatus: schema.DumpOK,
 	}
+	out.ThrottleRule, out.ThrottleRate = in.Raw.Throttle.Shown()
 	n := &notes{}
 	if !in.Raw.Throttle.Valid() {
-		out.ThrottleRule, out.ThrottleRate = "", 1
 		n.add(schema.StageDoor, schema.NoteThrottleMalformed, schema.NoIndex)
 	}
 	for _, code := range in.Raw.Notes {

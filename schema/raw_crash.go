@@ -78,13 +78,18 @@ type RawCrash struct {
 	Envelope           []byte            `avro:"envelope,omitzero"`
 }
 
-// Main is the dump that the stacks are made of: of a report its main minidump, of a ping its
-// stack. It is nil when there is none.
-func (r *RawCrash) Main() *Dump {
-	name := MainDump
-	if KindOf(r.Kind) == KindPing {
-		name = PingStack
+// MainDumpOf is the name of the dump that the stacks of a kind are made of: of a report its
+// main minidump, of a ping its stack.
+func MainDumpOf(kind string) string {
+	if KindOf(kind) == KindPing {
+		return PingStack
 	}
+	return MainDump
+}
+
+// Main is the dump that the stacks are made of, see MainDumpOf. It is nil when there is none.
+func (r *RawCrash) Main() *Dump {
+	name := MainDumpOf(r.Kind)
 	for i := range r.Dumps {
 		if r.Dumps[i].Name == name {
 			return &r.Dumps[i]
@@ -135,6 +140,14 @@ var ruleName = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
 // Valid tells whether rule and rate are what rules can decide. They are public, and doors
 // that are not ours can write anything.
 func (t Throttle) Valid() bool { return ruleName.MatchString(t.Rule) && t.Rate > 0 && t.Rate <= 1 }
+
+// Shown are rule and rate as they may be shown: no name and 1 where they are not Valid.
+func (t Throttle) Shown() (rule string, rate float64) {
+	if !t.Valid() {
+		return "", 1
+	}
+	return t.Rule, t.Rate
+}
 
 // Payload tells how the report travelled.
 type Payload struct {

@@ -22,10 +22,8 @@ var Deferred = Source{Group: DeferredGroup, Topic: schema.TopicRaw, Row: func(r 
 	}
 	row := &schema.ProcessedCrash{
 		CrashID: raw.CrashID, Kind: schema.KindOf(raw.Kind), ReceivedAt: raw.ReceivedAt,
-		Raw: schema.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, ThrottleRate: 1,
+		Raw: schema.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
 	}
-	if raw.Throttle.Valid() {
-		row.ThrottleRule, row.ThrottleRate = raw.Throttle.Rule, raw.Throttle.Rate
-	}
+	row.ThrottleRule, row.ThrottleRate = raw.Throttle.Shown()
 	return row, nil
 }}

@@ -1,13 +1,11 @@
 package stream_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -356,7 +354,7 @@ func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	ended := make(chan error, 2)
-	var log syncText
+	var log streamtest.Log
 	for i := range 2 {
 		tr := copying(k)
 		tr.Log = zerolog.New(&log).With().Timestamp().Int("member", i).Logger()
@@ -401,22 +399,4 @@ func TestTransformRestsAfterACommit(t *testing.T) {
 		t.Errorf("committed %q", got)
 	}
 	stop()
-}
-
-// syncText is a log that goroutines write together.
-type syncText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *syncText) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *syncText) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
 }

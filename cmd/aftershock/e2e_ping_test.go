@@ -21,7 +21,6 @@ import (
 	"aftershock/processor"
 	"aftershock/processor/pingstack/pingtest"
 	"aftershock/schema"
-	"aftershock/stackwalk"
 	"aftershock/symbolcache"
 )
 
@@ -32,23 +31,12 @@ func pingOf(t *testing.T, path string, s pingtest.Spelling, members map[string]a
 	if err != nil {
 		t.Fatal(err)
 	}
-	dump, err := minidump.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
 	cache, err := symbolcache.New(symbolcache.Options{Dir: t.TempDir(), Sources: []symbolcache.Source{symbolcache.Dir(sampleSymbols)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cache.Close()
-	stack, err := pingtest.Stack(data, func(i int) stackwalk.Symbols {
-		l := cache.Get(t.Context(), processor.SymbolKey(&dump.Modules[i]))
-		t.Cleanup(l.Release)
-		if l.File == nil {
-			return nil
-		}
-		return l.File
-	}, s)
+	stack, err := pingtest.Stack(data, func(m *minidump.Module) symbolcache.Lookup { return cache.Get(t.Context(), processor.SymbolKey(m)) }, s)
 	if err != nil {
 		t.Fatal(err)
 	}

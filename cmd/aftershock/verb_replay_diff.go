@@ -99,10 +99,7 @@ func (v *replayDiffVerb) Run(r *run) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	query := replay.DiffQuery{A: a, B: b, From: v.From.Time, To: v.To.Time, Revisions: v.Revisions != 0, Limit: v.Limit, Limits: v.limits()}
-	if v.Pings {
-		query.Population = clickhouse.Pings
-	}
+	query := replay.DiffQuery{A: a, B: b, Population: population(v.Pings), From: v.From.Time, To: v.To.Time, Revisions: v.Revisions != 0, Limit: v.Limit, Limits: v.limits()}
 	d, err := query.Run(r.ctx, db)
 	if err != nil {
 		return err

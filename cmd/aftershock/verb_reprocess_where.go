@@ -42,9 +42,9 @@ func (f *whereFlags) check(named bool) error {
 	return nil
 }
 
-// population is whose view is asked.
-func (f *whereFlags) population() clickhouse.Population {
-	if f.Pings {
+// population is the one that --pings, or its absence, asks for.
+func population(pings bool) clickhouse.Population {
+	if pings {
 		return clickhouse.Pings
 	}
 	return clickhouse.Reports
@@ -59,7 +59,7 @@ func (v *reprocessVerb) selected(r *run) ([]schema.ReprocessRequest, error) {
 		return nil, err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	of := v.population()
+	of := population(v.Pings)
 	crashes, all, err := replay.Where(r.ctx, db, rows.limits(), of, v.Where, v.Limit)
 	switch {
 	case errors.Is(err, replay.ErrCondition):
@@ -86,7 +86,7 @@ func (v *reprocessVerb) agreed(r *run, crashes int64) error {
 		return nil
 	}
 	if !isTerminal(os.Stdin) || !isTerminal(r.stderr) {
-		return &usageError{fmt.Sprintf("--where selects %d %s: want --yes to process them again, or --dry-run to see which they are", crashes, v.population().View)}
+		return &usageError{fmt.Sprintf("--where selects %d %s: want --yes to process them again, or --dry-run to see which they are", crashes, population(v.Pings).View)}
 	}
 	say(r.stderr, "process them again? [y/N] ")
 	if !saysYes(os.Stdin) {

@@ -58,9 +58,12 @@ var application = map[string]string{"name": "ProductName", "version": "Version",
 // never kept.
 var clients = map[string]bool{"clientid": true, "clientinfo": true, "gleanclientid": true, "telemetryclientid": true, "profilegroupid": true, "environment": true}
 
+// separators stand between the words of a name, in some spellings.
+var separators = strings.NewReplacer("_", "", "-", "", ".", "")
+
 // ofClient tells whether a member is one of them.
 func ofClient(name string) bool {
-	return clients[strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))]
+	return clients[strings.ToLower(separators.Replace(name))]
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

@@ -63,12 +63,12 @@ func (r *Rules) of(kind string) []rule {
 	case kind != schema.KindPing:
 		return r.rules
 	case len(r.pings) == 0:
-		return []rule{{Name: acceptPings, Result: Accept}}
+		return acceptPings
 	}
 	return r.pings
 }
 
-const acceptPings = "accept_pings"
+var acceptPings = []rule{{Name: "accept_pings", Result: Accept}}
 
 // rule is one of them.
 type rule struct {

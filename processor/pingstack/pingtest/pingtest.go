@@ -8,6 +8,7 @@ import (
 
 	"aftershock/minidump"
 	"aftershock/stackwalk"
+	"aftershock/symbolcache"
 )
 
 // Spelling is one of the three in which clients write a stack.
@@ -30,17 +31,31 @@ var names = [...]map[string]string{
 	Legacy: {"base_address": "base_addr", "end_address": "end_addr"},
 }
 
-// Stack is the JSON of the stack of the thread that crashed, walked with the symbols.
-func Stack(data []byte, symbols stackwalk.SymbolSource, s Spelling) (string, error) {
+// Stack is the JSON of the stack of the thread that crashed, walked with the symbols found.
+func Stack(data []byte, find func(m *minidump.Module) symbolcache.Lookup, s Spelling) (string, error) {
 	dump, err := minidump.Parse(data)
 	if err != nil {
 		return "", err
 	}
+	var found []symbolcache.Lookup
+	defer func() {
+		for i := range found {
+			found[i].Release()
+		}
+	}()
 	as := func(name string) string {
 		if other := names[s][name]; other != "" {
 			return other
 		}
 		return name
+	}
+	symbols := func(module int) stackwalk.Symbols {
+		l := find(&dump.Modules[module])
+		if l.File == nil {
+			return nil // not a nil *symbolcache.File
+		}
+		found = append(found, l)
+		return l.File
 	}
 	walk := stackwalk.Walk(dump, symbols, stackwalk.Options{Version: 2, CrashingOnly: true})
 	if walk.CrashingThread < 0 {
