@@ -101,11 +101,11 @@ func TestWhatMayNotBeReadIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(end)
-	once := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed, Count: 1})
+	refused := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: schema.TopicRaw, Err: kerr.TopicAuthorizationFailed, Count: -1})
 	if _, err := stream.RawAt(t.Context(), kept, schema.Position{Topic: schema.TopicRaw, Offset: 1}); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Errorf("a record that may not be read: %v", err)
 	}
-	once.Remove()
+	refused.Remove()
 	for _, offset := range []int64{2, 0, 1} {
 		if r, err := stream.RawAt(t.Context(), kept, schema.Position{Topic: schema.TopicRaw, Offset: offset}); err != nil || r.Offset != offset {
 			t.Errorf("offset %d: %v, %v", offset, r, err)
