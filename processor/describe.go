@@ -12,7 +12,7 @@ import (
 var walkOptions = stackwalk.Options{Version: 2}
 
 // describe copies what the dump says of the crash, the process and the machine.
-func describe(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.ProcessedCrash, n *notes) {
+func describe(d *minidump.Dump, symbols []symbolcache.Lookup, found *analysis.Analysis, out *schema.ProcessedCrash, n *notes) {
 	if s := d.System; s != nil {
 		out.System = schema.System{
 			OS: s.OS.String(), OSVersion: n.text(osVersion(s)), CPUArch: s.CPU.String(), CPUInfo: n.text(s.CPUInfo), CPUCount: int32(s.CPUCount),
@@ -22,7 +22,7 @@ func describe(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Proces
 	if addr, ok := d.CrashAddress(); ok {
 		out.Crash.Address = new(hexWord(d, addr))
 	}
-	out.Crash.BitFlipPercent = bitFlipPercent(d)
+	out.Crash.BitFlipPercent = bitFlipPercent(found)
 	if pid, ok := d.ProcessID(); ok {
 		out.Crash.ProcessID = new(int64(pid))
 	}
@@ -59,8 +59,7 @@ func describe(d *minidump.Dump, symbols []symbolcache.Lookup, out *schema.Proces
 
 // bitFlipPercent is the best of what speaks for a flipped bit, nil if nothing
 // does.
-func bitFlipPercent(d *minidump.Dump) *int32 {
-	a := analysis.Analyze(d, walkOptions.Version)
+func bitFlipPercent(a *analysis.Analysis) *int32 {
 	if a == nil || len(a.BitFlips) == 0 {
 		return nil
 	}

@@ -26,6 +26,7 @@ func fit(out *schema.ProcessedCrash, n *notes) {
 	crashing := crashingThread(out)
 	steps := []func(){
 		func() { framesOfOthers(out, crashing) },
+		func() { out.AdditionalDumps = nil },
 		func() { out.CrashpadAnnotations = nil },
 		func() { out.UnloadedModules = nil },
 		func() {
@@ -35,6 +36,7 @@ func fit(out *schema.ProcessedCrash, n *notes) {
 		func() { middleFrames(out) },
 		func() { namesOfOthers(out, crashing) },
 		func() { inlined(out) },
+		func() { protectedFacts(out) },
 		func() { texts(out) },
 	}
 	for _, shrink := range steps {
@@ -92,6 +94,13 @@ func inlined(out *schema.ProcessedCrash) {
 			f := &out.Threads[i].Frames[j]
 			f.Inlines, f.Unloaded = nil, nil
 		}
+	}
+}
+
+// protectedFacts leaves out the lists of protected facts, and long texts.
+func protectedFacts(out *schema.ProcessedCrash) {
+	if f := out.ProtectedFacts; f != nil {
+		f.Breadcrumbs, f.Addons, f.ModuleSigners, f.MacCrashInfo, f.Assertion = nil, nil, nil, nil, nil
 	}
 }
 

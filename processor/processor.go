@@ -8,6 +8,8 @@
 //	read the dump      minidump       bytes → streams
 //	walk the stacks    stackwalk      threads → frames with trust (ping.go: those of a ping)
 //	classify           the registry   annotations → public or protected
+//	additional dumps   as the main one
+//	derive             facts          annotations and dump → typed values with a name
 //	fit                limits.go      what is too large is cut, with a note
 //	sign               signature      what the event holds → signature
 //
@@ -24,15 +26,18 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
+	"aftershock/facts"
 	"aftershock/minidump"
 	"aftershock/schema"
 	"aftershock/signature"
+	"aftershock/stackwalk/analysis"
 )
 
 // Version is the process version of this code: it counts changes of what
 // Process makes of the same input. A signature version names it.
-const Version = 5
+const Version = 6
 
 // Processor makes processed crashes for one signature version. It is immutable
 // and safe for concurrent use.
@@ -52,6 +57,9 @@ type Input struct {
 	// Dump is the bytes of Raw.Main, nil when there is none. It must not change while
 	// Process runs.
 	Dump []byte
+	// Beside is the bytes of those other dumps that Raw.Beside names, by name, without those
+	// that could not be had.
+	Beside map[string][]byte
 }
 
 // Process derives the processed crash. The error is ctx's: everything else
@@ -78,33 +86,51 @@ func (p *Processor) Process(ctx context.Context, in Input) (*schema.ProcessedCra
 		}
 		out.Dumps = append(out.Dumps, schema.DumpSummary{Name: n.text(d.Name), Size: d.Size, SHA256: hex.EncodeToString(d.SHA256[:])})
 	}
+	var said facts.Dump
 	if out.Kind == schema.KindPing {
 		p.pingStacks(ctx, in, out, n)
 	} else {
-		p.stacks(ctx, in.Dump, out, n)
+		said = p.stacks(ctx, in.Dump, out, n)
+		p.additional(ctx, in, out, n)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err // a stack without the symbols it should have is worse than none
 	}
+	facts.Platform(&out.System, in.Raw.Annotations)
 	p.classify(in.Raw.Annotations, out, n)
+	derived := facts.Derive(facts.Input{Crash: out, Registry: p.Annotations, Dump: said, MemoryReport: in.Beside[schema.MemoryReport]})
+	out.Facts, out.ProtectedFacts = derived.Public, derived.Protected
+	for _, code := range derived.Notes {
+		n.add(schema.StageFacts, code, schema.NoIndex)
+	}
 	fit(out, n)
 	p.sign(out)
 	out.Notes = n.list
 	return out, nil
 }
 
-// stacks reads and walks the dump. Without a readable one it says why in
+// stacks reads and walks the main dump, and returns what facts are derived of. Without a
+// readable one it says why in DumpStatus.
+func (p *Processor) stacks(ctx context.Context, data []byte, out *schema.ProcessedCrash, n *notes) facts.Dump {
+	dump, _ := readDump(data, out, n)
+	if dump == nil {
+		return facts.Dump{}
+	}
+	return facts.DumpOf(dump, p.walk(ctx, dump, out, n))
+}
+
+// readDump reads a dump, nil when there is none. Where it cannot be walked it says why in
 // DumpStatus.
-func (p *Processor) stacks(ctx context.Context, data []byte, out *schema.ProcessedCrash, n *notes) {
+func readDump(data []byte, out *schema.ProcessedCrash, n *notes) (dump *minidump.Dump, walkable bool) {
 	if data == nil {
 		out.DumpStatus = statusNoDump
 		n.add(schema.StageDump, schema.NoteDumpMissing, schema.NoIndex)
-		return
+		return nil, false
 	}
 	if len(data) == 0 {
 		out.DumpStatus = statusEmpty
 		n.add(schema.StageDump, schema.NoteDumpUnreadable, schema.NoIndex)
-		return
+		return nil, false
 	}
 	dump, err := minidump.Parse(data)
 	if err == nil {
@@ -117,13 +143,17 @@ func (p *Processor) stacks(ctx context.Context, data []byte, out *schema.Process
 		out.DumpStatus = dumpStatus(err)
 		n.add(schema.StageDump, schema.NoteDumpUnreadable, schema.NoIndex)
 	}
-	if dump == nil {
-		return
-	}
+	return dump, err == nil
+}
+
+// walk walks a dump and describes it, and returns what its instruction tells.
+func (p *Processor) walk(ctx context.Context, dump *minidump.Dump, out *schema.ProcessedCrash, n *notes) *analysis.Analysis {
 	walk, symbols := Walk(ctx, dump, p.Symbols, walkOptions)
-	describe(dump, symbols, out, n)
+	found := analysis.Analyze(dump, walkOptions.Version)
+	describe(dump, symbols, found, out, n)
 	modules(dump, symbols, out, n)
 	threads(dump, walk, symbols, out, n)
+	return found
 }
 
 // Dump statuses beside schema.DumpOK.
@@ -159,7 +189,8 @@ func (p *Processor) sign(out *schema.ProcessedCrash) {
 	out.Signature, out.ProtoSignature, out.SignatureNotes = r.Signature, r.ProtoSignature, r.Notes
 }
 
-// classify copies the annotations in the order of their names. Public is one
+// classify copies the annotations in the order of their names, without blanks around their
+// values, which clients in C leave there. Public is one
 // that the registry calls so and whose value has the shape it should.
 func (p *Processor) classify(annotations map[string]string, out *schema.ProcessedCrash, n *notes) {
 	for _, name := range slices.Sorted(maps.Keys(annotations)) {
@@ -167,7 +198,7 @@ func (p *Processor) classify(annotations map[string]string, out *schema.Processe
 			n.once(schema.StageEvent, schema.NoteNeverStoreRemoved)
 			continue
 		}
-		value := annotations[name]
+		value := strings.TrimSpace(strings.ReplaceAll(annotations[name], "\x00", ""))
 		public := p.Annotations.Public(name, value)
 		if !public && p.Annotations.Lookup(name).Class == schema.ClassPublic {
 			n.once(schema.StageEvent, schema.NoteAnnotationNotPublic)

@@ -58,6 +58,7 @@ func Public(p *schema.ProcessedCrash, registry *schema.Registry) (*schema.Teleme
 		ThrottleRule:     p.ThrottleRule,
 		ThrottleRate:     p.ThrottleRate,
 		Notes:            p.Notes,
+		Facts:            facts(p, registry),
 	}
 	annotations(t, p.Annotations, registry)
 	return t, stamp(t)
@@ -96,40 +97,16 @@ func modules(in []schema.Module) []schema.PublicModule {
 	return out
 }
 
-// annotations adds the public annotations, and fills the fields that they mean
-// in the order of the registry.
+// annotations adds the public annotations, and fills the fields that they mean.
 func annotations(t *schema.TelemetryCrash, in []schema.Annotation, registry *schema.Registry) {
-	public := make(map[string]string)
 	for _, a := range in {
 		if a.Public && registry.Public(a.Name, a.Value) {
 			t.Annotations = append(t.Annotations, schema.PublicAnnotation{Name: a.Name, Value: a.Value})
-			public[a.Name] = a.Value
 		}
 	}
-	for _, name := range registry.Names() {
-		value, ok := public[name]
-		if !ok {
-			continue
-		}
-		switch registry.Lookup(name).Means {
-		case schema.MeansProduct:
-			setOnce(&t.Product, value)
-		case schema.MeansVersion:
-			setOnce(&t.Version, value)
-		case schema.MeansChannel:
-			setOnce(&t.Channel, value)
-		case schema.MeansBuildID:
-			setOnce(&t.BuildID, value)
-		case schema.MeansProcessType:
-			setOnce(&t.ProcessType, value)
-		}
-	}
-}
-
-func setOnce(field *string, value string) {
-	if *field == "" {
-		*field = value
-	}
+	means := registry.Meanings(in)
+	t.Product, t.Version, t.Channel = means[schema.MeansProduct], means[schema.MeansVersion], means[schema.MeansChannel]
+	t.BuildID, t.ProcessType = means[schema.MeansBuildID], means[schema.MeansProcessType]
 }
 
 // stamp sets the content hash: equal for events that differ only in version,

@@ -161,7 +161,7 @@ func TestContentHashChangesWithTheSchemaAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "6745ebfc4efb186879651cce30332d6ba1d808204d896fabb88323df73d7eb93"; public.ContentHash != want {
+		if want := "270cfaed12d6353a93807511a78c74c29e54d70eb93051fead792f8fcd643b89"; public.ContentHash != want {
 			t.Errorf("%s: %s, want %s", name, public.ContentHash, want)
 		}
 		if public.SignatureVersion != 3 || public.Revision != 4 || !public.ReceivedAt.Equal(received) || public.ThreadCount != 2 {

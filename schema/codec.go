@@ -50,6 +50,8 @@ var released = load(table{
 	{ID: 9, Subject: "crash.raw-value", Version: 2, record: "RawCrash", Avsc: "raw_crash.v2.avsc"},
 	{ID: 10, Subject: "crash.processed-value", Version: 3, record: "ProcessedCrash", Avsc: "processed_crash.v3.avsc"},
 	{ID: 11, Subject: "crash.telemetry-value", Version: 2, record: "TelemetryCrash", Avsc: "telemetry_crash.v2.avsc"},
+	{ID: 12, Subject: "crash.processed-value", Version: 4, record: "ProcessedCrash", Avsc: "processed_crash.v4.avsc"},
+	{ID: 13, Subject: "crash.telemetry-value", Version: 3, record: "TelemetryCrash", Avsc: "telemetry_crash.v3.avsc"},
 })
 
 func load(t table) table {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/linkedin/goavro/v2"
 	"github.com/twmb/avro"
 
@@ -171,7 +172,8 @@ func (e events) decodes(t *testing.T, version int, want any) {
 	if err != nil {
 		t.Fatalf("version %d: %v", version, err)
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	// A list that a version lacks reads as an empty one.
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("the frozen example of version %d reads differently:\n%s", version, d)
 	}
 }

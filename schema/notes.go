@@ -18,6 +18,7 @@ const (
 	StageWalk    = "walk"
 	StageSymbols = "symbols"
 	StageEvent   = "event"
+	StageFacts   = "facts"
 )
 
 // Notes of the door.
@@ -37,6 +38,25 @@ const (
 	NoteBodyExtra            = "body_extra_bytes"
 	NotePingMember           = "ping_member_dropped"
 	NotePingID               = "ping_id_malformed"
+)
+
+// Notes of facts.
+const (
+	NoteTimeMalformed          = "time_malformed"
+	NoteClockSet               = "clock_set"
+	NoteMicrocodeMalformed     = "microcode_malformed"
+	NoteBreadcrumbsMalformed   = "breadcrumbs_malformed"
+	NoteJavaMalformed          = "java_exception_malformed"
+	NoteSignersMalformed       = "module_signatures_malformed"
+	NoteShutdownMalformed      = "async_shutdown_malformed"
+	NoteActorsMalformed        = "utility_actors_malformed"
+	NoteEnvironmentMalformed   = "telemetry_environment_malformed"
+	NoteAdapterMalformed       = "adapter_malformed"
+	NoteAddressMalformed       = "heap_checker_address_malformed"
+	NoteMemoryReportUnreadable = "memory_report_unreadable"
+	NoteFactTooLarge           = "fact_too_large"
+	NoteFactsCapped            = "facts_capped"
+	NoteAdditionalDump         = "additional_dump_unreadable"
 )
 
 // Notes of processing.
@@ -153,6 +173,21 @@ var Catalogue = []Code{
 	{NoteStackCut, "the ping's stack has more modules, threads or frames than are kept"},
 	{NoteFrameMalformed, "a frame of the ping has no address, and is left out, or lies outside the module that the client names, and has none"},
 	{NoteModuleMalformed, "the module's addresses, version or ids have not their shape: what has not is left out"},
+	{NoteTimeMalformed, "a time or a number of seconds of the client is none, and is missing"},
+	{NoteClockSet, "of two times of the client the later is the earlier: what lies between them is missing"},
+	{NoteMicrocodeMalformed, "the version of the microcode is none"},
+	{NoteBreadcrumbsMalformed, "the breadcrumbs, or one of them, are not as clients write them, and are left out"},
+	{NoteJavaMalformed, "the Java exception is none that can be read"},
+	{NoteSignersMalformed, "who signed the modules is not as clients write it"},
+	{NoteShutdownMalformed, "what the shutdown waited for is not as clients write it"},
+	{NoteActorsMalformed, "an actor of the utility process has no name of an actor, and is left out"},
+	{NoteEnvironmentMalformed, "the telemetry environment is not JSON"},
+	{NoteAdapterMalformed, "the ids of the graphics adapter are none"},
+	{NoteAddressMalformed, "the address of the heap checker is none"},
+	{NoteMemoryReportUnreadable, "the memory report is not JSON in gzip, or larger than such reports are"},
+	{NoteFactTooLarge, "a fact is larger than facts are kept, and is left out"},
+	{NoteFactsCapped, "a list of facts is longer than is kept"},
+	{NoteAdditionalDump, "a dump beside the main one cannot be read; additional_dumps says which"},
 	{NoteReasonUnknown, "what the client gives as the crash's reason is not a system's, and is not shown"},
 
 	{RejectNoContentType, "the request has no Content-Type"},

@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // ProcessedCrash is what one signature version makes of one raw crash
-// (avsc/processed_crash.v3.avsc). It is protected as a whole: redact.Public
+// (avsc/processed_crash.v4.avsc). It is protected as a whole: redact.Public
 // gives its public view.
 type ProcessedCrash struct {
 	CrashID          string    `avro:"crash_id"`
@@ -33,6 +33,10 @@ type ProcessedCrash struct {
 	ThrottleRule        string               `avro:"throttle_rule"`
 	ThrottleRate        float64              `avro:"throttle_rate"`
 	Notes               []Note               `avro:"notes"`
+	// Facts and ProtectedFacts are nil before process version 6.
+	Facts           *Facts           `avro:"facts"`
+	ProtectedFacts  *ProtectedFacts  `avro:"protected_facts"`
+	AdditionalDumps []AdditionalDump `avro:"additional_dumps"`
 }
 
 // DumpOK is the DumpStatus of a crash whose main dump was read.

@@ -30,6 +30,8 @@ const (
 	MainDump = "upload_file_minidump"
 	// MinidumpSignature is what minidumps begin with.
 	MinidumpSignature = "MDMP"
+	// MemoryReport is the name of the dump that is a memory report of Firefox: JSON in gzip.
+	MemoryReport = "memory_report"
 	// PingStack is the name of the dump that is a ping's stack, as JSON.
 	PingStack = "stack_traces"
 )
@@ -96,6 +98,42 @@ func (r *RawCrash) Main() *Dump {
 		}
 	}
 	return nil
+}
+
+const (
+	// MaxAdditionalDumps of a report are walked.
+	MaxAdditionalDumps = 4
+	// MaxBesideBytes is what all dumps beside the main one may have to be looked at.
+	MaxBesideBytes = 64 << 20
+)
+
+// AdditionalDumpName tells whether a dump is a minidump beside the main one: of another
+// process that had to do with the crash.
+func AdditionalDumpName(name string) bool { return strings.HasPrefix(name, MainDump+"_") }
+
+// Beside are the dumps beside the main one that processing looks at: minidumps, the first
+// MaxAdditionalDumps, and the memory report, as long as all together have no more than
+// MaxBesideBytes. A ping has none.
+func (r *RawCrash) Beside() (dumps []*Dump) {
+	if KindOf(r.Kind) == KindPing {
+		return nil
+	}
+	additional, bytes := 0, int64(0)
+	for i := range r.Dumps {
+		d := &r.Dumps[i]
+		switch {
+		case d.Size < 0 || d.Size > MaxBesideBytes-bytes:
+			continue
+		case d.Name == MemoryReport:
+		case AdditionalDumpName(d.Name) && additional < MaxAdditionalDumps:
+			additional++
+		default:
+			continue
+		}
+		bytes += d.Size
+		dumps = append(dumps, d)
+	}
+	return dumps
 }
 
 // AnnotationRef points at an annotation value too large for the event.

@@ -306,3 +306,22 @@ func (r *Registry) Public(name, value string) bool {
 	}
 	return e.Type.Holds(value)
 }
+
+// Meanings are what the public ones of a crash's annotations mean, by Means constant;
+// where several mean the same, the first of the registry counts.
+func (r *Registry) Meanings(annotations []Annotation) map[string]string {
+	public := map[string]string{}
+	for _, a := range annotations {
+		if a.Public && r.Public(a.Name, a.Value) {
+			public[a.Name] = a.Value
+		}
+	}
+	means := map[string]string{}
+	for _, name := range r.order {
+		meaning := r.byName[name].Means
+		if value := public[name]; meaning != "" && value != "" && means[meaning] == "" {
+			means[meaning] = value
+		}
+	}
+	return means
+}

@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // TelemetryCrash is the public view of a processed crash
-// (avsc/telemetry_crash.v2.avsc); redact.Public makes it. Everything in it may
+// (avsc/telemetry_crash.v3.avsc); redact.Public makes it. Everything in it may
 // be shown to anybody.
 type TelemetryCrash struct {
 	CrashID          string    `avro:"crash_id"`
@@ -40,6 +40,7 @@ type TelemetryCrash struct {
 	ThrottleRule   string             `avro:"throttle_rule"`
 	ThrottleRate   float64            `avro:"throttle_rate"`
 	Notes          []Note             `avro:"notes"`
+	Facts          *Facts             `avro:"facts"` // nil before process version 6
 }
 
 // PublicFrame is a Frame without its absolute address.

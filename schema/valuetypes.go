@@ -28,6 +28,8 @@ const (
 	TypeLocale      ValueType = "locale"       // en-US, zh-Hant-TW
 	TypeIdentifier  ValueType = "identifier"   // names in code, joined by ::
 	TypeWord        ValueType = "word"         // one word of letters
+	TypeHexID       ValueType = "hex-id"       // 0x and up to 8 hexadecimal digits: a number of a list
+	TypeABI         ValueType = "abi"          // one of Android's
 	TypeDecimal     ValueType = "decimal"
 	TypeInteger     ValueType = "integer" // of 64 bits
 	TypeBoolean     ValueType = "boolean" // 0, 1, true or false
@@ -58,6 +60,8 @@ var valueTypes = map[ValueType]func(string) bool{
 	TypeLocale:      locale.MatchString,
 	TypeIdentifier:  isIdentifier,
 	TypeWord:        func(v string) bool { return word.MatchString(v) && !isRandom(v) },
+	TypeHexID:       hexID.MatchString,
+	TypeABI:         abi.MatchString,
 	TypeDecimal:     decimal.MatchString,
 	TypeInteger:     func(v string) bool { _, err := strconv.ParseInt(v, 10, 64); return err == nil && v[0] != '+' },
 	TypeBoolean:     func(v string) bool { return v == "0" || v == "1" || v == "true" || v == "false" },
@@ -75,6 +79,8 @@ var (
 	guid     = regexp.MustCompile(`^(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|\{[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}\})$`)
 	locale   = regexp.MustCompile(`^[A-Za-z]{2,3}(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Za-z]{2}|[0-9]{3}))?(?:[-_](?:mac|posix|valencia|tarask|pinyin|1901|1996))?$`)
 	decimal  = regexp.MustCompile(`^-?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,3})?$`)
+	hexID    = regexp.MustCompile(`^0[xX][0-9A-Fa-f]{1,8}$`)
+	abi      = regexp.MustCompile(`^(?:armeabi(?:-v7a)?|arm64-v8a|x86(?:_64)?|mips(?:64)?|riscv64)$`)
 	word     = regexp.MustCompile(`^[A-Za-z]{2,24}$`)
 
 	buildID     = regexp.MustCompile(`^(?:[0-9]{1,14}|[0-9]{1,10}(?:\.[0-9]{1,10}){1,3}|[0-9a-f]{6,12}|[0-9A-F]{6,12})$`)

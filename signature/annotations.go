@@ -105,35 +105,44 @@ func isFrame(line string) bool {
 // codeOfTrace leaves of a printed exception its class and innermost method:
 // neither its message nor what caused it, as Socorro's processor does before its
 // rules see a trace. It is empty for a text that is no trace.
-//
-// A message may go on for lines, also such that look like frames. So there is a method
-// only when the second line is a frame, and all up to a cause are: then the message
-// ended on the first.
 func codeOfTrace(trace string) string {
+	class, frames := framesOfTrace(trace, 1)
+	switch {
+	case class == "":
+		return ""
+	case len(frames) == 0:
+		return class + ":"
+	}
+	// With a colon, and an empty message, the line is in the expected format.
+	return class + ":\n" + frames[0]
+}
+
+// framesOfTrace are the class of a printed exception and its frames, at most limit; both
+// empty for a text that is no trace.
+//
+// A message may go on for lines, also such that look like frames. So there are frames
+// only when the second line is one, and all up to a cause are: then the message ended
+// on the first.
+func framesOfTrace(trace string, limit int) (class string, frames []string) {
 	trace = strings.TrimLeft(trace, "\r\n")
 	first, rest, _ := strings.Cut(trace, "\n")
-	class, _, _ := strings.Cut(first, ":")
+	class, _, _ = strings.Cut(first, ":")
 	if class = strip(class); len(class) > maxJavaLine || !javaThrowable.MatchString(class) {
-		return ""
+		return "", nil
 	}
-	method := ""
 	for line := range strings.SplitSeq(rest, "\n") {
 		text := strip(line)
 		if text == "" || strings.HasPrefix(text, "Caused by: ") || strings.HasPrefix(text, "Suppressed: ") || strings.HasPrefix(text, "... ") {
 			break
 		}
 		if !strings.HasPrefix(line, "\tat ") || !isFrame(text) {
-			return class + ":"
+			return class, nil
 		}
-		if method == "" {
-			method = text
+		if len(frames) < limit {
+			frames = append(frames, text)
 		}
 	}
-	if method == "" {
-		return class + ":"
-	}
-	// With a colon, and an empty message, the line is in the expected format.
-	return class + ":\n" + method
+	return class, frames
 }
 
 // codeOfException is codeOfTrace for an exception that came as JSON, where a message

@@ -46,21 +46,45 @@ func (p *Processor) fetch(ctx context.Context, in *Input) (class string, err err
 		in.Raw.Annotations[ref.Name] = string(value)
 	}
 	if d := in.Raw.Main(); d != nil {
-		in.Dump, class, err = p.dump(ctx, d)
+		if in.Dump, class, err = p.dump(ctx, d); err != nil {
+			return class, err
+		}
 	}
-	return class, err
+	return "", p.beside(ctx, in)
 }
 
-// dumpBytes is the size of the main dump.
-func dumpBytes(raw *schema.RawCrash) (bytes int64, class string, err error) {
-	d := raw.Main()
-	switch {
-	case d == nil:
-		return 0, "", nil
-	case d.Size < 0 || d.Size > maxDumpBytes:
-		return 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
+// beside brings the other dumps that are looked at into memory. One that is lost costs
+// itself alone.
+func (p *Processor) beside(ctx context.Context, in *Input) error {
+	for _, d := range in.Raw.Beside() {
+		data, class, err := p.dump(ctx, d)
+		switch {
+		case err != nil && class == "":
+			return err
+		case err != nil:
+			p.Log.Warn().Err(err).Str("dump", d.Name).Msg("a dump beside the main one is lost")
+			continue
+		}
+		if in.Beside == nil {
+			in.Beside = map[string][]byte{}
+		}
+		in.Beside[d.Name] = data
 	}
-	return d.Size, "", nil
+	return nil
+}
+
+// dumpBytes is the size of the dumps that are looked at.
+func dumpBytes(raw *schema.RawCrash) (bytes int64, class string, err error) {
+	if d := raw.Main(); d != nil {
+		if d.Size < 0 || d.Size > maxDumpBytes {
+			return 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
+		}
+		bytes = d.Size
+	}
+	for _, d := range raw.Beside() {
+		bytes += d.Size
+	}
+	return bytes, "", nil
 }
 
 // FetchDump returns a dump's original bytes, checked against its digest. blobs may

@@ -94,6 +94,11 @@ func heal(p *schema.ProcessedCrash, attempt int32) []*kgo.Record {
 // transient tells whether a symbol source did not answer. What became of each module may
 // have been left out of an event that was too large, the note not.
 func transient(p *schema.ProcessedCrash) bool {
-	return slices.ContainsFunc(p.Modules, func(m schema.Module) bool { return schema.TransientSymbols(m.Symbols) }) ||
-		slices.ContainsFunc(p.Notes, func(n schema.Note) bool { return n.Code == schema.NoteSymbolsTransient })
+	transient := func(modules []schema.Module, notes []schema.Note) bool {
+		return slices.ContainsFunc(modules, func(m schema.Module) bool { return schema.TransientSymbols(m.Symbols) }) ||
+			slices.ContainsFunc(notes, func(n schema.Note) bool { return n.Code == schema.NoteSymbolsTransient })
+	}
+	return transient(p.Modules, p.Notes) || slices.ContainsFunc(p.AdditionalDumps, func(d schema.AdditionalDump) bool {
+		return transient(d.Modules, d.Notes)
+	})
 }

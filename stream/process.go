@@ -22,6 +22,8 @@ type Input struct {
 	Revision int64
 	// Dump is the main minidump's original bytes; nil when the report has none.
 	Dump []byte
+	// Beside are the original bytes of Raw.Beside, by name, without those that are lost.
+	Beside map[string][]byte
 }
 
 // Processor is the Transform from crash.raw to one signature version's

@@ -1,0 +1,150 @@
+package facts
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"aftershock/schema"
+)
+
+const (
+	// maxMemoryReport bounds a memory report, inflated, in bytes (as the reference).
+	maxMemoryReport = 20 << 20
+	// kinds of what a report measures (nsIMemoryReporter.idl).
+	kindNonHeap = 0
+	kindHeap    = 1
+)
+
+// memoryReport are the measures of the crashed process in the report of all processes
+// that Firefox can write (about:memory).
+func (d *derivation) memoryReport() {
+	if d.MemoryReport == nil {
+		return
+	}
+	report, err := readMemoryReport(d.MemoryReport)
+	switch {
+	case err != nil:
+		d.note(schema.NoteMemoryReportUnreadable)
+		return
+	case d.Crash.Crash.ProcessID == nil:
+		return
+	}
+	process := fmt.Sprintf("(pid %d)", *d.Crash.Crash.ProcessID)
+	var sums measures
+	for i := range report.Reports {
+		if r := &report.Reports[i]; strings.Contains(r.Process, process) {
+			sums.add(r)
+		}
+	}
+	d.pub.MemoryMeasures = sums.measures()
+}
+
+type memoryReport struct {
+	Reports []measured `json:"reports"`
+}
+
+type measured struct {
+	Process string `json:"process"`
+	Path    string `json:"path"`
+	Kind    int    `json:"kind"`
+	Amount  int64  `json:"amount"`
+}
+
+func readMemoryReport(data []byte) (*memoryReport, error) {
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(z, maxMemoryReport+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxMemoryReport {
+		return nil, fmt.Errorf("more than %d bytes", maxMemoryReport)
+	}
+	report := &memoryReport{}
+	return report, json.Unmarshal(text, report)
+}
+
+// measures collect a process's.
+type measures struct {
+	of               schema.MemoryMeasures
+	heap, nonHeap    int64 // below explicit
+	explicitWasThere bool
+}
+
+// plain are the measures that stand under a path of their own.
+func (m *measures) plain(path string) **int64 {
+	switch path {
+	case "gfx-textures":
+		return &m.of.GfxTextures
+	case "ghost-windows":
+		return &m.of.GhostWindows
+	case "heap-allocated":
+		return &m.of.HeapAllocated
+	case "host-object-urls":
+		return &m.of.HostObjectURLs
+	case "private":
+		return &m.of.Private
+	case "resident":
+		return &m.of.Resident
+	case "resident-unique":
+		return &m.of.ResidentUnique
+	case "system-heap-allocated":
+		return &m.of.SystemHeapAllocated
+	case "vsize":
+		return &m.of.Vsize
+	case "vsize-max-contiguous":
+		return &m.of.VsizeMaxContiguous
+	}
+	return nil
+}
+
+func (m *measures) add(r *measured) {
+	if of := m.plain(r.Path); of != nil {
+		sum(of, r.Amount)
+		return
+	}
+	for prefix, of := range map[string]**int64{
+		"explicit/heap-overhead/": &m.of.HeapOverhead, "explicit/images/": &m.of.Images, "js-main-runtime/": &m.of.JSMainRuntime,
+		"explicit/window-objects/top(none)/detached/": &m.of.TopNoneDetached,
+	} {
+		if strings.HasPrefix(r.Path, prefix) {
+			sum(of, r.Amount)
+		}
+	}
+	if strings.HasPrefix(r.Path, "explicit/") {
+		m.explicitWasThere = true
+		switch r.Kind {
+		case kindHeap:
+			m.heap += r.Amount
+		case kindNonHeap:
+			m.nonHeap += r.Amount
+		}
+	}
+}
+
+func sum(of **int64, amount int64) {
+	if *of == nil {
+		*of = new(int64)
+	}
+	**of += amount
+}
+
+// measures are the sums: explicit is what is allocated on the heap and what else was
+// counted, and unclassified what of the heap nobody has counted. Nil when the process is
+// not in the report.
+func (m *measures) measures() *schema.MemoryMeasures {
+	if m.of.HeapAllocated != nil && m.explicitWasThere {
+		m.of.Explicit = new(*m.of.HeapAllocated + m.nonHeap)
+		m.of.HeapUnclassified = new(*m.of.HeapAllocated - m.heap)
+	}
+	if m.of == (schema.MemoryMeasures{}) {
+		return nil
+	}
+	return &m.of
+}
