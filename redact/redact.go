@@ -61,6 +61,9 @@ func Public(p *schema.ProcessedCrash, registry *schema.Registry) (*schema.Teleme
 		Facts:            facts(p, registry),
 	}
 	annotations(t, p.Annotations, registry)
+	if t.Facts != nil && t.Facts.ProcessType != nil {
+		t.ProcessType = *t.Facts.ProcessType
+	}
 	return t, stamp(t)
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -28,11 +29,13 @@ const (
 
 // AnnotationInfo is the registry's entry of one annotation.
 type AnnotationInfo struct {
-	Name        string    `yaml:"name" json:"name"`
-	Type        ValueType `yaml:"type" json:"type"`
-	Class       Class     `yaml:"class" json:"class"`
-	Means       string    `yaml:"means" json:"means,omitempty"`
-	Description string    `yaml:"description" json:"description"`
+	Name  string    `yaml:"name" json:"name"`
+	Type  ValueType `yaml:"type" json:"type"`
+	Class Class     `yaml:"class" json:"class"`
+	Means string    `yaml:"means" json:"means,omitempty"`
+	// Column is the column of its own that it has in ClickHouse's tables; empty for none.
+	Column      string `yaml:"column" json:"column,omitempty"`
+	Description string `yaml:"description" json:"description"`
 }
 
 // Registry knows the annotations. It is immutable and safe for concurrent use.
@@ -68,6 +71,20 @@ const (
 // DefaultRegistry is the registry that ships with this build (annotations.yaml). A
 // program may add names to it before it does anything else.
 var DefaultRegistry = mustRegistry(annotationsYAML)
+
+// Columns are the entries of the registry that ships with this build which have a column of
+// their own, in its order, whatever was added since. The caller must not change it.
+func Columns() []AnnotationInfo { return columns() }
+
+var columns = sync.OnceValue(func() (out []AnnotationInfo) {
+	r := mustRegistry(annotationsYAML)
+	for _, name := range r.order {
+		if e := r.byName[name]; e.Column != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+})
 
 func mustRegistry(text []byte) *Registry {
 	r, err := ParseRegistry(text)
@@ -160,6 +177,7 @@ type Change struct {
 func (r *Registry) Changes(from *Registry) (out []Change) {
 	same := func(a, b AnnotationInfo) bool {
 		a.Description, b.Description = "", ""
+		a.Column, b.Column = "", ""
 		return a == b
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
@@ -213,6 +231,9 @@ func (r *Registry) add(text []byte, override bool) error {
 	for i, e := range entries {
 		if err := e.check(); err != nil {
 			return fmt.Errorf("annotation registry: entry %d (%q): %w", i, e.Name, err)
+		}
+		if e.Column != "" && override {
+			return fmt.Errorf("annotation registry: entry %d (%q): columns are those that the release ships with", i, e.Name)
 		}
 		_, there := r.byName[e.Name]
 		if here[e.Name] || there && !override {

@@ -45,6 +45,34 @@ func TestWordsAreEncodedAsChGoDoes(t *testing.T) {
 	}
 }
 
+// A column that may be NULL has the same bytes as ch-go's of keys, whose first is NULL's.
+func TestNullableWordsHaveTheirFirstKeyForNull(t *testing.T) {
+	c := newNullableWords()
+	for range 2 { // again, when it was reset
+		c.Reset()
+		for _, v := range []string{"a", "", "NULL", "a", "NULL"} {
+			if v == "NULL" {
+				c.AppendNull()
+			} else {
+				c.Append(v)
+			}
+		}
+		dictionary := new(chproto.ColStr)
+		for _, v := range []string{"", "a", ""} {
+			dictionary.Append(v)
+		}
+		want := &chproto.ColLowCardinalityRaw{Index: dictionary, Key: chproto.KeyUInt8}
+		for _, key := range []int{1, 2, 0, 1, 0} {
+			want.AppendKey(key)
+		}
+		got, plain := encoded(t, c), encoded(t, want)
+		const name = "LowCardinality(Nullable(String))"
+		if !bytes.Contains(got, []byte(name)) || !bytes.Equal(bytes.Replace(got, []byte("\x20"+name), []byte("\x16LowCardinality(String)"), 1), plain) {
+			t.Errorf("%q, want %q", got, plain)
+		}
+	}
+}
+
 // textBlock is a block with one column, and rows of it that come to a size in Native form.
 func textBlock(t *testing.T, nativeBytes int) (*table, *block, []row) {
 	t.Helper()

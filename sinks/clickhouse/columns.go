@@ -28,7 +28,10 @@ func uint128s() chproto.ColumnOf[chproto.UInt128] { return new(chproto.ColUInt12
 func int32s() chproto.ColumnOf[int32]             { return new(chproto.ColInt32) }
 func int64s() chproto.ColumnOf[int64]             { return new(chproto.ColInt64) }
 func float64s() chproto.ColumnOf[float64]         { return new(chproto.ColFloat64) }
+func bools() chproto.ColumnOf[bool]               { return new(chproto.ColBool) }
 func days() chproto.ColumnOf[time.Time]           { return new(chproto.ColDate) }
+
+func seconds() chproto.ColumnOf[time.Time] { return &chproto.ColDateTime{Location: time.UTC} }
 
 func milliseconds() chproto.ColumnOf[time.Time] {
 	return new(chproto.ColDateTime64).WithPrecision(chproto.PrecisionMilli).WithLocation(time.UTC)
@@ -51,6 +54,20 @@ func optional[T any](of func() chproto.ColumnOf[T], value func(r *row) *T) func(
 				c.Append(chproto.NewNullable(*v))
 			} else {
 				c.Append(chproto.Null[T]())
+			}
+		}}
+	}
+}
+
+// optionalWord is a LowCardinality(Nullable(String)) column.
+func optionalWord(value func(r *row) *string) func() values {
+	return func() values {
+		c := newNullableWords()
+		return values{c, func(r *row) {
+			if v := value(r); v != nil {
+				c.Append(*v)
+			} else {
+				c.AppendNull()
 			}
 		}}
 	}

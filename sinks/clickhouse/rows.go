@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,8 +117,8 @@ var tables = newTables()
 func newTables() (all []*table) {
 	for _, p := range Populations {
 		all = append(all,
-			newTable(p, "aftershock."+p.Rows, append(keyColumns(), publicColumns()...)...),
-			newTable(p, "aftershock_protected."+p.Rows, append(keyColumns(), protectedColumns()...)...))
+			newTable(p, "aftershock."+p.Rows, slices.Concat(keyColumns(), publicColumns(), factColumns(), annotationColumns(schema.ClassPublic))...),
+			newTable(p, "aftershock_protected."+p.Rows, slices.Concat(keyColumns(), protectedColumns(), protectedFactColumns(), annotationColumns(schema.ClassProtected))...))
 	}
 	return all
 }

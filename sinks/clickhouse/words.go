@@ -9,13 +9,18 @@ import (
 // words are a LowCardinality(String) column that looks a value up when it is
 // appended and keeps its key alone: ch-go's own keeps every value until the block is
 // encoded, which costs more to hold and to scan than all the rest.
+//
+// One that is nullable is a LowCardinality(Nullable(String)): the first entry of its
+// dictionary stands for NULL.
 type words struct {
+	nullable                     bool
 	chproto.ColLowCardinalityRaw // keys are as wide as the dictionary needs
 	dictionary                   *chproto.ColStr
 	keys                         map[string]int
 	rows                         int
 	// What came last often comes again: all of a stack was found by CFI.
 	last    string
+	hasLast bool
 	lastKey int
 }
 
@@ -27,10 +32,31 @@ func newWords() *words {
 	return c
 }
 
+func newNullableWords() *words {
+	c := newWords()
+	c.nullable = true
+	c.dictionary.Append("")
+	return c
+}
+
+// Type implements chproto.Column.
+func (c *words) Type() chproto.ColumnType {
+	if c.nullable {
+		return chproto.ColumnTypeLowCardinality.Sub(chproto.ColumnTypeNullable.Sub(chproto.ColumnTypeString))
+	}
+	return c.ColLowCardinalityRaw.Type()
+}
+
+// AppendNull appends a NULL to a nullable column.
+func (c *words) AppendNull() {
+	c.AppendKey(0)
+	c.rows++
+}
+
 // Append implements chproto.ColumnOf.
 func (c *words) Append(v string) {
-	if c.rows == 0 || v != c.last {
-		c.last, c.lastKey = v, c.key(v)
+	if !c.hasLast || v != c.last {
+		c.last, c.lastKey, c.hasLast = v, c.key(v), true
 	}
 	c.AppendKey(c.lastKey)
 	c.rows++
@@ -40,7 +66,7 @@ func (c *words) Append(v string) {
 func (c *words) key(v string) int {
 	key, ok := c.keys[v]
 	if !ok {
-		key = len(c.keys)
+		key = c.dictionary.Rows()
 		c.keys[v] = key
 		c.dictionary.Append(v)
 		c.widen(key)
@@ -90,5 +116,8 @@ func (c *words) Rows() int { return c.rows }
 func (c *words) Reset() {
 	c.ColLowCardinalityRaw.Reset()
 	clear(c.keys)
-	c.Key, c.rows, c.last, c.lastKey = chproto.KeyUInt8, 0, "", 0
+	c.Key, c.rows, c.last, c.hasLast = chproto.KeyUInt8, 0, "", false
+	if c.nullable {
+		c.dictionary.Append("")
+	}
 }
