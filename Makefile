@@ -101,6 +101,7 @@ mutate: ## can tests fail? MUTANTS a package, each tested; MUTATED, MUTATE_SEED
 generate: ## files made from others
 	$(GO) generate ./...
 	$(GO) test ./cmd/aftershock -run TestMetricsAreDocumented -update
+	$(GO) test ./sinks/clickhouse -run TestFieldsAreDocumented -update
 
 clean:
 	rm -rf bin
