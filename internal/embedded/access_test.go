@@ -117,6 +117,9 @@ func TestNothingBeyondTheTablesIsReached(t *testing.T) {
 		statements = append(statements, "SELECT * FROM "+call, "SELECT * FROM t WHERE a IN (SELECT * FROM "+call+")")
 	}
 	statements = append(statements,
+		"SELECT * FROM default.`"+secret+"`", "SELECT * FROM default . \""+secret+"\"", "DESCRIBE default.`"+secret+"`", "SELECT 1 AS a FORMAT Template SETTINGS format_template_row = '"+secret+"'",
+		"SELECT 1 AS a FORMAT Template SETTINGS `format\\x5ftemplate_row` = '"+secret+"'", "SELECT 1 AS a FORMAT Template SETTINGS \"format_template_row\" = '"+secret+"'", "SELECT 1 AS a SETTINGS FORMAT_TEMPLATE_RESULTSET = '"+secret+"' FORMAT Template",
+		"SELECT 1 AS a FORMAT Protobuf SETTINGS format_schema = '"+secret+":M'", "SELECT * FROM format(CSV, 'x') SETTINGS input_format_record_errors_file_path = '"+secret+".new'",
 		"SELECT file('"+secret+"')", "SELECT * FROM '"+secret+"'", "SELECT * FROM `"+secret+"`", "SELECT * FROM \""+secret+"\"", "SELECT * FROM {f:Identifier}",
 		"INSERT INTO FUNCTION file('"+secret+".new', CSV, 'a String') VALUES ('x')", "INSERT INTO FUNCTION url('http://127.0.0.1:1/', CSV, 'a String') SELECT 'x'", "INSERT INTO TABLE FUNCTION file('"+secret+"', CSV, 'a String') SELECT 'x'",
 		"INSERT INTO t FROM INFILE '"+secret+"' FORMAT CSV", "SELECT 1 INTO OUTFILE '"+secret+".new'",
@@ -139,6 +142,14 @@ func TestNothingBeyondTheTablesIsReached(t *testing.T) {
 			})
 			if status == http.StatusOK || strings.Contains(answer, "canary") {
 				t.Errorf("%s: %s: %d %s", who, sql, status, answer)
+			}
+			if _, answer := ask(t, addr, sql, func(r *http.Request) {
+				if change != nil {
+					change(r)
+				}
+				r.URL.RawQuery = url.Values{"param_f": {secret}, "database": {"default"}, "format_template_row": {secret}}.Encode()
+			}); strings.Contains(answer, "canary") {
+				t.Errorf("%s in the database default: %s: %s", who, sql, answer)
 			}
 		}
 	}

@@ -24,6 +24,9 @@ var outsideVerbs = set("backup restore attach detach install")
 // outsideWords make a format or a statement reach beyond wherever they stand.
 var outsideWords = set("format_avro_schema_registry_url dictionary infile outfile avroconfluent named")
 
+// outsideSettings are settings that name a file, to read or to write.
+var outsideSettings = set("format_schema format_schema_source format_template_row format_template_resultset input_format_record_errors_file_path output_format_schema")
+
 func set(words string) map[string]bool {
 	out := map[string]bool{}
 	for w := range strings.FieldsSeq(words) {
@@ -43,7 +46,7 @@ func (f *facade) forbid(r *request, s statement) error {
 		return nil
 	}
 	for _, setting := range r.settings {
-		if outsideWords[strings.ToLower(setting.name)] {
+		if name := strings.ToLower(setting.name); outsideWords[name] || outsideSettings[name] {
 			return errOutside(setting.name)
 		}
 	}
@@ -60,6 +63,10 @@ func (f *facade) forbid(r *request, s statement) error {
 	for t := l.next(); t.kind != tokenEnd && t.kind != tokenBroken; t = l.next() {
 		word := l.word(t)
 		switch {
+		case l.escaped(t):
+			return errOutside("a name with an escape in it")
+		case outsideSettings[strings.ToLower(l.name(t))]:
+			return errOutside("the setting " + strings.ToLower(l.name(t)))
 		case outsideWords[strings.ToLower(word)] && s.kind != kindSelect && s.kind != kindRead,
 			word == "FORMAT_AVRO_SCHEMA_REGISTRY_URL":
 			return errOutside(strings.ToLower(word))

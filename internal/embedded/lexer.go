@@ -60,6 +60,27 @@ func (l *lexer) word(t token) string {
 	return strings.ToUpper(l.text[t.from:t.to])
 }
 
+// name is what the token names, quoted or not: a string too, which some places take for a
+// name. It is as it stands between the quotes.
+func (l *lexer) name(t token) string {
+	switch t.kind {
+	case tokenWord:
+		return l.text[t.from:t.to]
+	case tokenQuoted:
+		if quote := l.text[t.from]; quote == '`' || quote == '"' || quote == '\'' {
+			return l.text[t.from+1 : t.to-1]
+		}
+	case tokenEnd, tokenSymbol, tokenBroken:
+	}
+	return ""
+}
+
+// escaped tells whether the token is a quoted identifier that names something else than it
+// shows.
+func (l *lexer) escaped(t token) bool {
+	return t.kind == tokenQuoted && (l.text[t.from] == '`' || l.text[t.from] == '"') && strings.Contains(l.text[t.from:t.to], `\`)
+}
+
 // symbol tells whether the token is the byte b.
 func (l *lexer) symbol(t token, b byte) bool { return t.kind == tokenSymbol && l.text[t.from] == b }
 

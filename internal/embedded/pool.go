@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,6 +61,10 @@ func openPool(lib *libchdb, dir, database string, n int, log zerolog.Logger, arg
 	if p.control, err = lib.open(dir, args...); err != nil {
 		return nil, err
 	}
+	if err := p.withoutFiles(); err != nil {
+		p.closeAll()
+		return nil, err
+	}
 	for _, name := range []string{"default", database} {
 		if _, err := p.control.text("CREATE DATABASE IF NOT EXISTS " + quoteName(name)); err != nil {
 			p.closeAll()
@@ -82,6 +87,24 @@ func openPool(lib *libchdb, dir, database string, n int, log zerolog.Logger, arg
 		}
 	}
 	return p, nil
+}
+
+// withoutFiles makes the database default one of tables alone. The library gives it a
+// second half, in which every file of the machine is a table of its name.
+func (p *pool) withoutFiles() error {
+	engine, err := p.control.text("SELECT engine FROM system.databases WHERE name = 'default'")
+	if err != nil || strings.TrimSpace(engine) != "Overlay" {
+		return err
+	}
+	if _, err := p.control.text("DETACH DATABASE default"); err != nil {
+		return err
+	}
+	// Its tables are known from before, or there are none yet.
+	if _, err := p.control.text("ATTACH DATABASE default"); err != nil {
+		_, err = p.control.text("CREATE DATABASE default ENGINE = Atomic")
+		return err
+	}
+	return nil
 }
 
 func (p *pool) open(readOnly bool) (*slot, error) {
