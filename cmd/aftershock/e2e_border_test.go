@@ -101,6 +101,7 @@ func (u *upProcess) sayWhatTheyAre() {
 		u.observed:   "http://" + u.observed + "/readyz",
 		u.registry:   "http://" + u.registry + "/subjects/crash.telemetry-value/versions/latest",
 		u.clickhouse: "http://" + u.clickhouse + "/",
+		u.analysts:   "http://" + u.analysts + "/",
 	} {
 		text, err := u.curl("http://" + addr + "/")
 		if err != nil || !strings.Contains(text, "Aftershock") || !strings.Contains(text, want) || len(text) > 1000 {

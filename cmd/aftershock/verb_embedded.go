@@ -28,10 +28,11 @@ func (v *embeddedBrokerVerb) Run(r *run) error {
 }
 
 type embeddedClickHouseVerb struct {
-	Dir       string `required:"" help:"Where its data lie."`
-	Listen    string `required:"" help:"Its address."`
-	Library   string `required:"" help:"Path of libchdb.so."`
-	MaxMemory int64  `default:"2147483648" help:"Bytes of memory the engine may use."`
+	Dir           string `required:"" help:"Where its data lie."`
+	Listen        string `required:"" help:"Its address."`
+	AnalystListen string `help:"Address that shows the public database alone, read-only."`
+	Library       string `required:"" help:"Path of libchdb.so."`
+	MaxMemory     int64  `default:"2147483648" help:"Bytes of memory the engine may use."`
 
 	AllowHost []string `help:"Names by which the server may be called."`
 }
@@ -44,7 +45,7 @@ func (v *embeddedClickHouseVerb) Run(r *run) error {
 		return err
 	}
 	return embedded.ServeClickHouse(r.ctx, embedded.ClickHouseOptions{
-		Token: token, AllowHost: v.AllowHost,
+		Token: token, AllowHost: v.AllowHost, AnalystListen: v.AnalystListen,
 		Dir: v.Dir, Listen: v.Listen, Library: v.Library, MaxMemory: v.MaxMemory, DefaultDatabase: "aftershock", Log: r.log,
 	})
 }

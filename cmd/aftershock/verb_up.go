@@ -29,6 +29,7 @@ type upVerb struct {
 	KafkaListen      string   `help:"Address of the embedded broker." default:"127.0.0.1:9092"`
 	ClickhouseURL    string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port, instead of the embedded one." name:"clickhouse-url"`
 	ClickhouseListen string   `help:"Address of the embedded ClickHouse." default:"127.0.0.1:8123"`
+	AnalystListen    string   `help:"Address at which the embedded ClickHouse shows analysts the public database alone, read-only; off for none." default:"127.0.0.1:8124"`
 	RegistryListen   string   `help:"Address of the read-only schema registry." default:"127.0.0.1:8081"`
 	Libchdb          string   `help:"The embedded ClickHouse's library; make libchdb fetches it."`
 	Blob             string   `help:"Blob store: a directory, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment. By default a directory in the data directory." placeholder:"DIR|URL"`
@@ -50,6 +51,9 @@ type upVerb struct {
 func (v *upVerb) Validate() error {
 	return errors.Join(v.doorFlags.Validate(), v.processFlags.Validate(), v.deadLetterFlags.Validate())
 }
+
+// analystsOff is the address of analysts that is none.
+const analystsOff = "off"
 
 // doorMemory is what the door and the sinks hold beside a processor: bodies that
 // arrive, and batches of rows.
@@ -200,6 +204,9 @@ func (v *upVerb) startClickHouse(ctx context.Context, s *servers) error {
 	}
 	args := []string{
 		"clickhouse", "--dir", dir, "--listen", v.ClickhouseListen, "--library", library, "--max-memory", fmt.Sprint(v.ClickhouseMemory),
+	}
+	if v.AnalystListen != analystsOff {
+		args = append(args, "--analyst-listen", v.AnalystListen)
 	}
 	for _, name := range v.AllowHost {
 		args = append(args, "--allow-host", name)

@@ -93,14 +93,21 @@ func (s upScreen) addresses() [][3]string {
 	if s.tables {
 		tables = "SQL; this machine may read, clickhouse/token in the data directory writes"
 	}
-	return [][3]string{
+	out := [][3]string{
 		{"door", "http://" + s.up.CollectorListen + "/submit", "takes reports; / says how"},
 		{"ClickHouse", "http://" + s.clickhouse(), tables},
 		{"Kafka", strings.Join(s.brokers(), ","), "topic " + schema.TopicTelemetry + " holds what is public"},
 		{"registry", "http://" + s.up.RegistryListen, "the schemas of what is in Kafka"},
 		{"metrics", "http://" + s.up.MetricsListen + "/metrics", "/readyz says what works"},
 	}
+	if s.analysts() {
+		out = slices.Insert(out, 2, [3]string{"analysts", "http://" + s.up.AnalystListen, "SQL; shows what is public, and writes nothing"})
+	}
+	return out
 }
+
+// analysts tells whether there is an address for analysts.
+func (s upScreen) analysts() bool { return s.tables && s.up.AnalystListen != analystsOff }
 
 // tries are commands that work as they stand, but for the name of a dump where none is known.
 func (s upScreen) tries(program string) []string {
@@ -112,13 +119,16 @@ func (s upScreen) tries(program string) []string {
 	if s.up.CollectorListen != "127.0.0.1:8000" { // the verb's default
 		submit += " --url http://" + s.up.CollectorListen + "/submit"
 	}
-	view, as := "crashes", ""
-	if !s.tables {
+	view, as, asked := "crashes", "", s.clickhouse()
+	switch {
+	case s.analysts():
+		asked = s.up.AnalystListen
+	case !s.tables:
 		view, as = "aftershock.crashes", "--user USER "
 	}
 	return []string{
 		submit + " --annotation ProductName=Trial " + dump,
-		fmt.Sprintf("curl %shttp://%s/ --data-binary 'SELECT crash_id, product, signature FROM %s ORDER BY received_at DESC LIMIT 9'", as, s.clickhouse(), view),
+		fmt.Sprintf("curl %shttp://%s/ --data-binary 'SELECT crash_id, product, signature FROM %s ORDER BY received_at DESC LIMIT 9'", as, asked, view),
 		program + " verify --brokers " + strings.Join(s.brokers(), ",") + " --clickhouse-url http://" + s.clickhouse(),
 		program + " --help",
 	}

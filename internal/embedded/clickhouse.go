@@ -47,6 +47,9 @@ type ClickHouseOptions struct {
 	// Token is the password of those who may write. Without it everybody may
 	// everything, reading files of the machine included: for tests.
 	Token string
+	// AnalystListen is 127.0.0.1:port of a second address, which shows the public database
+	// alone (analyst.go); empty for none. It needs a Token.
+	AnalystListen string
 	// AllowHost are names by which the server may be called, beside those of this
 	// machine.
 	AllowHost []string
@@ -99,6 +102,20 @@ func serveClickHouse(ctx context.Context, o ClickHouseOptions) (err error) {
 	}
 	defer listener.Close() //nolint:errcheck // the HTTP server has closed it unless the start failed
 
+	var analysts net.Listener
+	if o.AnalystListen != "" {
+		if o.Token == "" {
+			return errors.New("an address for analysts without a token")
+		}
+		if _, err := loopbackPort(o.AnalystListen); err != nil {
+			return err
+		}
+		if analysts, err = new(net.ListenConfig).Listen(ctx, "tcp4", o.AnalystListen); err != nil {
+			return err
+		}
+		defer analysts.Close() //nolint:errcheck // as above
+	}
+
 	lib, err := loadLibrary(o.Library)
 	if err != nil {
 		return err
@@ -122,7 +139,13 @@ func serveClickHouse(ctx context.Context, o ClickHouseOptions) (err error) {
 	facade.tableFunctions = set(functions)
 	o.Log.Info().Str("listen", o.Listen).Str("dir", o.Dir).Str("version", facade.version).
 		Dur("took_ms", time.Since(begun)).Msg("clickhouse is ready")
-	return serveFacade(ctx, listener, facade, loopback.Guard(o.Listen, o.AllowHost, facade))
+	servers := []addressed{{listener, loopback.Guard(o.Listen, o.AllowHost, facade)}}
+	if analysts != nil {
+		forAnalysts := *facade
+		forAnalysts.analyst = newAnalyst()
+		servers = append(servers, addressed{analysts, loopback.Guard(o.AnalystListen, o.AllowHost, &forAnalysts)})
+	}
+	return serveFacade(ctx, facade, servers)
 }
 
 func engineArgs(o ClickHouseOptions) []string {
@@ -135,19 +158,29 @@ func engineArgs(o ClickHouseOptions) []string {
 	return []string{"--max_server_memory_usage=" + strconv.FormatInt(o.MaxMemory, 10)}
 }
 
+// addressed is who answers at an address.
+type addressed struct {
+	at      net.Listener
+	handler http.Handler
+}
+
 // serveFacade answers requests until ctx ends or the engine is lost.
-func serveFacade(ctx context.Context, listener net.Listener, f *facade, guarded http.Handler) error {
+func serveFacade(ctx context.Context, f *facade, all []addressed) error {
 	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelRequests()
-	server := &http.Server{
-		Handler:           guarded,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return requests },
+	ended := make(chan error, len(all))
+	var servers []*http.Server
+	for _, a := range all {
+		server := &http.Server{
+			Handler:           a.handler,
+			ReadHeaderTimeout: headerTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
+			BaseContext:       func(net.Listener) context.Context { return requests },
+		}
+		servers = append(servers, server)
+		go func() { ended <- server.Serve(a.at) }()
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
 	var failure error
 	select {
 	case <-ctx.Done():
@@ -157,8 +190,10 @@ func serveFacade(ctx context.Context, listener net.Listener, f *facade, guarded 
 
 	grace, stop := context.WithTimeout(requests, shutdownGrace)
 	defer stop()
-	if err := server.Shutdown(grace); err != nil {
-		f.log.Warn().Err(err).Msg("statements are cancelled to stop in time")
+	for _, server := range servers {
+		if err := server.Shutdown(grace); err != nil {
+			f.log.Warn().Err(err).Msg("statements are cancelled to stop in time")
+		}
 	}
 	cancelRequests()
 	// Connections of the engine come back when their statements have ended.

@@ -31,6 +31,15 @@ This is the ClickHouse that Aftershock runs. Statements are sent to it:
 Everybody on this machine may read. Who writes has the token of the data directory (clickhouse/token) as password.
 `
 
+const analystPage = pong + `
+This is the ClickHouse that Aftershock runs, as analysts see it: the public database, read only.
+
+  curl 'http://%[1]s/' --data-binary 'SELECT signature, count() FROM crashes GROUP BY signature ORDER BY 2 DESC'
+  curl 'http://%[1]s/' --data-binary 'DESCRIBE crashes'
+
+No user or password is needed. docs/fields.md says what the columns are.
+`
+
 // facade is ClickHouse's HTTP interface.
 type facade struct {
 	pool     *pool
@@ -40,7 +49,9 @@ type facade struct {
 	token    string // of those who may write; "" when everybody may
 	// tableFunctions are the engine's, in small letters.
 	tableFunctions map[string]bool
-	log            zerolog.Logger
+	// analyst is nil but for the address of analysts.
+	analyst *analyst
+	log     zerolog.Logger
 }
 
 func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +66,11 @@ func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && r.URL.RawQuery == "":
 		header.Set("Content-Type", "text/plain; charset=UTF-8")
 		header.Set("X-Content-Type-Options", "nosniff")
-		_, _ = fmt.Fprintf(w, facadePage, r.Host) //nolint:gosec // plain text, which no browser takes for more
+		page := facadePage
+		if f.analyst != nil {
+			page = analystPage
+		}
+		_, _ = fmt.Fprintf(w, page, r.Host) //nolint:gosec // plain text, which no browser takes for more
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead:
 		http.Error(w, "Unsupported method "+r.Method, http.StatusNotImplemented)
 	default:
@@ -102,12 +117,24 @@ func (f *facade) run(r *http.Request, request *request, out *answer) error {
 	if err != nil {
 		return err
 	}
-	write, err := f.mayWrite(r)
-	if err != nil {
-		return err
+	write := false
+	if f.analyst == nil {
+		if write, err = f.mayWrite(r); err != nil {
+			return err
+		}
 	}
 	if err := f.forbid(request, s); err != nil {
 		return err
+	}
+	if f.analyst != nil {
+		if err := f.publicOnly(request, s); err != nil {
+			return err
+		}
+		give, err := f.analyst.take(r)
+		if err != nil {
+			return err
+		}
+		defer give()
 	}
 	if isHello(request, s.text) {
 		_, err := out.Write(helloBlock(f.version, f.timezone))
@@ -122,7 +149,7 @@ func (f *facade) run(r *http.Request, request *request, out *answer) error {
 		if err != nil {
 			return err
 		}
-		readOnly = !elsewhere
+		readOnly = !elsewhere || f.analyst != nil
 	}
 	if s.kind == kindInsert {
 		return f.runInsert(r, request, s, io.MultiReader(strings.NewReader(s.data), body), out)

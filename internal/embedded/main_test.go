@@ -27,6 +27,7 @@ type childConfig struct {
 	Housekeeping time.Duration
 	PIDFile      string
 	Token        string
+	Analysts     string
 	AllowHost    []string
 }
 
@@ -57,7 +58,7 @@ func runChild(text string) error {
 	case "clickhouse":
 		return ServeClickHouse(ctx, ClickHouseOptions{
 			Dir: c.Dir, Listen: c.Listen, Library: c.Library, Connections: 4, DefaultDatabase: "aftershock", Log: log,
-			Token: c.Token, AllowHost: c.AllowHost,
+			Token: c.Token, AllowHost: c.AllowHost, AnalystListen: c.Analysts,
 		})
 	case "signals":
 		return checkSignals(ctx, c)

@@ -43,9 +43,9 @@ func main() {
 }
 
 type demo struct {
-	bin, crashes, symbols                            string
-	collector, kafka, clickhouse, registry, observed string // addresses
-	token                                            string // the file with which ClickHouse is written to
+	bin, crashes, symbols                                      string
+	collector, kafka, clickhouse, analysts, registry, observed string // addresses
+	token                                                      string // the file with which ClickHouse is written to
 }
 
 // limits of the demo's patience.
@@ -56,9 +56,9 @@ const (
 )
 
 func (d *demo) run(ctx context.Context, once, replay bool) (err error) {
-	d.collector, d.kafka, d.clickhouse, d.registry, d.observed = "127.0.0.1:8000", "127.0.0.1:9092", "127.0.0.1:8123", "127.0.0.1:8081", "127.0.0.1:9464"
+	d.collector, d.kafka, d.clickhouse, d.analysts, d.registry, d.observed = "127.0.0.1:8000", "127.0.0.1:9092", "127.0.0.1:8123", "127.0.0.1:8124", "127.0.0.1:8081", "127.0.0.1:9464"
 	if once {
-		for _, addr := range []*string{&d.collector, &d.kafka, &d.clickhouse, &d.registry, &d.observed} {
+		for _, addr := range []*string{&d.collector, &d.kafka, &d.clickhouse, &d.analysts, &d.registry, &d.observed} {
 			if *addr, err = freeAddr(ctx); err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func (d *demo) up(dir string) (*process, error) {
 	defer out.Close()                                                                         //nolint:errcheck // up has it as its own
 	p.cmd = exec.Command(d.bin, "--log-json", "up", "--data-dir", filepath.Join(dir, "data"), //nolint:gosec,noctx // our own binary, ended by stop
 		"--symbols", d.symbols, "--collector-listen", d.collector, "--kafka-listen", d.kafka,
-		"--clickhouse-listen", d.clickhouse, "--registry-listen", d.registry, "--metrics-listen", d.observed)
+		"--clickhouse-listen", d.clickhouse, "--analyst-listen", d.analysts, "--registry-listen", d.registry, "--metrics-listen", d.observed)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	// Ctrl-C reaches this program alone, which then ends up in order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -10,11 +10,11 @@ import (
 	"aftershock/sinks/clickhouse"
 )
 
-// accessSQL are the statements that an administrator runs on a server with users,
+// rolesSQL are the statements that an administrator runs on a server with users,
 // which the embedded one has not.
-func accessSQL(t *testing.T) []string {
+func rolesSQL(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../deploy/clickhouse/access.sql")
+	text, err := os.ReadFile("../../deploy/clickhouse/roles.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func accessSQL(t *testing.T) []string {
 func TestAccessIsGrantedOnWhatThereIs(t *testing.T) {
 	db, _ := open(t)
 	on := regexp.MustCompile(`(?:ON|ALTER TABLE) (aftershock\w*)\.(\w+|\*)`)
-	statements := accessSQL(t)
+	statements := rolesSQL(t)
 	if len(statements) < 15 {
 		t.Fatalf("%d statements", len(statements))
 	}
@@ -57,7 +57,7 @@ func TestAccessIsGrantedOnWhatThereIs(t *testing.T) {
 // Each population's views are read by who may read their database's, and by nobody as
 // themselves.
 func TestAccessIsGrantedToEveryPopulation(t *testing.T) {
-	text := strings.Join(accessSQL(t), ";\n") + ";\n"
+	text := strings.Join(rolesSQL(t), ";\n") + ";\n"
 	for _, of := range clickhouse.Populations {
 		for _, statement := range []string{
 			"GRANT SELECT ON aftershock.$rows TO aftershock_views",
@@ -65,8 +65,8 @@ func TestAccessIsGrantedToEveryPopulation(t *testing.T) {
 			"GRANT SELECT ON aftershock.$signatures TO aftershock_views",
 			"ALTER TABLE aftershock.$view MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
 			"ALTER TABLE aftershock_protected.$view MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
-			"GRANT SELECT ON aftershock.$view TO aftershock_public",
-			"GRANT SELECT ON aftershock_protected.$view TO aftershock_protected",
+			"GRANT SELECT ON aftershock.$view TO analyst_public",
+			"GRANT SELECT ON aftershock_protected.$view TO analyst_protected",
 		} {
 			if want := of.SQL(statement) + ";\n"; !strings.Contains(text, want) {
 				t.Errorf("missing: %s", want)
@@ -90,7 +90,7 @@ func TestPublicRoleReadsTheViewsAlone(t *testing.T) {
 	if _, err := db.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range append(accessSQL(t), "CREATE USER OR REPLACE aftershock_test IDENTIFIED BY 'test'", "GRANT aftershock_public TO aftershock_test", "SET DEFAULT ROLE aftershock_public TO aftershock_test") {
+	for _, s := range append(rolesSQL(t), "CREATE USER OR REPLACE aftershock_test IDENTIFIED BY 'test'", "GRANT analyst_public TO aftershock_test", "SET DEFAULT ROLE analyst_public TO aftershock_test") {
 		if err := db.Conn().Exec(ctx, s); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
