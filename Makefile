@@ -102,6 +102,7 @@ generate: ## files made from others
 	$(GO) generate ./...
 	$(GO) test ./cmd/aftershock -run TestMetricsAreDocumented -update
 	$(GO) test ./sinks/clickhouse -run TestFieldsAreDocumented -update
+	$(GO) test ./ask -run TestQuestionsAreDocumented -update
 
 clean:
 	rm -rf bin

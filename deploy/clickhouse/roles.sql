@@ -16,11 +16,13 @@ GRANT SELECT ON aftershock.signature_lineage TO aftershock_views;
 GRANT SELECT ON aftershock.deferred_rows TO aftershock_views;
 GRANT SELECT ON aftershock.signatures TO aftershock_views;
 GRANT SELECT ON aftershock.ping_signatures TO aftershock_views;
+GRANT SELECT ON aftershock.signature_bugs TO aftershock_views;
 GRANT SELECT ON aftershock_protected.crash_rows TO aftershock_views;
 GRANT SELECT ON aftershock_protected.ping_rows TO aftershock_views;
 ALTER TABLE aftershock.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.deferred MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock.bugs MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.lineage MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
@@ -31,6 +33,8 @@ GRANT SELECT ON aftershock.crashes TO analyst_public;
 GRANT SELECT ON aftershock.pings TO analyst_public;
 GRANT SELECT ON aftershock.lineage TO analyst_public;
 GRANT SELECT ON aftershock.deferred TO analyst_public;
+GRANT SELECT ON aftershock.bugs TO analyst_public;
+GRANT SELECT ON aftershock.sessions TO analyst_public;
 
 -- And what is protected.
 CREATE ROLE IF NOT EXISTS analyst_protected;

@@ -35,7 +35,7 @@ var analystTables = set("build_options collations columns data_type_families dat
 
 // tellingFunctions read a table whose name is a text, or tell of the machine.
 var tellingFunctions = set("joinget joingetornull hascolumnintable dictget file catboostevaluate filesystemavailable filesystemcapacity filesystemunreserved getserversetting getmacro " +
-	"addresstoline addresstolinewithinlines addresstosymbol demangle showcertificate getoskernelversion hostname fqdn fullhostname servername displayname tcpport queryid initialqueryid currentprofiles defaultprofiles")
+	"addresstoline addresstolinewithinlines addresstosymbol demangle showcertificate getoskernelversion hostname fqdn fullhostname servername")
 
 // boundedSettings are a statement's bounds, and what could take them away.
 var boundedSettings = set("readonly profile max_memory_usage max_memory_usage_for_user max_execution_time max_execution_time_leaf max_estimated_execution_time timeout_overflow_mode " +

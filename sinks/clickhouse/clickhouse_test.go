@@ -3,7 +3,6 @@ package clickhouse_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -12,78 +11,26 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/rs/zerolog"
 
-	"aftershock/internal/embedded"
 	"aftershock/redact"
 	"aftershock/schema"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
+	"aftershock/sinks/clickhouse/clickhousetest"
 	"aftershock/sinks/sinktest"
 )
 
-const asServer = "AFTERSHOCK_TEST_CLICKHOUSE" // directory and address
-
 // TestMain lets the test binary be the embedded ClickHouse as well.
 func TestMain(m *testing.M) {
-	if dir, addr, ok := strings.Cut(os.Getenv(asServer), "|"); ok {
-		library, err := embedded.FindLibrary("")
-		if err == nil {
-			err = embedded.ServeClickHouse(context.Background(), embedded.ClickHouseOptions{
-				Dir: dir, Listen: addr, Library: library, DefaultDatabase: "aftershock", Log: zerolog.Nop(),
-			})
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	clickhousetest.Main()
 	os.Exit(m.Run())
-}
-
-// server starts a ClickHouse and returns its URL.
-func server(t testing.TB) string {
-	t.Helper()
-	if _, err := embedded.FindLibrary(""); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-	child, err := embedded.Start(t.Context(), embedded.ChildOptions{
-		Name: "clickhouse", Exe: os.Args[0], Env: []string{asServer + "=" + t.TempDir() + "|" + addr},
-		Ready: embedded.ClickHouseReady("http://" + addr), Log: zerolog.Nop(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := child.Stop(context.Background()); err != nil {
-			t.Log(err)
-		}
-	})
-	return "http://" + addr
 }
 
 // open returns a migrated database, and a plain connection to look at it.
 func open(t testing.TB) (*clickhouse.DB, driver.Conn) {
 	t.Helper()
-	url := server(t)
-	db, err := clickhouse.Open(url, schema.DefaultRegistry)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	url := clickhousetest.Serve(t)
+	db := clickhousetest.Open(t, url)
 	o, err := ch.ParseDSN(url)
 	if err != nil {
 		t.Fatal(err)

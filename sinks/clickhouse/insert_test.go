@@ -15,13 +15,14 @@ import (
 	"aftershock/schema"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
+	"aftershock/sinks/clickhouse/clickhousetest"
 )
 
 // proxied returns a migrated database behind a server that lets intercept answer
 // inserts of crashes first; it says whether it did.
 func proxied(t *testing.T, intercept func(w http.ResponseWriter, r *http.Request) bool) *clickhouse.DB {
 	t.Helper()
-	behind, err := url.Parse(server(t))
+	behind, err := url.Parse(clickhousetest.Serve(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,133 @@
+package ask
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"aftershock/sinks/clickhouse"
+)
+
+// Answer is a table: every value as a person reads it, empty for NULL.
+type Answer struct {
+	Columns []Column
+	Rows    [][]string
+}
+
+// Column is a column of an Answer. Type is ClickHouse's.
+type Column struct{ Name, Type string }
+
+// Numeric tells whether the column's values are numbers.
+func (c Column) Numeric() bool {
+	for _, kind := range []string{"UInt", "Int", "Float", "Decimal"} {
+		if strings.HasPrefix(strings.TrimPrefix(c.Type, "Nullable("), kind) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	// maxRows of an Answer; Stream has no bound.
+	maxRows = 100_000
+	// maxRowBytes of one row.
+	maxRowBytes = 4 << 20
+)
+
+// Stream writes the answer as ClickHouse does in one of its formats. values are those that
+// Values returned.
+func (q Query) Stream(ctx context.Context, db *clickhouse.DB, values map[string]string, format string, w io.Writer) error {
+	body, err := q.send(ctx, db, values, format)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, body)
+	if closed := body.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", q.Name, err)
+	}
+	return nil
+}
+
+func (q Query) send(ctx context.Context, db *clickhouse.DB, values map[string]string, format string) (io.ReadCloser, error) {
+	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values)), format, q.SQL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", q.Name, err)
+	}
+	return body, nil
+}
+
+// Ask reads the answer. More than 100,000 rows are an error.
+func (q Query) Ask(ctx context.Context, db *clickhouse.DB, values map[string]string) (a *Answer, err error) {
+	body, err := q.send(ctx, db, values, "JSONCompactEachRowWithNamesAndTypes")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close() //nolint:errcheck // read to the end below
+	a, err = readAnswer(body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", q.Name, err)
+	}
+	return a, nil
+}
+
+// readAnswer reads names, types and rows, a JSON array a line.
+func readAnswer(r io.Reader) (*Answer, error) {
+	a := &Answer{}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxRowBytes)
+	for n := 0; lines.Scan(); n++ {
+		var values []json.RawMessage
+		if err := json.Unmarshal(lines.Bytes(), &values); err != nil {
+			return nil, err
+		}
+		row := make([]string, len(values))
+		for i, v := range values {
+			row[i] = shown(v)
+		}
+		switch n {
+		case 0:
+			for _, name := range row {
+				a.Columns = append(a.Columns, Column{Name: name})
+			}
+		case 1:
+			for i, kind := range row {
+				a.Columns[i].Type = kind
+			}
+		default:
+			if len(a.Rows) == maxRows {
+				return nil, fmt.Errorf("more than %d rows: ask for CSV or JSON, or for less", maxRows)
+			}
+			a.Rows = append(a.Rows, row)
+		}
+	}
+	return a, lines.Err()
+}
+
+// shown is a JSON value as a person reads it: a text without quotes, a list with commas, and
+// null as nothing.
+func shown(v json.RawMessage) string {
+	var s string
+	if json.Unmarshal(v, &s) == nil {
+		return s
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(v, &list) == nil && string(v) != "null" {
+		var all []string
+		for _, e := range list {
+			all = append(all, shown(e))
+		}
+		return strings.Join(all, ", ")
+	}
+	if string(v) == "null" {
+		return ""
+	}
+	return string(v)
+}

@@ -1,0 +1,29 @@
+-- Signatures whose share of the crashes grew most against as much time before; a new one has no rank before.
+-- param from DateTime = 7d: begin of the time, as received
+-- param to DateTime = now: its end
+-- param product String = '': product; empty for all
+-- param channel String = '': release channel; empty for all
+-- param process_type String = '': kind of process; empty for all
+-- param os String = '': system; empty for all
+-- param limit UInt32 = 50: rows at most
+-- chart bars signature change
+WITH {from:DateTime} - ({to:DateTime} - {from:DateTime}) AS before
+SELECT signature, crashes, previous, if(previous = 0, NULL, previous_rank) AS rank_before, rank, round(100 * crashes / greatest(total, 1), 2) AS percent,
+    round(100 * crashes / greatest(total, 1) - 100 * previous / greatest(previous_total, 1), 2) AS change
+FROM
+(
+    SELECT *, row_number() OVER (ORDER BY crashes DESC, signature) AS rank, row_number() OVER (ORDER BY previous DESC, signature) AS previous_rank,
+        sum(crashes) OVER () AS total, sum(previous) OVER () AS previous_total
+    FROM
+    (
+        SELECT signature, countIf(received_at >= {from:DateTime}) AS crashes, countIf(received_at < {from:DateTime}) AS previous
+        FROM aftershock.crashes
+        WHERE day BETWEEN toDate(before) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= before AND received_at < {to:DateTime}
+            AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+            AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+        GROUP BY signature
+    )
+)
+WHERE crashes > 0
+ORDER BY change DESC, signature
+LIMIT {limit:UInt32}

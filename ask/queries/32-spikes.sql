@@ -1,0 +1,26 @@
+-- Days on which a signature crashed far more often than in the week before: by how many standard deviations of a Poisson count.
+-- param from DateTime = 28d: begin of the time, as received
+-- param to DateTime = now: its end
+-- param product String = '': product; empty for all
+-- param channel String = '': release channel; empty for all
+-- param process_type String = '': kind of process; empty for all
+-- param os String = '': system; empty for all
+-- param deviations Float64 = 5: deviations at least
+-- param limit UInt32 = 50: rows at most
+SELECT day, signature, crashes, round(expected, 1) AS expected, round((crashes - expected) / sqrt(greatest(expected, 1)), 1) AS deviations
+FROM
+(
+    SELECT day, signature, crashes, sum(crashes) OVER (PARTITION BY signature ORDER BY toUInt32(day) RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING) / 7 AS expected
+    FROM
+    (
+        SELECT day, signature, count() AS crashes
+        FROM aftershock.crashes
+        WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
+            AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+            AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+        GROUP BY day, signature
+    )
+)
+WHERE day >= toDate({from:DateTime}) + 7 AND deviations >= {deviations:Float64}
+ORDER BY deviations DESC, day, signature
+LIMIT {limit:UInt32}

@@ -1,0 +1,19 @@
+-- Crashes that may be exploitable first: writes and executions away from null, by signature; null pointers and aborts are counted beside them.
+-- param from DateTime = 7d: begin of the time, as received
+-- param to DateTime = now: its end
+-- param product String = '': product; empty for all
+-- param channel String = '': release channel; empty for all
+-- param process_type String = '': kind of process; empty for all
+-- param os String = '': system; empty for all
+-- param limit UInt32 = 50: rows at most
+-- chart bars signature wild_writes
+SELECT signature, count() AS crashes, countIf(memory_access = 'write' AND address_kind IS NULL) AS wild_writes, countIf(reason LIKE '%EXEC%') AS executions, countIf(address_kind = 'non-canonical') AS non_canonical,
+    countIf(address_kind = 'null-pointer') AS null_pointers, countIf(reason LIKE 'SIGABRT%' OR reason LIKE '%BREAKPOINT%') AS aborts, uniqExact(install_time) AS installs
+FROM aftershock.crashes
+WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
+    AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+    AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+GROUP BY signature
+HAVING wild_writes + executions + non_canonical > 0
+ORDER BY wild_writes + executions + non_canonical DESC, signature
+LIMIT {limit:UInt32}

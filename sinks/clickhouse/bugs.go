@@ -1,0 +1,63 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Bug is a bug of a signature, as its tracker has it. Everything in it may be seen by
+// anybody.
+type Bug struct {
+	Signature, Bug      string
+	URL, Summary, State string
+}
+
+// LoadBugs stores bugs; of those that are there the new ones count. With replace it takes
+// all others away. It can be done again. It returns how many were taken away.
+func (db *DB) LoadBugs(ctx context.Context, bugs []Bug, replace bool, now time.Time) (removed int, err error) {
+	gone := map[[2]string]bool{}
+	if replace {
+		if gone, err = db.bugs(ctx); err != nil {
+			return 0, err
+		}
+	}
+	batch, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.signature_bugs (signature, bug, url, summary, state, removed, loaded)")
+	if err != nil {
+		return 0, named(err)
+	}
+	loaded := uint64(now.UnixMicro())
+	for _, b := range bugs {
+		delete(gone, [2]string{b.Signature, b.Bug})
+		if err := batch.Append(b.Signature, b.Bug, b.URL, b.Summary, b.State, uint8(0), loaded); err != nil {
+			return 0, fmt.Errorf("clickhouse: %w", err)
+		}
+	}
+	for key := range gone {
+		if err := batch.Append(key[0], key[1], "", "", "", uint8(1), loaded); err != nil {
+			return 0, fmt.Errorf("clickhouse: %w", err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return 0, named(err)
+	}
+	return len(gone), nil
+}
+
+// bugs are the signatures and bugs that are there.
+func (db *DB) bugs(ctx context.Context) (map[[2]string]bool, error) {
+	rows, err := db.conn.Query(ctx, "SELECT signature, bug FROM aftershock.bugs")
+	if err != nil {
+		return nil, named(err)
+	}
+	defer rows.Close() //nolint:errcheck // read to the end below
+	all := map[[2]string]bool{}
+	for rows.Next() {
+		var key [2]string
+		if err := rows.Scan(&key[0], &key[1]); err != nil {
+			return nil, named(err)
+		}
+		all[key] = true
+	}
+	return all, rows.Err()
+}
