@@ -18,6 +18,9 @@ type Symbols struct {
 	// Known is Find where nothing has to be waited for, else false. Nil knows nothing, and
 	// then each module is asked for by itself when the walk comes to it.
 	Known func(key symbolcache.Key) (symbolcache.Lookup, bool)
+	// Aside runs wait, which only waits for answers of Find, and may let others work
+	// meanwhile. Nil just waits.
+	Aside func(ctx context.Context, wait func())
 	// Budget bounds what is not known.
 	Budget Budget
 }
@@ -50,8 +53,7 @@ const (
 type asking struct {
 	Symbols
 	ctx     context.Context //nolint:containedctx // that of one walk
-	waiting context.Context //nolint:containedctx // ctx, and until Budget.Time after the first question
-	cancel  context.CancelFunc
+	left    time.Duration   // of Budget.Time
 	key     func(module int) symbolcache.Key
 	version int // the walker's
 	lookups []symbolcache.Lookup
@@ -89,7 +91,7 @@ func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk
 
 func newAsking(ctx context.Context, symbols Symbols, modules, version int, key func(module int) symbolcache.Key) *asking {
 	return &asking{
-		Symbols: symbols, ctx: ctx, key: key, version: version,
+		Symbols: symbols, ctx: ctx, left: symbols.Budget.Time, key: key, version: version,
 		lookups: make([]symbolcache.Lookup, modules), answers: make([]bool, modules), used: make([]bool, modules),
 	}
 }
@@ -118,17 +120,29 @@ func (a *asking) module(i int, now bool) stackwalk.Symbols {
 
 // ask asks for what is wanted, within the budget.
 func (a *asking) ask() {
-	if a.waiting == nil {
-		a.waiting, a.cancel = a.ctx, func() {}
-		if a.Budget.Time > 0 {
-			a.waiting, a.cancel = context.WithTimeout(a.ctx, a.Budget.Time)
-		}
+	if a.Aside == nil {
+		a.find()
+	} else {
+		a.Aside(a.ctx, a.find)
 	}
+	for _, i := range a.wanted {
+		a.fetched += a.lookups[i].Fetched
+		a.strictly(i)
+	}
+}
+
+// find waits for the answers to what is wanted.
+func (a *asking) find() {
+	waiting, cancel := a.ctx, func() {}
+	if a.Budget.Time > 0 {
+		waiting, cancel = context.WithTimeout(a.ctx, a.left)
+	}
+	defer cancel()
 	var all sync.WaitGroup
 	slots := make(chan struct{}, maxAsking)
 	for _, i := range a.wanted {
 		a.answers[i] = true
-		if a.spent() || a.waiting.Err() != nil {
+		if a.spent() || waiting.Err() != nil {
 			a.lookups[i] = symbolcache.Lookup{Outcome: symbolcache.Timeout}
 			continue
 		}
@@ -136,13 +150,12 @@ func (a *asking) ask() {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			a.lookups[i] = a.Find(a.waiting, a.key(i))
+			a.lookups[i] = a.Find(waiting, a.key(i))
 		})
 	}
 	all.Wait()
-	for _, i := range a.wanted {
-		a.fetched += a.lookups[i].Fetched
-		a.strictly(i)
+	if until, ok := waiting.Deadline(); ok {
+		a.left = time.Until(until)
 	}
 }
 
@@ -163,9 +176,6 @@ func (a *asking) spent() bool {
 
 // release gives all files back.
 func (a *asking) release() {
-	if a.cancel != nil {
-		a.cancel()
-	}
 	for i := range a.lookups {
 		a.lookups[i].Release()
 		a.lookups[i].File = nil

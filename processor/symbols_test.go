@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -209,6 +210,51 @@ func TestSymbolsOfAFile(t *testing.T) {
 				if walk.Threads[0].Frames[0].HasFunction != found || (symbols[0].SHA256 != "") != found || symbols[0].SHA256 != symbols[1].SHA256 {
 					t.Errorf("version %d: function %q, text %q", version, walk.Threads[0].Frames[0].Function, symbols[0].SHA256)
 				}
+			}
+		})
+	}
+}
+
+// Others may work while a crash waits for symbols, and never while it walks; what it waits
+// for them afterwards is not its budget's.
+func TestACrashStandsAsideWhileItWaitsForSymbols(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProcessor(t)
+			aside, stood := false, 0
+			s := &server{answer: func(ctx context.Context) symbolcache.Lookup {
+				if !aside {
+					t.Error("it was asked for in the crash's own time")
+				}
+				select {
+				case <-ctx.Done():
+					return symbolcache.Lookup{Outcome: symbolcache.Timeout}
+				case <-time.After(400 * time.Millisecond):
+					return symbolcache.Lookup{Outcome: symbolcache.Missing}
+				}
+			}}
+			p.Symbols = s.symbols(Budget{Time: time.Second})
+			ask := p.Symbols.Known
+			p.Symbols.Known = func(key symbolcache.Key) (symbolcache.Lookup, bool) {
+				if aside {
+					t.Error("it walks while others work")
+				}
+				return ask(key)
+			}
+			want, rounds := map[string]int{"missing": 4}, 1 // all are asked for at once
+			if !known {
+				p.Symbols.Known = nil // one after the other
+				want, rounds = map[string]int{"missing": 2, "timeout": 2}, 4
+			}
+			p.Symbols.Aside = func(_ context.Context, wait func()) {
+				aside = true
+				stood++
+				wait()
+				aside = false
+				time.Sleep(time.Hour)
+			}
+			if d := cmp.Diff(want, outcomes(process(t, p, input(manyModules(4))))); d != "" || stood != rounds {
+				t.Errorf("known %v: stood aside %d times, want %d; outcomes %s", known, stood, rounds, d)
 			}
 		})
 	}
