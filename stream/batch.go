@@ -17,8 +17,8 @@ import (
 // batch works on the records and commits the outcome. It outlives ctx: what has
 // begun is finished.
 func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *recent, records []*kgo.Record) error {
-	start, state := time.Now(), l.Versions.Newest()
-	outputs, room, err := inOrder(ctx, records, l.Workers, l.Kafka.Tracing.around(l.Group, l.spared), l.failing(ctx, s))
+	start, state, waited := time.Now(), l.Versions.Newest(), &quiet{}
+	outputs, room, err := inOrder(waited.in(ctx), records, l.Workers, l.Kafka.Tracing.around(l.Group, l.spared), l.failing(ctx, s))
 	if unwanted(ctx) {
 		return nil // nothing of it may be seen any more
 	}
@@ -64,7 +64,7 @@ func (l *loop) batch(ctx context.Context, s *kgo.GroupTransactSession, done *rec
 		done.forget(partitionsOf(records))
 		return nil
 	}
-	l.pace.took(len(records), took)
+	l.pace.took(len(records), took, waited.total)
 	l.guard = guard
 	l.attempts.ended(records)
 	for _, r := range records {

@@ -298,6 +298,10 @@ func TestACrashThatCannotBeWorkedOn(t *testing.T) {
 	}
 	give()
 	p.Deadline = time.Nanosecond
+	p.Process = func(ctx context.Context, _ Input) (*schema.ProcessedCrash, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if _, class, err := p.process(t.Context(), raw(50), 0, 0); class != schema.DeadDeadline || err == nil {
 		t.Errorf("too slow: %q, %v", class, err)
 	}

@@ -33,7 +33,7 @@ func TestHowManyRecordsABatchHas(t *testing.T) {
 	} {
 		p := newPace(1000)
 		p.n = tc.n
-		if p.took(tc.records, tc.took); p.next() != tc.want {
+		if p.took(tc.records, tc.took, 0); p.next() != tc.want {
 			t.Errorf("%s: %d, want %d", name, p.next(), tc.want)
 		}
 	}
@@ -41,7 +41,7 @@ func TestHowManyRecordsABatchHas(t *testing.T) {
 		t.Errorf("at first %d, %d", newPace(1000).next(), newPace(7).next())
 	}
 	p := newPace(7)
-	if p.took(1, ms); p.next() != 7 {
+	if p.took(1, ms, 0); p.next() != 7 {
 		t.Errorf("less than a quarter of few: %d", p.next())
 	}
 	p = newPace(1000)
@@ -55,7 +55,7 @@ func TestHowManyRecordsABatchHas(t *testing.T) {
 	if p.oneByOne(2); p.alone != 3 || p.next() != 1 {
 		t.Errorf("%d alone", p.alone)
 	}
-	if p.took(2, ms); p.alone != 1 {
+	if p.took(2, ms, 0); p.alone != 1 {
 		t.Errorf("%d are left alone", p.alone)
 	}
 }

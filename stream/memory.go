@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -22,7 +23,9 @@ func NewMemory(bytes int64) *Memory { return &Memory{bytes, semaphore.NewWeighte
 const crashBytes = 8 << 20
 
 // take waits for the memory that a crash with a dump takes: the dump's stored bytes
-// and its original ones. fits is false when it can never have so much.
+// and its original ones. Who waits does so without a hand: else those that have memory and
+// wait for a hand would wait for those that have a hand and wait for memory. fits is false
+// when it can never have so much.
 func (m *Memory) take(ctx context.Context, dumpBytes int64) (give func(), fits bool, err error) {
 	bytes := 2*dumpBytes + crashBytes
 	if m == nil {
@@ -31,8 +34,16 @@ func (m *Memory) take(ctx context.Context, dumpBytes int64) (give func(), fits b
 	if bytes > m.most {
 		return nil, false, nil
 	}
-	if err := m.left.Acquire(ctx, bytes); err != nil {
+	give = func() { m.left.Release(bytes) }
+	if m.left.TryAcquire(bytes) {
+		return give, true, nil
+	}
+	handless := without(ctx, func() { err = m.left.Acquire(ctx, bytes) })
+	if err == nil && handless != nil {
+		give()
+	}
+	if err := errors.Join(err, handless); err != nil {
 		return nil, true, err
 	}
-	return func() { m.left.Release(bytes) }, true, nil
+	return give, true, nil
 }

@@ -4,7 +4,8 @@ import "time"
 
 // pace decides how many records a batch has. A poll that comes back small is
 // committed at once, for the latency; while polls come back full, batches grow
-// until one takes batchTarget, for the throughput, and shrink when they do not.
+// until one works for batchTarget, for the throughput, and shrink when they do not.
+// What a batch only waits for, its size is not to blame for.
 type pace struct {
 	n, most int
 	alone   int // so many records to come are worked on one by one
@@ -27,13 +28,16 @@ func (p *pace) next() int {
 	return p.n
 }
 
-// took learns from a batch that was committed.
-func (p *pace) took(records int, d time.Duration) {
+// took learns from a batch that was committed, and that only waited for some of the time.
+func (p *pace) took(records int, all, waited time.Duration) {
+	d := all - waited
 	switch {
 	case p.alone > 0:
 		p.alone -= records
 	case d > batchTarget:
 		p.n = max(int(int64(p.n)*int64(batchTarget)/int64(d)), 1)
+	case d < batchTarget/2 && waited > batchTarget: // much has come meanwhile, and may have to wait as long again
+		p.n = min(max(records*int(batchTarget/max(d, time.Millisecond)), p.n), p.most)
 	case records == p.n && d < batchTarget/2:
 		p.n = min(2*p.n, p.most)
 	case records < p.n/4:

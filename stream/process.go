@@ -43,7 +43,8 @@ type Processor struct {
 	Blobs  blob.Store
 	// Process derives the processed crash. It must depend on nothing but the
 	// input, the symbols and the signature version. An error, and a panic,
-	// make the record a dead letter; ctx carries the record's deadline.
+	// make the record a dead letter; ctx carries the record's deadline, and
+	// its hand: where it only waits, it does so in Aside.
 	Process func(ctx context.Context, in Input) (*schema.ProcessedCrash, error)
 	// Deadline bounds one crash.
 	Deadline time.Duration
@@ -67,7 +68,7 @@ func (p *Processor) Run(ctx context.Context) error {
 func (p *Processor) transform(group, topic, stage string) *Transform {
 	return &Transform{
 		Kafka: p.Kafka, Group: group, Topic: topic, Instance: p.Instance, Outputs: []string{schema.ProcessedTopic(p.Version)},
-		Workers: p.Workers.Number(), Stage: stage, Version: p.Version, Versions: p.Versions, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
+		Workers: p.Workers.Number() + maxAside, Stage: stage, Version: p.Version, Versions: p.Versions, Guard: p.Guard, Ready: p.Ready, Metrics: p.Metrics, Log: p.Log,
 	}
 }
 
@@ -123,12 +124,13 @@ func (e *PassingError) Unwrap() error { return e.Err }
 
 // one works on a raw record with one of the process's hands; see process.
 func (p *Processor) one(ctx context.Context, l Lane, in *kgo.Record, revision int64, attempt int32) (out []*kgo.Record, class string, err error) {
-	if err := p.Workers.take(ctx, l); err != nil {
+	h, err := p.Workers.hand(ctx, l)
+	if err != nil {
 		return nil, "", &PassingError{Err: err, Expected: errors.Is(err, errPaused)}
 	}
-	defer p.Workers.give(l)
+	defer h.give()
 	start := time.Now()
-	out, class, err = p.process(ctx, in, revision, attempt)
+	out, class, err = p.process(h.in(ctx), in, revision, attempt)
 	switch {
 	case errors.Is(err, errLeftOut):
 		p.Metrics.leftOut(schema.ProcessGroup(p.Version))
@@ -226,7 +228,7 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64,
 	case !fits:
 		return nil, schema.DeadDumpTooLarge, fmt.Errorf("a dump of %d bytes", bytes)
 	case err != nil:
-		return nil, "", &PassingError{Err: err}
+		return nil, "", &PassingError{Err: err, Expected: errors.Is(err, errPaused)}
 	}
 	defer give()
 	input := Input{Raw: raw, Position: at, Revision: revision}
@@ -247,12 +249,12 @@ func (p *Processor) encoded(ctx context.Context, in Input) (processed *schema.Pr
 	if deadline <= 0 {
 		deadline = DefaultDeadline
 	}
-	working, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
+	working, stop := bounded(ctx, deadline)
+	defer stop()
 	processed, class, err = p.guarded(working, in)
 	if err != nil {
-		if ctx.Err() != nil { // the loop gave up, not the crash
-			return nil, nil, "", &PassingError{Err: ctx.Err()}
+		if passing := gaveUp(ctx, working); passing != nil {
+			return nil, nil, "", passing
 		}
 		return nil, nil, class, err
 	}
@@ -279,7 +281,7 @@ func (p *Processor) guarded(ctx context.Context, in Input) (out *schema.Processe
 	switch {
 	case err == nil:
 		return out, "", nil
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return nil, schema.DeadDeadline, err
 	}
 	return nil, schema.DeadProcess, err

@@ -35,6 +35,8 @@ type Workers struct {
 	lanes     map[Lane]*lane
 	handovers int64
 	live      time.Time // when the live lane last took a hand
+	// away are crashes that wait without a hand, othersAway those of them beside the live lane.
+	away, othersAway int
 }
 
 type lane struct {

@@ -118,7 +118,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
-	processors := processors{kafka: r.kafka, registries: r.registries, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Budget: f.budget()}}
+	processors := processors{kafka: r.kafka, registries: r.registries, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Aside: stream.Aside, Budget: f.budget()}}
 	processorOf := func(ctx context.Context, v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
 		p, err := processors.of(ctx, *v)
 		if err != nil {
