@@ -2,7 +2,9 @@ package stream
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,17 +22,26 @@ import (
 // one, with a mark before each: so the one that kills stands alone, and is
 // dead-lettered as poison instead of being worked on again. Whatever else ends an
 // attempt, while the process lives, takes the mark away.
+//
+// Who was fenced cannot: brokers take no commit of it. So a mark names the processes whose
+// attempts it counts, and one that finds its own name knows that it was not killed.
 type attempts struct {
 	group, topic string
+	process      string // the name of this one
 
 	mu    sync.Mutex
 	parts map[int32]*attempt
 }
 
+// thisProcess names this process. One that is started again has another name.
+var thisProcess = rand.Text()[:8]
+
 // attempt is what a session knows of a partition.
 type attempt struct {
-	// unfinished is how often work on its first record was begun before.
+	// unfinished is how often work on its first record was begun before, by are the
+	// processes that did.
 	unfinished int
+	by         names
 	// alone is how many records are still worked on one by one.
 	alone int
 	// marked is the mark that stands at the brokers now.
@@ -38,10 +49,33 @@ type attempt struct {
 }
 
 // mark says that work on a partition was begun at an offset for the times'th time, with
-// so many records.
+// so many records, and by which processes.
 type mark struct {
 	offset    int64
 	times, of int
+	by        names
+}
+
+// names are separated by commas.
+type names string
+
+func (n names) and(name string) names {
+	if n == "" {
+		return names(name)
+	}
+	return n + names(","+name)
+}
+
+// without tells how often a name was among them, too.
+func (n names) without(name string) (left names, times int) {
+	for other := range strings.SplitSeq(string(n), ",") {
+		if other == name {
+			times++
+		} else {
+			left = left.and(other)
+		}
+	}
+	return left, times
 }
 
 const (
@@ -52,23 +86,24 @@ const (
 	maxSuspects = 256
 )
 
-// markFormat is what the metadata of a commit holds.
-const markFormat = "aftershock.attempt %d of %d"
+// markFormat is what the metadata of a commit holds. Builds before this one write it
+// without names, and read it without.
+const markFormat = "aftershock.attempt %d of %d by %s"
 
 func (m mark) text() string {
 	if m.times == 0 {
 		return ""
 	}
-	return fmt.Sprintf(markFormat, m.times, m.of)
+	return fmt.Sprintf(markFormat, m.times, m.of, m.by)
 }
 
 // readMark reads the metadata of a commit: how often work was begun, and with how many
-// records; none when it holds no mark.
-func readMark(metadata string) (times, of int) {
-	if n, err := fmt.Sscanf(metadata, markFormat, &times, &of); n != 2 || err != nil || times < 0 || of < 1 {
-		return 0, 0
+// records, and by whom; none when it holds no mark.
+func readMark(metadata string) (times, of int, by names) {
+	if n, _ := fmt.Sscanf(metadata, markFormat, &times, &of, &by); n < 2 || times < 0 || of < 1 {
+		return 0, 0, ""
 	}
-	return min(times, maxAttempts), min(of, maxSuspects)
+	return min(times, maxAttempts), min(of, maxSuspects), by
 }
 
 // forget drops what is known of partitions that come or go.
@@ -112,7 +147,7 @@ func (a *attempts) begin(ctx context.Context, cl *kgo.Client, records []*kgo.Rec
 	for p, first := range firsts {
 		at := a.parts[p]
 		if at.unfinished < maxAttempts && (begun[p] || at.alone > 0) {
-			marks = append(marks, marking{p, mark{first, at.unfinished + 1, min(sizes[p], maxSuspects)}})
+			marks = append(marks, marking{p, mark{first, at.unfinished + 1, min(sizes[p], maxSuspects), at.by.and(a.process)}})
 		}
 	}
 	a.write(ctx, cl, marks)
@@ -137,10 +172,18 @@ func (a *attempts) learn(ctx context.Context, cl *kgo.Client, firsts map[int32]i
 			continue
 		}
 		at, _ := found.Lookup(a.topic, p)
-		times, of := readMark(at.Metadata)
-		a.parts[p], begun[p] = &attempt{unfinished: times, alone: of}, true
+		a.parts[p], begun[p] = a.found(readMark(at.Metadata)), true
 	}
 	return begun, nil
+}
+
+// found is what a mark says of a partition, without the attempts of this process.
+func (a *attempts) found(times, of int, by names) *attempt {
+	by, own := by.without(a.process)
+	if times -= own; own > 0 && times <= 0 {
+		return &attempt{}
+	}
+	return &attempt{unfinished: times, alone: of, by: by}
 }
 
 // poison tells whether a record has killed too often, and how often.
@@ -160,7 +203,7 @@ func (a *attempts) ended(records []*kgo.Record) {
 	defer a.mu.Unlock()
 	for _, r := range records {
 		if at := a.parts[r.Partition]; at != nil {
-			at.unfinished, at.marked = 0, nil
+			at.unfinished, at.by, at.marked = 0, "", nil
 			at.alone = max(at.alone-1, 0)
 		}
 	}
@@ -194,7 +237,7 @@ func (a *attempts) survived(ctx context.Context, cl *kgo.Client) {
 	var marks []marking
 	for p, m := range marked {
 		if at, ok := found.Lookup(a.topic, p); ok && at.At == m.offset {
-			marks = append(marks, marking{p, mark{m.offset, a.parts[p].unfinished, max(a.parts[p].alone, 1)}})
+			marks = append(marks, marking{p, mark{m.offset, a.parts[p].unfinished, max(a.parts[p].alone, 1), a.parts[p].by}})
 		}
 	}
 	a.write(ctx, cl, marks)

@@ -51,3 +51,6 @@ func Remembered(partitions, each int, identity func(partition, n int) string) []
 	}
 	return out
 }
+
+// RunsIn makes a Transform believe that it runs in another process.
+func RunsIn(t *Transform, process string) { t.process = process }

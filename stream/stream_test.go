@@ -16,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
 )
@@ -350,7 +349,7 @@ func TestTwoMembersShareTheWork(t *testing.T) {
 
 func TestTwoWithOneInstanceIDEndWithAClearError(t *testing.T) {
 	t.Parallel()
-	k, _ := streamtest.Broker(t, 2, "in", "out", schema.TopicDeadLetter) // a mark of who was fenced stays, so that a record can count as poison
+	k, _ := streamtest.Broker(t, 2, "in", "out")
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	ended := make(chan error, 2)

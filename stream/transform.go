@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type Transform struct {
 	Ready   func(error)
 	Metrics *Metrics
 	Log     zerolog.Logger
+
+	process string // that it runs in; "" is this one
 }
 
 // The most records of a batch: enough to fill a transaction where there is little
@@ -194,7 +197,7 @@ func (t *Transform) named(err error, operation, topic string) error {
 func (l *loop) session(ctx context.Context) error {
 	done := &recent{tail: max(recentTail, 2*int64(l.maxPoll()))}
 	l.joined.Store(new(time.Now()))
-	l.attempts = attempts{group: l.Group, topic: l.Topic}
+	l.attempts = attempts{group: l.Group, topic: l.Topic, process: cmp.Or(l.process, thisProcess)}
 	l.losses = l.Kafka.NewLosses(l.Group, l.Topic, l.Log)
 	gone := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 		l.attempts.forget(partitions[l.Topic])

@@ -28,7 +28,8 @@ func LaneReplay(version int32) Lane { return Lane{order: 2, version: version} }
 // Workers are the hands of a process, shared by the loops of all lanes and
 // versions. One that is free goes to the first lane that waits, of replays to the one
 // that has waited longest; a lane beside the live one never has more than its share,
-// so that live crashes find a hand soon. It is safe for concurrent use.
+// so that live crashes find a hand soon. A crash that only waits for symbols leaves its
+// hand to others, see Aside. It is safe for concurrent use.
 type Workers struct {
 	mu        sync.Mutex
 	n, free   int
