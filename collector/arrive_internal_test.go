@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -53,6 +56,109 @@ func TestABodyIsGivenBackOnce(t *testing.T) {
 		}
 		if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("%s: its file is open: %v", name, err)
+		}
+	}
+}
+
+// A body takes as much memory and disk as it needs, in steps, and says when there is none.
+func TestWhatABodyTakes(t *testing.T) {
+	fill := func(h *held, size int) error {
+		for size > 0 {
+			free, err := h.grow()
+			if err != nil {
+				return err
+			}
+			n := min(len(free), size)
+			if err := h.keep(free[:n]); err != nil {
+				return err
+			}
+			size -= n
+		}
+		return nil
+	}
+	const small, memory, disk = firstChunk + 2*nextChunk, firstChunk + 3*nextChunk, 3 * diskStep
+	for name, tc := range map[string]struct {
+		others       int64 // take of the memory
+		size         int
+		memory, disk int64
+		fails        bool
+	}{
+		"nothing":                      {0, 0, 0, 0, false},
+		"a byte":                       {0, 1, firstChunk, 0, false},
+		"a chunk":                      {0, firstChunk, firstChunk, 0, false},
+		"a byte more":                  {0, firstChunk + 1, firstChunk + nextChunk, 0, false},
+		"all that a small one may":     {0, small, small, 0, false},
+		"a byte more than that":        {0, small + 1, firstChunk, diskStep, false},
+		"a step of the disk":           {0, diskStep, firstChunk, diskStep, false},
+		"a byte more than a step":      {0, diskStep + 1, firstChunk, 2 * diskStep, false},
+		"the whole disk":               {0, disk, firstChunk, disk, false},
+		"more than the disk":           {0, disk + 1, 0, 0, true},
+		"others have memory":           {2 * nextChunk, firstChunk + nextChunk + 1, firstChunk, diskStep, false},
+		"others leave just enough":     {nextChunk, small, small, 0, false},
+		"others have all of it":        {memory, 1, 0, diskStep, false},
+		"others have all but a byte":   {memory - firstChunk + 1, 1, 0, diskStep, false},
+		"others leave the first chunk": {memory - firstChunk, firstChunk, firstChunk, 0, false},
+	} {
+		r := newRoom(Limits{SmallBytes: small, HeldBytes: memory, DiskBytes: disk}, t.TempDir(), func(error) {})
+		if !r.memory.TryAcquire(tc.others) {
+			t.Fatal(name)
+		}
+		h := &held{room: &r}
+		err := fill(h, tc.size)
+		switch {
+		case tc.fails:
+			if !errors.Is(err, errFull) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case h.memory != tc.memory || h.disk != tc.disk || h.size != int64(tc.size):
+			t.Errorf("%s: %d of memory and %d of the disk, want %d and %d", name, h.memory, h.disk, tc.memory, tc.disk)
+		default:
+			if free := memory - tc.others - tc.memory; !r.memory.TryAcquire(free) || r.memory.TryAcquire(1) {
+				t.Errorf("%s: not %d of memory are left", name, free)
+			}
+			r.memory.Release(memory - tc.others - tc.memory)
+			if free := disk - tc.disk; !r.disk.TryAcquire(free) || r.disk.TryAcquire(1) {
+				t.Errorf("%s: not %d of the disk are left", name, free)
+			}
+			r.disk.Release(disk - tc.disk)
+		}
+		h.free()
+		if !r.memory.TryAcquire(memory-tc.others) || !r.disk.TryAcquire(disk) {
+			t.Errorf("%s: not all is given back", name)
+		}
+	}
+	r := newRoom(Limits{SmallBytes: 1, HeldBytes: 1, DiskBytes: diskStep}, filepath.Join(t.TempDir(), "none"), func(error) {})
+	if err := fill(&held{room: &r}, 1); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errFull) {
+		t.Errorf("no folder: %v", err)
+	}
+	if file, err := os.Open(os.DevNull); err != nil {
+		t.Error(err)
+	} else {
+		file.Close()
+		h := &held{room: &r, file: file, chunks: [][]byte{takeChunk(firstChunk)}}
+		if err := fill(h, 1); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("a file that cannot be written: %v", err)
+		}
+		h.free()
+	}
+}
+
+// How long a body may take: what came early is credit, but for no pause.
+func TestWhenTheNextBytesMustBeThere(t *testing.T) {
+	l := Limits{BytesPerSecond: 100, Grace: 10 * time.Second, BodyTime: time.Minute}
+	start := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		now  time.Duration
+		read int64
+		want time.Duration
+	}{
+		{0, 0, 10 * time.Second}, {9 * time.Second, 0, 10 * time.Second}, {2 * time.Second, 1000, 12 * time.Second}, {15 * time.Second, 1000, 20 * time.Second},
+		{45 * time.Second, 4900, 55 * time.Second}, {55 * time.Second, 5000, time.Minute}, {55 * time.Second, 1 << 60, time.Minute}, {19 * time.Second, 150, 11500 * time.Millisecond},
+	} {
+		if got := l.deadline(start, start.Add(tc.now), tc.read).Sub(start); got != tc.want {
+			t.Errorf("%d bytes after %v: %v, want %v", tc.read, tc.now, got, tc.want)
 		}
 	}
 }

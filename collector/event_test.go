@@ -31,6 +31,20 @@ func TestAnnotationBytesAreABound(t *testing.T) {
 	}
 }
 
+// Each annotation counts with its name, its value and what tells their lengths.
+func TestWhatAnAnnotationCounts(t *testing.T) {
+	raw := &schema.RawCrash{
+		Annotations:        map[string]string{"abc": "value", "": ""},
+		AnnotationOverflow: []schema.AnnotationRef{{Name: "four", Size: 1 << 40, Blob: "key"}},
+	}
+	if got := annotationBytes(raw); got != 3+5+10+10+4+3+60 {
+		t.Errorf("%d bytes", got)
+	}
+	if got := annotationBytes(&schema.RawCrash{}); got != 0 {
+		t.Errorf("none: %d bytes", got)
+	}
+}
+
 // What an event takes beside annotations and inline dumps is bounded, with as many dumps
 // as a report may have, named as long as they may be.
 func TestEventOverheadIsABound(t *testing.T) {

@@ -111,6 +111,76 @@ func TestBoundaryPaddingIsBounded(t *testing.T) {
 	}
 }
 
+// A boundary begins a line, wherever in the buffer what looks like one lies.
+func TestABoundaryBeginsALine(t *testing.T) {
+	for n := 1; n < 200; n++ {
+		want := strings.Repeat("x", n) + "--b\r\nx"
+		body := "--b\r\n\r\n" + want + "\r\n--b--"
+		for how, src := range map[string]io.Reader{"at once": strings.NewReader(body), "byte by byte": iotest.OneByteReader(strings.NewReader(body))} {
+			if got, err := all(src, "b"); err != nil || len(got) != 1 || got[0] != fmt.Sprintf("%q %q %q %q", "", "", "", want) {
+				t.Fatalf("%d bytes before it, %s: %.300q, %v", n, how, got, err)
+			}
+		}
+	}
+}
+
+// A file without a name is a dump when it begins like one; a text is none whatever it holds.
+func TestAnUnnamedFileIsADumpWhenItBeginsLikeOne(t *testing.T) {
+	for name, tc := range map[string]struct {
+		isFile bool
+		text   string
+		want   bool
+	}{
+		"a dump": {true, "MDMP and more", true}, "just its head": {true, "MDMP", true}, "cut within it": {true, "MDM", false}, "another file": {true, "GIF89", false},
+		"no file was chosen": {true, "", false}, "a text like a dump": {false, "MDMP and more", false}, "a text": {false, "text", false},
+	} {
+		p := &part{from: newParts(strings.NewReader(tc.text), "b"), isFile: tc.isFile}
+		if got := p.unnamedDump(); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if got, err := io.ReadAll(p.from.src); err != nil || string(got) != tc.text {
+			t.Errorf("%s: %q is left, %v", name, got, err)
+		}
+	}
+}
+
+// What a part is, its header says: the first of each field, and what makes no sense says nothing.
+func TestWhatAPartsHeaderSays(t *testing.T) {
+	for header, want := range map[string]part{
+		"Content-Disposition: form-data; name=a\r\n":                                                       {name: "a"},
+		"content-DISPOSITION:form-data; name=a; filename=\"d/e.dmp\"\r\n":                                  {name: "a", file: "e.dmp", isFile: true},
+		"Content-Disposition: form-data; name=a; filename=\"\"\r\n":                                        {name: "a", isFile: true},
+		"Content-Disposition: attachment; name=a; filename=f\r\n":                                          {file: "f", isFile: true},
+		"Content-Disposition: form-data; name=\r\n":                                                        {},
+		"Content-Disposition: form-data; name=a; name=b\r\n":                                               {},
+		"Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b; filename=f\r\n": {name: "a"},
+		"Content-Type: Text/Plain; charset=utf-16\r\n":                                                     {kind: "text/plain", charset: "utf-16"},
+		"Content-Type: text/plain; charset\r\n":                                                            {},
+		"Content-Type: text/plain\r\nContent-Type: application/json\r\n":                                   {kind: "text/plain"},
+		"Content-Transfer-Encoding: BASE64 \r\n":                                                           {transfer: "base64"},
+		"Content-Disposition: form-data;\r\n name=a\r\n":                                                   {name: "a"},
+		"Content-Disposition: form-data;\r\n\tname=a\r\n":                                                  {name: "a"},
+		" name=a\r\n":                   {bad: true},
+		"Content-Type: text/plain\n":    {bad: true},
+		"Content-Type: text/\x7f\r\n":   {bad: true},
+		"Content-Type: text/\x1f\r\n":   {bad: true},
+		"Content-Type:\ttext/plain\r\n": {kind: "text/plain"},
+		"no colon\r\n":                  {bad: true},
+		": no name\r\n":                 {bad: true},
+		"a name: a\r\n":                 {bad: true},
+		"Other: x\r\n":                  {},
+	} {
+		p, err := newParts(strings.NewReader("--b\r\n"+header+"\r\nx\r\n--b--"), "b").next()
+		if err != nil {
+			t.Errorf("%q: %v", header, err)
+			continue
+		}
+		if p.from = nil; *p != want {
+			t.Errorf("%q: %+v, want %+v", header, *p, want)
+		}
+	}
+}
+
 // A failing source is told as it is.
 func TestPartsTellWhatFailed(t *testing.T) {
 	broken := errors.New("broken")

@@ -3,8 +3,11 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -118,6 +121,55 @@ func TestWhatMakesAReportTheSame(t *testing.T) {
 	}
 	if r.identity("") != base().identity("") || len(volatile) != 3 {
 		t.Error("what differs between tries counts")
+	}
+}
+
+// Who is to blame for an end that comes too early, and for a read that failed.
+func TestWhoIsToBlame(t *testing.T) {
+	disk := errors.New("the disk")
+	for name, tc := range map[string]struct {
+		err  error
+		want string // the refusal's reason, "" for none
+		is   error
+	}{
+		"a cut structure":        {structure(fmt.Errorf("x: %w", io.ErrUnexpectedEOF)), schema.RejectTruncated, io.ErrUnexpectedEOF},
+		"one that just ends":     {structure(io.EOF), schema.RejectTruncated, io.EOF},
+		"a refusal of its own":   {structure(refuse(schema.RejectJSON, io.EOF)), schema.RejectJSON, io.EOF},
+		"something else":         {structure(disk), "", disk},
+		"a full door":            {structure(errFull), "", errFull},
+		"a body in a file":       {(&body{}).cause(disk), "", disk},
+		"the file's end":         {(&body{}).cause(io.ErrUnexpectedEOF), "", io.ErrUnexpectedEOF},
+		"bad gzip":               {(&body{flate: &inflater{}}).cause(disk), schema.RejectBadGzip, disk},
+		"gzip that is cut":       {(&body{flate: &inflater{}}).cause(io.ErrUnexpectedEOF), schema.RejectTruncated, io.ErrUnexpectedEOF},
+		"gzip that never begins": {(&body{}).blame(io.EOF), schema.RejectTruncated, io.EOF},
+	} {
+		if got := Reason(tc.err); got != tc.want || !errors.Is(tc.err, tc.is) {
+			t.Errorf("%s: %q, %v", name, got, tc.err)
+		}
+	}
+	if extra := (&body{}).extra() || (&body{flate: &inflater{}}).extra(); extra || !(&body{flate: &inflater{extra: true}}).extra() {
+		t.Error("what stands behind a body")
+	}
+	if got := (&ruling{"name"}).Error(); got != "discarded by rule name" {
+		t.Error(got)
+	}
+	check := &CheckError{Reason: "no broker", Err: disk}
+	if check.Error() != "no broker: the disk" || !errors.Is(check, disk) {
+		t.Errorf("%v", check)
+	}
+}
+
+// Of an IPv6 address only the network counts, which its client cannot choose.
+func TestWhatCountsOfAnAddress(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7/32", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:3::": "2001:db8:1:3::/64",
+	} {
+		if got := prefixOf(netip.MustParseAddr(addr)); got.String() != want {
+			t.Errorf("%s: %v, want %s", addr, got, want)
+		}
+	}
+	if got := prefixOf(netip.Addr{}); got.IsValid() {
+		t.Errorf("none: %v", got)
 	}
 }
 
