@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"aftershock/schema"
 )
 
 // A body gives back what it took, memory, disk and its file, and that once, however it was
@@ -133,16 +135,18 @@ func TestWhatABodyTakes(t *testing.T) {
 	if err := fill(&held{room: &r}, 1); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errFull) {
 		t.Errorf("no folder: %v", err)
 	}
-	if file, err := os.Open(os.DevNull); err != nil {
-		t.Error(err)
-	} else {
-		file.Close()
-		h := &held{room: &r, file: file, chunks: [][]byte{takeChunk(firstChunk)}}
-		if err := fill(h, 1); !errors.Is(err, os.ErrClosed) {
-			t.Errorf("a file that cannot be written: %v", err)
-		}
-		h.free()
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := &held{room: &r, file: file, chunks: [][]byte{takeChunk(firstChunk)}}
+	if err := fill(h, 1); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a file that cannot be written: %v", err)
+	}
+	h.free()
 }
 
 // How long a body may take: what came early is credit, but for no pause.
@@ -154,8 +158,14 @@ func TestWhenTheNextBytesMustBeThere(t *testing.T) {
 		read int64
 		want time.Duration
 	}{
-		{0, 0, 10 * time.Second}, {9 * time.Second, 0, 10 * time.Second}, {2 * time.Second, 1000, 12 * time.Second}, {15 * time.Second, 1000, 20 * time.Second},
-		{45 * time.Second, 4900, 55 * time.Second}, {55 * time.Second, 5000, time.Minute}, {55 * time.Second, 1 << 60, time.Minute}, {19 * time.Second, 150, 11500 * time.Millisecond},
+		{0, 0, 10 * time.Second},
+		{9 * time.Second, 0, 10 * time.Second},
+		{2 * time.Second, 1000, 12 * time.Second},
+		{15 * time.Second, 1000, 20 * time.Second},
+		{45 * time.Second, 4900, 55 * time.Second},
+		{55 * time.Second, 5000, time.Minute},
+		{55 * time.Second, 1 << 60, time.Minute},
+		{19 * time.Second, 150, 11500 * time.Millisecond},
 	} {
 		if got := l.deadline(start, start.Add(tc.now), tc.read).Sub(start); got != tc.want {
 			t.Errorf("%d bytes after %v: %v, want %v", tc.read, tc.now, got, tc.want)
@@ -175,6 +185,37 @@ func TestABodyWithoutAPlaceIsNotReadOn(t *testing.T) {
 	b := &body{ctx: ctx, src: strings.NewReader(strings.Repeat("x", 101)), limit: 1000, small: 100, place: p}
 	if n, err := b.Read(make([]byte, 200)); n != 0 || err == nil {
 		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// asks remembers the most that it was asked for at once.
+type asks struct {
+	io.Reader
+	most int
+}
+
+func (a *asks) Read(b []byte) (int, error) {
+	a.most = max(a.most, len(b))
+	return a.Reader.Read(b)
+}
+
+// Of a body that is too large no more is inflated than shows it.
+func TestABodyIsReadToItsLimit(t *testing.T) {
+	for size, want := range map[int]string{99: "", 100: "", 101: schema.RejectTooLarge, 500: schema.RejectTooLarge} {
+		r := newRoom(Limits{Reports: 1, LargeReports: 1}, "", func(error) {})
+		p := &place{room: &r}
+		src := &asks{Reader: strings.NewReader(strings.Repeat("x", size))}
+		b := &body{ctx: t.Context(), src: src, limit: 100, small: 1000, place: p}
+		first, err := io.ReadFull(b, make([]byte, 60))
+		if err != nil || first != 60 {
+			t.Fatal(first, err)
+		}
+		src.most = 0
+		rest, err := b.Read(make([]byte, 300))
+		if Reason(err) != want || src.most != 41 || (want == "") != (rest == size-60) {
+			t.Errorf("%d bytes: %d more, %v; %d were asked for", size, rest, err, src.most)
+		}
+		p.leave()
 	}
 }
 

@@ -61,8 +61,19 @@ func TestClippedTextsAreWhole(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"", 0, ""}, {"abc", 4, "abc"}, {"abc", 3, "abc"}, {"abc", 2, "ab"}, {"abc", 0, ""}, {"aé", 3, "aé"}, {"aé", 2, "a"}, {"é", 1, ""}, {"a€€", 6, "a€"}, {"€", 2, ""},
-		{"a\xffb", 3, "a\uFFFDb"}, {"a\xffbc", 3, "a\uFFFDb"}, {"\x80\x80", 1, ""},
+		{"", 0, ""},
+		{"abc", 4, "abc"},
+		{"abc", 3, "abc"},
+		{"abc", 2, "ab"},
+		{"abc", 0, ""},
+		{"aé", 3, "aé"},
+		{"aé", 2, "a"},
+		{"é", 1, ""},
+		{"a€€", 6, "a€"},
+		{"€", 2, ""},
+		{"a\xffb", 3, "a\uFFFDb"},
+		{"a\xffbc", 3, "a\uFFFDb"},
+		{"\x80\x80", 1, ""},
 	} {
 		if got := clip(tc.text, tc.n); got != tc.want || !utf8.ValidString(got) {
 			t.Errorf("%q cut at %d: %q, want %q", tc.text, tc.n, got, tc.want)

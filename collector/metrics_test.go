@@ -85,7 +85,7 @@ rules:
 		t.Helper()
 		body, kind := form(t, fields...)
 		began := clock.Load()
-		res, err := http.Post(server.URL+"/submit", kind, bytes.NewReader(body)) //nolint:noctx // of a test
+		res, err := http.Post(server.URL+"/submit", kind, bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
