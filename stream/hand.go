@@ -30,9 +30,9 @@ func (w *Workers) hand(ctx context.Context, l Lane) (*hand, error) {
 }
 
 func (h *hand) take(ctx context.Context) error {
-	h.quiet.less()
+	h.quiet.busy()
 	if err := h.workers.take(ctx, h.lane); err != nil {
-		h.quiet.more()
+		h.quiet.idle()
 		return err
 	}
 	h.held = true
@@ -44,7 +44,7 @@ func (h *hand) give() {
 	if h.held {
 		h.held = false
 		h.workers.give(h.lane)
-		h.quiet.more()
+		h.quiet.idle()
 	}
 }
 
@@ -181,8 +181,8 @@ func (q *quiet) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, quietKey{}, q)
 }
 
-// less is told of a crash that wants a hand.
-func (q *quiet) less() {
+// busy is told of a crash that wants a hand.
+func (q *quiet) busy() {
 	if q == nil {
 		return
 	}
@@ -194,8 +194,8 @@ func (q *quiet) less() {
 	q.active++
 }
 
-// more is told of one that needs none any more, or not now.
-func (q *quiet) more() {
+// idle is told of one that needs none any more, or not now.
+func (q *quiet) idle() {
 	if q == nil {
 		return
 	}
