@@ -3,6 +3,7 @@ package generate
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"aftershock/facts"
@@ -133,6 +134,28 @@ func TestAdaptersAreOnesWithNames(t *testing.T) {
 		f := facts.Derive(facts.Input{Crash: c, Registry: schema.DefaultRegistry}).Public
 		if f.GPUVendor == nil || f.GPUDevice == nil {
 			t.Errorf("%s %s has no name", a[0], a[1])
+		}
+	}
+}
+
+// Ranges that are made at the same time are those that are made one after the other.
+func TestRangesAreMadeInParallel(t *testing.T) {
+	o := Options{Count: 1200, Seed: 9}
+	g, alone := newCrashes(t, o), newCrashes(t, o)
+	const ranges = 4
+	made := make([][]*schema.ProcessedCrash, ranges)
+	var all sync.WaitGroup
+	for k := range ranges {
+		all.Go(func() {
+			for i := k * o.Count / ranges; i < (k+1)*o.Count/ranges; i++ {
+				made[k] = append(made[k], g.At(i))
+			}
+		})
+	}
+	all.Wait()
+	for i, c := range slices.Concat(made...) {
+		if encoded(t, c) != encoded(t, alone.At(i)) {
+			t.Fatalf("crash %d differs", i)
 		}
 	}
 }

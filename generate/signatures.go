@@ -114,6 +114,9 @@ func (o *nature) in(n int, l *lane) bool {
 	return n < common || o.product == l.product && (o.home == everywhere || o.home == l.platform)
 }
 
+// commonWeights: of what every lane has, there is less than its rank says.
+var commonWeights = [common]float64{commonOOM: 0.8, commonHang: 0.3, commonEmpty: 0.08}
+
 // Crashes of the signature of rank r are as many as 1/(r+flat)^steep: a few have most.
 const (
 	steep = 1.03
@@ -131,7 +134,11 @@ func (g *Crashes) newRanking(l *lane) ranking {
 	var share []float64
 	for n := range g.natures {
 		if g.natures[n].in(n, l) {
-			r.numbers, share = append(r.numbers, int32(n)), append(share, 1/math.Pow(float64(n+flat), steep))
+			weight := 1 / math.Pow(float64(n+flat), steep)
+			if n < common {
+				weight *= commonWeights[n]
+			}
+			r.numbers, share = append(r.numbers, int32(n)), append(share, weight)
 		}
 	}
 	r.weights = newWeights(share)

@@ -112,7 +112,7 @@ func (t *template) stack(n int, l *lane, s, d *stream) {
 	}
 	switch {
 	case t.nature.kind == shutdownHang:
-		t.first = slices.Concat(l.systems(waits[l.platform]), []*place{named}, callers(d.between(6, 14)), l.systems(starts[l.platform][0]))
+		t.first = slices.Concat(l.systems(waits[l.platform][:1]), []*place{named}, callers(d.between(6, 14)), l.systems(starts[l.platform][0]))
 		watchdog := l.system("", "orchard::(anonymous namespace)::RunWatchdog(void*)").trusted("context")
 		t.places = append([]*place{watchdog}, l.systems(starts[l.platform][1])...)
 		t.thread, t.reason = "Shutdown Hang Terminator", reasonOn(l.platform, "SIGSEGV / SEGV_MAPERR")

@@ -43,6 +43,8 @@ type cli struct {
 	Topics   topicsVerbs   `cmd:"" help:"Create and check the Kafka topics."`
 	Embedded embeddedVerb  `cmd:"" hidden:"" help:"The servers that up runs, each in a process of its own."`
 
+	Generate generateVerbs `cmd:"" hidden:"" help:"Fill the system with what was made up."`
+
 	Get       getVerb       `cmd:"" help:"Read one raw crash back: what it is made of, or a dump of it."`
 	Reprocess reprocessVerb `cmd:"" help:"Ask for crashes to be processed again; the newer result is seen."`
 	DLQ       dlqVerbs      `cmd:"" name:"dlq" help:"Look at dead letters, and try them again."`
