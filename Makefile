@@ -19,9 +19,9 @@ build: ## the binary, bin/aftershock
 libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 	@bash script/fetch-libchdb.sh
 
-demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards
+demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards, CRASHES=100000 puts generated ones beside them
 	@$(GO) build -o bin/demo ./script/demo
-	@bin/demo $(if $(ONCE),-once)
+	@bin/demo $(if $(ONCE),-once) $(if $(CRASHES),-generate $(CRASHES))
 
 replay-demo: build libchdb ## a rule changes: plan, replay, compare, promote, roll back; ONCE=1 stops afterwards
 	@$(GO) build -o bin/demo ./script/demo

@@ -31,9 +31,10 @@ func main() {
 	bin := flag.String("bin", "bin/aftershock", "the built binary")
 	crashes := flag.String("crashes", "testdata/crashes", "folder of the dumps to send")
 	symbols := flag.String("symbols", "testdata/symbols", "folder of their symbol files")
+	generated := flag.Int("generate", 0, "how many generated crashes are put beside them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	d := demo{bin: *bin, crashes: *crashes, symbols: *symbols}
+	d := demo{bin: *bin, crashes: *crashes, symbols: *symbols, generated: *generated}
 	err := d.run(ctx, *once, *replay)
 	stop()
 	if err != nil {
@@ -44,6 +45,7 @@ func main() {
 
 type demo struct {
 	bin, crashes, symbols                                      string
+	generated                                                  int    // crashes beside those
 	collector, kafka, clickhouse, analysts, registry, observed string // addresses
 	token                                                      string // the file with which ClickHouse is written to
 }
@@ -111,7 +113,25 @@ func (d *demo) path(ctx context.Context, up *process, _ string, dumps []string) 
 	if err := d.wait(ctx, up, countTimeout, func(ctx context.Context) error { return d.counted(ctx, ids) }); err != nil {
 		return fmt.Errorf("crashes are missing: %w", err)
 	}
+	if err := d.table(ctx); err != nil || d.generated == 0 {
+		return err
+	}
+	if err := d.generate(ctx); err != nil {
+		return err
+	}
 	return d.table(ctx)
+}
+
+// generate puts generated crashes beside the samples.
+func (d *demo) generate(ctx context.Context) error {
+	fmt.Printf("\ngenerating %d crashes beside them …\n", d.generated)
+	cmd := exec.CommandContext(ctx, d.bin, "--clickhouse-password-file", d.token, "generate", "crashes", "--force", //nolint:gosec // our own binary
+		"--count", strconv.Itoa(d.generated), "--clickhouse-url", "http://aftershock@"+d.clickhouse)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("generate crashes: %w", err)
+	}
+	return nil
 }
 
 // process is a running `aftershock up`; what it prints goes to a file.
@@ -222,13 +242,16 @@ func (d *demo) counted(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// table prints each signature with the first source line that is the program's
+// tableRows are printed at most.
+const tableRows = 30
+
+// table prints the most frequent signatures, each with the first source line that is the program's
 // own: not one of libc (whose paths are relative), a header or Rust's library.
 func (d *demo) table(ctx context.Context) error {
 	const top = "SELECT signature, count() AS crashes, any(arrayFirst(x -> x != '', arrayMap((file, line) -> " +
 		"if(line > 0 AND startsWith(file, '/') AND NOT match(file, '^/(usr/include|rustc|usr/src)/'), concat(file, ':', toString(line)), ''), " +
 		"`stack.file`, `stack.line`))) AS line FROM crashes GROUP BY signature ORDER BY crashes DESC, signature"
-	text, err := d.query(ctx, top)
+	text, err := d.query(ctx, top+" LIMIT "+strconv.Itoa(tableRows))
 	if err != nil {
 		return err
 	}
