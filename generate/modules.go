@@ -85,8 +85,12 @@ func (g *Crashes) moduleSet(b *build, at int) *moduleSet {
 	return set
 }
 
-// maxModuleBytes is how large modules are at most, and how far they lie apart.
-const maxModuleBytes = 32 << 20
+// Modules have at most maxModuleBytes, and lie as far apart. In the least there is room for
+// every function, wherever it moves to.
+const (
+	leastModuleBytes = 12 << 20
+	maxModuleBytes   = 32 << 20
+)
 
 // baseOf is where a module lies: in every process at the same address.
 func baseOf(module, digits int) uint64 {
@@ -114,7 +118,7 @@ func (g *Crashes) newModuleSet(b *build, r *release, at int) *moduleSet {
 			version = ""
 		}
 		m := schema.Module{
-			Filename: name, Path: directory + name, Base: hexWord(base, digits), Size: int64(s.between(1, maxModuleBytes>>12)) << 12, Version: version,
+			Filename: name, Path: directory + name, Base: hexWord(base, digits), Size: int64(s.between(leastModuleBytes>>12, maxModuleBytes>>12)) << 12, Version: version,
 			CodeID: fmt.Sprintf("%016x", s.next()), DebugFile: debugFile(name), DebugID: fmt.Sprintf("%016X%016X%x", s.next(), s.next(), s.below(16)), Symbols: "unused",
 		}
 		switch position := i - ownOnes - len(systemModules[r.platform]); {

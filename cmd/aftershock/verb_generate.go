@@ -119,6 +119,8 @@ func (v *generateCrashesVerb) all(r *run, g *generate.Crashes, to generated) err
 		return fmt.Errorf("%w (the same command again writes all: what is there already is stored once)", err)
 	}
 	took := time.Since(began)
-	say(r.stdout, "%d crashes in %s, %.0f a second\n", g.Len(), took.Round(time.Millisecond), float64(g.Len())/took.Seconds())
+	o := g.Options()
+	say(r.stdout, "%d crashes in %s, %.0f a second; --seed %d --until %s makes them again\n",
+		g.Len(), took.Round(time.Millisecond), float64(g.Len())/took.Seconds(), o.Seed, o.Until.Format(time.DateOnly))
 	return nil
 }

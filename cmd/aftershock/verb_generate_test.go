@@ -51,7 +51,7 @@ func TestGeneratedCrashesAreInTheTables(t *testing.T) {
 	rows := []string{"--count", "5000", "--clickhouse-url", u.clickhouseURL()}
 	for range 2 { // the second time adds nothing
 		out, errs, code := u.generate(rows...)
-		if code != 0 || !strings.HasPrefix(out, "5000 crashes in ") {
+		if code != 0 || !strings.HasPrefix(out, "5000 crashes in ") || !strings.Contains(out, "--seed 1 --until 2026-11-22 ") {
 			t.Fatalf("exit %d: %s%s", code, out, errs)
 		}
 	}
