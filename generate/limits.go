@@ -7,7 +7,7 @@ import (
 
 // Limits of Options.
 const (
-	MaxCount      = 1 << 31
+	MaxCount      = 1_000_000_000
 	MaxDays       = 400
 	MaxSignatures = 100_000
 	MaxInstalls   = 10_000_000
@@ -48,7 +48,7 @@ type Options struct {
 
 // filled is the options with their defaults.
 func (o Options) filled() (Options, error) {
-	scaled := func(of, least int) int { return max(least, min(of, of*o.Count/millionCrashes)) }
+	scaled := func(of, least int) int { return max(least, min(of, int(int64(of)*int64(o.Count)/millionCrashes))) }
 	if o.Days == 0 {
 		o.Days = defaultDays
 	}

@@ -101,17 +101,17 @@ func (g *Crashes) memory(r *report, s *stream, p *parts) {
 	if short {
 		used = s.between(88, 99)
 	}
-	r.number(totalPhysical, int64(total))
-	r.number(availablePhysical, int64(total/100*(100-used)+s.below(1<<20)))
+	r.number(totalPhysical, total)
+	r.number(availablePhysical, total/100*int64(100-used)+int64(s.below(1<<20)))
 	r.number(memoryInUse, int64(used))
 	if p.lane.platform == windows {
-		virtual := 1 << 47
+		virtual := int64(1 << 47)
 		if p.machine.release.digits() == 8 {
 			virtual = 1 << 31
 		}
-		r.number(totalVirtual, int64(virtual-1<<16))
-		r.number(availableVirtual, int64(virtual/100*s.between(3, 97)))
-		r.number(availablePageFile, int64(total/100*s.between(1, 100)))
+		r.number(totalVirtual, virtual-1<<16)
+		r.number(availableVirtual, virtual/100*int64(s.between(3, 97)))
+		r.number(availablePageFile, total/100*int64(s.between(1, 100)))
 	}
 	switch p.template.nature.kind {
 	case oomSmall:

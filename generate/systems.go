@@ -137,7 +137,7 @@ type machine struct {
 	release     *release
 	releaseAt   int // among releases
 	system      schema.System
-	memory      int // bytes
+	memory      int64 // bytes
 	annotations []schema.Annotation
 	kinds       []annotation // of annotations
 	unfit       annotationSet
@@ -171,7 +171,7 @@ func newMachines(registry *schema.Registry) (all [platforms][]*machine) {
 
 func newMachine(s *stream, at int, registry *schema.Registry) *machine {
 	r := &releases[at]
-	m := &machine{release: r, releaseAt: at, memory: one(s, []int{2, 4, 8, 8, 16, 16, 16, 32, 64})<<30 - s.below(300)<<20}
+	m := &machine{release: r, releaseAt: at, memory: one(s, []int64{2, 4, 8, 8, 16, 16, 16, 32, 64})<<30 - int64(s.below(300))<<20}
 	m.system = schema.System{OS: osNames[r.platform], OSVersion: r.version, CPUArch: r.arch, CPUInfo: one(s, cpus[r.arch]), CPUCount: int32(one(s, []int{2, 4, 4, 8, 8, 12, 16, 24}))}
 	add := func(kind annotation, value string) {
 		if value != "" {
@@ -203,7 +203,7 @@ func newMachine(s *stream, at int, registry *schema.Registry) *machine {
 		add(androidManufacturer, phone[1])
 		add(androidModel, phone[2])
 		add(androidVersion, r.version+" (REL)")
-		m.memory = one(s, []int{3, 4, 6, 8, 12})<<30 - s.below(400)<<20
+		m.memory = one(s, []int64{3, 4, 6, 8, 12})<<30 - int64(s.below(400))<<20
 	default: // Apple's telephones say nothing
 	}
 	add(distributionID, one(s, distributors[r.platform]))
