@@ -290,10 +290,11 @@ func TestAddonsShutdownActorsAndMore(t *testing.T) {
 		`AsyncShutdownTimeout={"phase":"/home/alice","conditions":[{"name":"Cache of alice@example.org","state":"hers"},7]}`: `["…",1,["Cache of …"]] async_shutdown_malformed`,
 	})
 	idea(t, func(f facts.Facts) any { return f.Public.UtilityActors }, map[string]string{
-		"UtilityActorsName=audio-decoder-generic,WindowsUtils": `["audio-decoder-generic","WindowsUtils"]`,
-		"UtilityActorsName=js-oracle, alice@example.org,":      `null utility_actors_malformed`,
-		"UtilityActorsName=" + many(32, ","):                   actors,
-		"UtilityActorsName=" + many(33, ","):                   actors + " facts_capped",
+		"UtilityActorsName=audio-decoder-generic,WindowsUtils":                                                       `["audio-decoder-generic","WindowsUtils"]`,
+		"UtilityActorsName=audio-decoder-applemedia,audio-decoder-wmf,mf-media-engine,js-oracle,windows-file-dialog": `["audio-decoder-applemedia","audio-decoder-wmf","mf-media-engine","js-oracle","windows-file-dialog"]`,
+		"UtilityActorsName=js-oracle, alice@example.org,":                                                            `["js-oracle"] utility_actors_malformed`,
+		"UtilityActorsName=" + many(32, ","):                                                                         actors,
+		"UtilityActorsName=" + many(33, ","):                                                                         actors + " facts_capped",
 	})
 	idea(t, func(f facts.Facts) any { return f.Public.DistributionID }, map[string]string{
 		"DistributionID=canonical": `"canonical"`, "DistributionID=alices-own": `null`, "x=": `null`,

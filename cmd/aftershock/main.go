@@ -52,8 +52,10 @@ type cli struct {
 
 	Replay replayVerbs `cmd:"" help:"See what other rules would make of the crashes, beside what is seen; then promote it, or drop it."`
 
-	Query queryVerbs `cmd:"" help:"Ask the tables what people ask of them: query list, query NAME --param NAME=VALUE."`
-	Bugs  bugsVerbs  `cmd:"" help:"Bugs and the signatures they are about."`
+	Query  queryVerbs `cmd:"" help:"Ask the tables what people ask of them: query list, query NAME --param NAME=VALUE."`
+	Export exportVerb `cmd:"" help:"Write crashes as files, one a day: Parquet, CSV or JSON."`
+	Stats  statsVerb  `cmd:"" help:"What the tables take: bytes a crash by column, parts, and a forecast."`
+	Bugs   bugsVerbs  `cmd:"" help:"Bugs and the signatures they are about."`
 
 	Version    versionVerb    `cmd:"" help:"Which release this is (also --version), and what it ships with: process version, ruleset, registry, schemas."`
 	Completion completionVerb `cmd:"" help:"Print a script that completes verbs and flags: source <(aftershock completion bash)."`

@@ -38,8 +38,9 @@ func (v *queryListVerb) Run(r *run) error {
 	}
 	w := tabwriter.NewWriter(r.stdout, 0, 0, 2, ' ', 0)
 	for _, q := range ask.Queries() {
-		first, _, _ := strings.Cut(q.Doc, ": ")
-		if _, err := fmt.Fprintf(w, "%s\t%s\n", q.Name, first); err != nil {
+		first, _, _ := strings.Cut(q.Doc, ". ")
+		first, _, _ = strings.Cut(first, ": ")
+		if _, err := fmt.Fprintf(w, "%s\t%s\n", q.Name, strings.TrimSuffix(first, ".")); err != nil {
 			return err
 		}
 	}
