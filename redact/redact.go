@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 
 	"aftershock/schema"
@@ -118,11 +119,21 @@ func stamp(t *schema.TelemetryCrash) error {
 	content := *t
 	content.SignatureVersion, content.Revision, content.ContentHash = 0, 0, ""
 	content.ReceivedAt = content.ReceivedAt.UTC().Truncate(time.Millisecond)
-	b, err := schema.Encode(&content)
+	kept, _ := encodings.Get().(*[]byte)
+	b, err := schema.AppendEncode((*kept)[:0], &content)
 	if err != nil {
 		return fmt.Errorf("content hash: %w", err)
 	}
 	sum := sha256.Sum256(b)
+	if *kept = b; cap(b) <= maxKept {
+		encodings.Put(kept)
+	}
 	t.ContentHash = hex.EncodeToString(sum[:])
 	return nil
 }
+
+// encodings are what events were encoded in, to be used again: each takes tens of kilobytes.
+var encodings = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept bounds one that is used again.
+const maxKept = 1 << 20

@@ -24,12 +24,13 @@ func annotationColumns(class schema.Class) (out []column) {
 	return out
 }
 
-func annotationColumn(e schema.AnnotationInfo, value func(r *row, name string) (string, bool)) func() values {
+// annotationColumn has the values of an annotation, nil where the crash has none.
+func annotationColumn(e schema.AnnotationInfo, value func(r *row, name string) *string) func() values {
 	switch e.Type {
 	case schema.TypeInteger:
 		return optional(int64s, func(r *row) *int64 {
-			if text, ok := value(r, e.Name); ok {
-				if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			if text := value(r, e.Name); text != nil {
+				if n, err := strconv.ParseInt(*text, 10, 64); err == nil {
 					return &n
 				}
 			}
@@ -37,8 +38,8 @@ func annotationColumn(e schema.AnnotationInfo, value func(r *row, name string) (
 		})
 	case schema.TypeDecimal:
 		return optional(float64s, func(r *row) *float64 {
-			if text, ok := value(r, e.Name); ok {
-				if x, err := strconv.ParseFloat(text, 64); err == nil {
+			if text := value(r, e.Name); text != nil {
+				if x, err := strconv.ParseFloat(*text, 64); err == nil {
 					return &x
 				}
 			}
@@ -46,39 +47,35 @@ func annotationColumn(e schema.AnnotationInfo, value func(r *row, name string) (
 		})
 	case schema.TypeBoolean:
 		return optional(bools, func(r *row) *bool {
-			if text, ok := value(r, e.Name); ok && schema.TypeBoolean.Holds(text) {
-				return new(text == "1" || text == "true")
+			if text := value(r, e.Name); text != nil && schema.TypeBoolean.Holds(*text) {
+				return truth[*text == "1" || *text == "true"]
 			}
 			return nil
 		})
 	case schema.TypeText:
-		return optional(text, func(r *row) *string { return textOf(r, e.Name, value) })
+		return optional(text, func(r *row) *string { return value(r, e.Name) })
 	default:
-		return optionalWord(func(r *row) *string { return textOf(r, e.Name, value) })
+		return optionalWord(func(r *row) *string { return value(r, e.Name) })
 	}
 }
 
-func textOf(r *row, name string, value func(r *row, name string) (string, bool)) *string {
-	if text, ok := value(r, name); ok && text != "" {
-		return &text
-	}
-	return nil
-}
+var truth = map[bool]*bool{true: new(true), false: new(false)}
 
-// publicAnnotation is an annotation of the public view, which has them by name.
-func publicAnnotation(r *row, name string) (string, bool) {
+// publicAnnotation is an annotation of the public view, which has them by name; nil for none
+// and for an empty one.
+func publicAnnotation(r *row, name string) *string {
 	i, ok := slices.BinarySearchFunc(r.pub.Annotations, name, func(a schema.PublicAnnotation, name string) int { return strings.Compare(a.Name, name) })
-	if !ok {
-		return "", false
+	if !ok || r.pub.Annotations[i].Value == "" {
+		return nil
 	}
-	return r.pub.Annotations[i].Value, true
+	return &r.pub.Annotations[i].Value
 }
 
-// anyAnnotation is an annotation of the crash, which has them by name.
-func anyAnnotation(r *row, name string) (string, bool) {
+// anyAnnotation is publicAnnotation of all that the crash has.
+func anyAnnotation(r *row, name string) *string {
 	i, ok := slices.BinarySearchFunc(r.p.Annotations, name, func(a schema.Annotation, name string) int { return strings.Compare(a.Name, name) })
-	if !ok {
-		return "", false
+	if !ok || r.p.Annotations[i].Value == "" {
+		return nil
 	}
-	return r.p.Annotations[i].Value, true
+	return &r.p.Annotations[i].Value
 }
