@@ -145,7 +145,7 @@ func tables(t *testing.T, count int) (db, public *clickhouse.DB, parameters map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { public.Close() })
+	t.Cleanup(func() { _ = public.Close() }) // the server ends with it
 	return db, public, parameters
 }
 
@@ -185,7 +185,7 @@ func TestQuestionsAreAnswered(t *testing.T) {
 			if err := a.WriteTable(&out, q, 40); err != nil {
 				t.Error(err)
 			}
-			fmt.Println(q.Name + "\n" + out.String()) //nolint:forbidigo // to look at
+			fmt.Println(q.Name + "\n" + out.String())
 		}
 	}
 }

@@ -117,7 +117,7 @@ func exportFile(ctx context.Context, db *clickhouse.DB, e clickhouse.Export, day
 	}()
 	err = db.ExportTo(ctx, e, day, f)
 	if err == nil && !e.Protected {
-		err = f.Chmod(0o644) //nolint:gosec // anybody may read what is public
+		err = f.Chmod(0o644)
 	}
 	if closed := f.Close(); err == nil {
 		err = closed

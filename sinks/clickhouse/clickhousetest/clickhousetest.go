@@ -67,7 +67,7 @@ func Open(t testing.TB, url string) *clickhouse.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() }) //nolint:errcheck // the server ends with it
+	t.Cleanup(func() { _ = db.Close() }) // the server ends with it
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
