@@ -49,10 +49,10 @@ func TestScreenSaysWhatIsNotRightAndWhatToType(t *testing.T) {
 		"older rules":                    {rules, nil, []string{"S"}, []string{"Newer rules", start}, []string{"promote"}},
 	} {
 		var out bytes.Buffer
-		up := &upVerb{DataDir: "data", KafkaListen: "127.0.0.1:9092", ClickhouseURL: "http://u:secret@127.0.0.1:8123"} //nolint:gosec // made up
+		up := &upVerb{DataDir: "data", KafkaListen: "127.0.0.1:9092", ClickhouseURL: "http://u:secret@127.0.0.1:8123", AnalystListen: "127.0.0.1:8124"} //nolint:gosec // made up
 		up.CollectorListen, up.Symbols = "127.0.0.1:8000", tc.symbols
 		upScreen{up: up, w: &out, tables: true}.say("as", tc.state, tc.waiting, now)
-		for _, want := range append(tc.wants, "http://127.0.0.1:8000/submit", "curl http://127.0.0.1:8123/ ") {
+		for _, want := range append(tc.wants, "http://127.0.0.1:8000/submit", "curl http://127.0.0.1:8124/ ") {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: no %q:\n%s", name, want, &out)
 			}

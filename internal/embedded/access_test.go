@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -203,4 +204,49 @@ func TestTokenStaysTheSameAndIsPrivate(t *testing.T) {
 			t.Errorf("%s: %q", name, token)
 		}
 	}
+}
+
+// The database default stays one of tables alone from start to start, with the tables that
+// somebody made there, and after a kill.
+func TestTheDefaultDatabaseComesBackWithoutFiles(t *testing.T) {
+	dir := t.TempDir()
+	begin := func() (addr string, c *Child) {
+		t.Helper()
+		addr = freeAddr(t)
+		return addr, startClickHouse(t, dir, addr)
+	}
+	look := func(addr, sql, want string) {
+		t.Helper()
+		if _, answer := ask(t, addr, sql, nil); answer != want {
+			t.Errorf("%s: %q, want %q", sql, answer, want)
+		}
+	}
+	for range 3 { // it is empty
+		addr, c := begin()
+		look(addr, "SELECT engine FROM system.databases WHERE name = 'default'", "Atomic\n")
+		stop(t, c)
+	}
+	addr, c := begin()
+	look(addr, "CREATE TABLE default.t (a UInt8) ENGINE = MergeTree ORDER BY a", "")
+	look(addr, "INSERT INTO default.t VALUES (7)", "")
+	for i := range 3 {
+		if i == 1 {
+			// It is started again by itself, at the same address.
+			if err := syscall.Kill(c.PID(), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			pid := c.PID()
+			waitFor(t, "the engine after the kill", func() bool { return c.PID() != pid && ClickHouseReady("http://"+addr)(t.Context()) == nil })
+		} else {
+			stop(t, c)
+			addr, c = begin()
+		}
+		look(addr, "SELECT engine FROM system.databases WHERE name = 'default'", "Atomic\n")
+		look(addr, "SELECT a FROM default.t", "7\n")
+	}
+	look(addr, "DROP TABLE default.t SYNC", "")
+	stop(t, c)
+	addr, c = begin() // it is empty again
+	look(addr, "SELECT engine FROM system.databases WHERE name = 'default'", "Atomic\n")
+	stop(t, c)
 }

@@ -96,13 +96,20 @@ func (p *pool) withoutFiles() error {
 	if err != nil || strings.TrimSpace(engine) != "Overlay" {
 		return err
 	}
-	if _, err := p.control.text("DETACH DATABASE default"); err != nil {
+	tables, err := p.control.text("SELECT count() FROM system.tables WHERE database = 'default'")
+	if err != nil {
 		return err
 	}
-	// Its tables are known from before, or there are none yet.
-	if _, err := p.control.text("ATTACH DATABASE default"); err != nil {
-		_, err = p.control.text("CREATE DATABASE default ENGINE = Atomic")
-		return err
+	// The half with tables is on the disk, and comes back alone. The engine does not find it
+	// there while it has none.
+	statements := []string{"DETACH DATABASE default", "ATTACH DATABASE default"}
+	if strings.TrimSpace(tables) == "0" {
+		statements = []string{"DROP DATABASE default", "CREATE DATABASE default ENGINE = Atomic"}
+	}
+	for _, statement := range statements {
+		if _, err := p.control.text(statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }
