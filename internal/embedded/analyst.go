@@ -37,10 +37,23 @@ var analystTables = set("build_options collations columns data_type_families dat
 var tellingFunctions = set("joinget joingetornull hascolumnintable dictget file catboostevaluate filesystemavailable filesystemcapacity filesystemunreserved getserversetting getmacro " +
 	"addresstoline addresstolinewithinlines addresstosymbol demangle showcertificate getoskernelversion hostname fqdn fullhostname servername")
 
+// analystSettings are what may be set: of settings that hold SQL in a text, switch the
+// language, or take the parser's bounds away there are more with every release.
+var analystSettings = set("max_threads max_block_size max_result_rows result_overflow_mode max_rows_to_read max_bytes_to_read read_overflow_mode max_rows_to_group_by group_by_overflow_mode " +
+	"max_bytes_before_external_group_by max_bytes_before_external_sort join_algorithm join_use_nulls group_by_use_nulls extremes date_time_input_format date_time_output_format " +
+	"session_timezone limit offset final enable_analyzer prefer_column_name_to_alias aggregate_functions_null_for_empty transform_null_in union_default_mode " +
+	"empty_result_for_aggregation_by_empty_set optimize_read_in_order optimize_aggregation_in_order use_uncompressed_cache max_rows_in_join max_bytes_in_join join_overflow_mode")
+
+// analystSetting tells whether an analyst may set something.
+func analystSetting(name string) bool {
+	name = strings.ToLower(name)
+	return analystSettings[name] || strings.HasPrefix(name, "output_format_") && !outsideSettings[name] || strings.HasPrefix(name, "format_csv_")
+}
+
 // boundedSettings are a statement's bounds, and what could take them away.
 var boundedSettings = set("readonly profile max_memory_usage max_memory_usage_for_user max_execution_time max_execution_time_leaf max_estimated_execution_time timeout_overflow_mode " +
 	"timeout_overflow_mode_leaf timeout_before_checking_execution_speed max_temporary_data_on_disk_size_for_query max_temporary_data_on_disk_size_for_user memory_overcommit_ratio_denominator " +
-	"memory_overcommit_ratio_denominator_for_user max_untracked_memory allow_introspection_functions allow_ddl log_comment log_queries use_query_cache enable_writes_to_query_cache enable_reads_from_query_cache priority workload")
+	"memory_overcommit_ratio_denominator_for_user max_untracked_memory allow_introspection_functions allow_ddl log_comment log_queries max_result_bytes use_query_cache enable_writes_to_query_cache enable_reads_from_query_cache priority workload")
 
 // shown are what SHOW may show.
 var shown = set("tables databases columns fields create full extended functions settings index indexes indices keys")
@@ -101,7 +114,7 @@ func (f *facade) publicOnly(r *request, s statement) error {
 		return err
 	}
 	switch strings.ToLower(r.database) {
-	case "", "default", publicDatabase, "system", "information_schema":
+	case "", "default", publicDatabase, "information_schema": // not system: its tables would have no name before them
 	default:
 		return errAnalyst("the database " + r.database)
 	}
@@ -110,6 +123,9 @@ func (f *facade) publicOnly(r *request, s statement) error {
 	}
 	r.session = sessionRequest{} // nothing is kept between statements
 	f.bound(r)
+	if !mayStream(s, r) { // the engine has such a result whole, outside what it counts
+		r.settings = append(r.settings, param{"max_result_bytes", fmt.Sprint(analystMemory)})
+	}
 	return publicTokens(s, others, f.tableFunctions)
 }
 
@@ -117,7 +133,7 @@ func (f *facade) publicOnly(r *request, s statement) error {
 func (f *facade) bound(r *request) {
 	kept := r.settings[:0]
 	for _, setting := range r.settings {
-		if !boundedSettings[strings.ToLower(setting.name)] {
+		if analystSetting(setting.name) {
 			kept = append(kept, setting)
 		}
 	}
@@ -132,13 +148,16 @@ func publicTokens(s statement, others, tableFunctions map[string]bool) error {
 	l := &lexer{text: s.text}
 	var before, last token // the two tokens that stand before
 	settings := false      // behind SETTINGS
+	begins := false        // there a name may begin
 	for i := 0; ; i++ {
 		t := l.next()
 		if t.kind == tokenEnd || t.kind == tokenBroken {
 			return nil
 		}
 		name := strings.ToLower(l.name(t))
-		settings = !l.symbol(t, ')') && (settings || l.word(t) == "SETTINGS" && !l.symbol(last, '.'))
+		// A number may end with a point.
+		begins = settings && (l.symbol(last, ',') || l.word(last) == "SETTINGS") && !isText(l, t)
+		settings = !l.symbol(t, ')') && (settings || l.word(t) == "SETTINGS" && !(l.symbol(last, '.') && !isNumber(l, before)))
 		switch {
 		case i == 1 && s.verb == "SHOW" && !shown[name]:
 			return errAnalyst("SHOW " + strings.ToUpper(name))
@@ -146,7 +165,7 @@ func publicTokens(s statement, others, tableFunctions map[string]bool) error {
 			return errAnalyst("aftershock_protected")
 		case l.escaped(t):
 			return errAnalyst("a name with an escape in it")
-		case settings && boundedSettings[name] && !isText(l, t):
+		case begins && name != "" && !analystSetting(name), settings && boundedSettings[name] && !isText(l, t):
 			return errAnalyst("the setting " + name)
 		case name == "identifier" && l.symbol(last, ':'):
 			return errAnalyst("a name that is a parameter")
@@ -169,6 +188,11 @@ func publicTokens(s statement, others, tableFunctions map[string]bool) error {
 		}
 		before, last = last, t
 	}
+}
+
+// isNumber tells whether a token begins as a number does.
+func isNumber(l *lexer, t token) bool {
+	return t.kind == tokenWord && l.text[t.from] >= '0' && l.text[t.from] <= '9'
 }
 
 // isText tells whether a token is a string.

@@ -13,7 +13,12 @@ var insideFunctions = set("dummy format fuzzjson generaterandom generateseries g
 // outsideFunctions are functions that are no table functions, or none that every
 // engine names.
 var outsideFunctions = set("file catboostevaluate reversednsquery disk python executable executablepool dictionary zookeeper cluster clusterallreplicas url s3 remote remotesecure " +
-	"hdfs jdbc odbc mysql postgresql mongodb redis sqlite azureblobstorage http source")
+	"hdfs jdbc odbc mysql postgresql mongodb redis sqlite azureblobstorage http source " +
+	"aigenerate aiembed aiclassify aiextract aitranslate")
+
+// outsideScalars are those of them that another function may be told to call, by the name
+// alone: arrayMap(file, …), * APPLY file.
+var outsideScalars = set("file catboostevaluate reversednsquery aigenerate aiembed aiclassify aiextract aitranslate")
 
 // insideEngines are engines of tables and databases, beside those that end in MergeTree.
 var insideEngines = set("memory null view materializedview log tinylog stripelog set join buffer atomic merge")
@@ -24,8 +29,10 @@ var outsideVerbs = set("backup restore attach detach install")
 // outsideWords make a format or a statement reach beyond wherever they stand.
 var outsideWords = set("format_avro_schema_registry_url dictionary infile outfile avroconfluent named")
 
-// outsideSettings are settings that name a file, to read or to write.
-var outsideSettings = set("format_schema format_schema_source format_template_row format_template_resultset input_format_record_errors_file_path output_format_schema")
+// outsideSettings are settings that name a file, to read or to write, that hold SQL in a
+// text, which nobody looks at, or another language than what is looked at.
+var outsideSettings = set("additional_table_filters additional_result_filter parallel_replicas_custom_key implicit_table_at_top_level allow_experimental_kusto_dialect " +
+	"allow_experimental_prql_dialect allow_experimental_polyglot_dialect polyglot_dialect promql_database promql_table function_implementation allow_experimental_ai_functions url_base format_schema format_schema_source format_template_row format_template_resultset input_format_record_errors_file_path output_format_schema")
 
 func set(words string) map[string]bool {
 	out := map[string]bool{}
@@ -65,6 +72,10 @@ func (f *facade) forbid(r *request, s statement) error {
 		switch {
 		case l.escaped(t):
 			return errOutside("a name with an escape in it")
+		case l.foreign(t):
+			return errOutside("a name that is not ASCII and not in quotes")
+		case outsideScalars[strings.ToLower(l.name(t))] && !isText(l, t) && !l.behindName(before):
+			return errOutside("the name of the function " + strings.ToLower(l.name(t)) + ", which may be taken for it (write table.column),")
 		case outsideSettings[strings.ToLower(l.name(t))]:
 			return errOutside("the setting " + strings.ToLower(l.name(t)))
 		case outsideWords[strings.ToLower(word)] && s.kind != kindSelect && s.kind != kindRead,
@@ -84,6 +95,22 @@ func (f *facade) forbid(r *request, s statement) error {
 		before = t
 	}
 	return nil
+}
+
+// nameFollows are words behind which a name is one of a column, an alias or a table.
+var nameFollows = set("as select where prewhere having and or not by on in is from join using when then else between like table")
+
+// behindName tells whether a name behind t is none of a function that another one calls:
+// such stand first in brackets, or behind APPLY.
+func (l *lexer) behindName(t token) bool {
+	switch t.kind {
+	case tokenSymbol:
+		return !l.symbol(t, '(')
+	case tokenWord:
+		return nameFollows[strings.ToLower(l.text[t.from:t.to])]
+	case tokenEnd, tokenQuoted, tokenBroken:
+	}
+	return false
 }
 
 // forbidFunction looks at what stands before a bracket.

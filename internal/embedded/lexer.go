@@ -38,10 +38,7 @@ func (l *lexer) next() token {
 	kind := tokenSymbol
 	switch b := l.text[from]; {
 	case isWordByte(b):
-		kind = tokenWord
-		for l.pos < len(l.text) && isWordByte(l.text[l.pos]) {
-			l.pos++
-		}
+		kind = l.rest()
 	case b == '\'' || b == '"' || b == '`':
 		kind = l.quoted(b)
 	case b == '$':
@@ -132,25 +129,41 @@ func (l *lexer) quoted(quote byte) tokenKind {
 	return tokenBroken
 }
 
-// heredoc moves over $tag$ … $tag$, or over the dollar if it is none.
+// heredoc moves over $tag$ … $tag$, or if it is none over the word that begins with the
+// dollar, or over the dollar.
 func (l *lexer) heredoc() tokenKind {
 	rest := l.text[l.pos:]
 	end := 1
 	for end < len(rest) && isWordByte(rest[end]) {
 		end++
 	}
-	if end == len(rest) || rest[end] != '$' {
-		l.pos++
+	if end < len(rest) && rest[end] == '$' {
+		tag := rest[:end+1]
+		if closing := strings.Index(rest[end+1:], tag); closing >= 0 {
+			l.pos += end + 1 + closing + len(tag)
+			return tokenQuoted
+		}
+	}
+	l.pos++
+	if end == 1 {
 		return tokenSymbol
 	}
-	tag := rest[:end+1]
-	closing := strings.Index(rest[end+1:], tag)
-	if closing < 0 {
+	return l.rest()
+}
+
+// rest moves to the end of a word; behind its begin there may be dollars.
+func (l *lexer) rest() tokenKind {
+	for l.pos < len(l.text) && (isWordByte(l.text[l.pos]) || l.text[l.pos] == '$') {
 		l.pos++
-		return tokenSymbol
 	}
-	l.pos += end + 1 + closing + len(tag)
-	return tokenQuoted
+	return tokenWord
+}
+
+// foreign tells whether the token has letters in it that are not ASCII and stands outside
+// ASCII quotes. The engine takes some for quotes and blanks: from there on its tokens are
+// not the lexer's.
+func (l *lexer) foreign(t token) bool {
+	return t.kind != tokenQuoted && strings.ContainsFunc(l.text[t.from:t.to], func(c rune) bool { return c >= 0x80 })
 }
 
 func isWordByte(b byte) bool {
