@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,6 +15,8 @@ import (
 const (
 	// maxMemoryReport bounds a memory report, inflated, in bytes (as the reference).
 	maxMemoryReport = 20 << 20
+	// maxMeasures of a report: one of Firefox with hundreds of tabs has some 100,000.
+	maxMeasures = 400_000
 	// kinds of what a report measures (nsIMemoryReporter.idl).
 	kindNonHeap = 0
 	kindHeap    = 1
@@ -25,26 +28,21 @@ func (d *derivation) memoryReport() {
 	if d.MemoryReport == nil {
 		return
 	}
-	report, err := readMemoryReport(d.MemoryReport)
-	switch {
-	case err != nil:
-		d.note(schema.NoteMemoryReportUnreadable)
-		return
-	case d.Crash.Crash.ProcessID == nil:
-		return
+	process := ""
+	if id := d.Crash.Crash.ProcessID; id != nil {
+		process = fmt.Sprintf("(pid %d)", *id)
 	}
-	process := fmt.Sprintf("(pid %d)", *d.Crash.Crash.ProcessID)
 	var sums measures
-	for i := range report.Reports {
-		if r := &report.Reports[i]; strings.Contains(r.Process, process) {
+	err := readMemoryReport(d.MemoryReport, func(r *measured) {
+		if process != "" && strings.Contains(r.Process, process) {
 			sums.add(r)
 		}
+	})
+	if err != nil {
+		d.note(schema.NoteMemoryReportUnreadable)
+		return
 	}
 	d.pub.MemoryMeasures = sums.measures()
-}
-
-type memoryReport struct {
-	Reports []measured `json:"reports"`
 }
 
 type measured struct {
@@ -54,20 +52,65 @@ type measured struct {
 	Amount  int64  `json:"amount"`
 }
 
-func readMemoryReport(data []byte) (*memoryReport, error) {
+// readMemoryReport hands each measure of a report to add, one at a time: a few kilobytes
+// of gzip would be a gigabyte of them.
+func readMemoryReport(data []byte, add func(*measured)) error {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(z, maxMemoryReport+1))
-	if err != nil {
-		return nil, err
+	text := &io.LimitedReader{R: z, N: maxMemoryReport + 1}
+	in := json.NewDecoder(text)
+	if err := opens(in, '{'); err != nil {
+		return err
 	}
-	if len(text) > maxMemoryReport {
-		return nil, fmt.Errorf("more than %d bytes", maxMemoryReport)
+	for n := 0; in.More(); {
+		name, err := in.Token()
+		if err != nil {
+			return err
+		}
+		if name != "reports" {
+			var other json.RawMessage
+			if err := in.Decode(&other); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := opens(in, '['); err != nil {
+			return err
+		}
+		for ; in.More(); n++ {
+			if n == maxMeasures {
+				return fmt.Errorf("more than %d measures", maxMeasures)
+			}
+			var r measured
+			if err := in.Decode(&r); err != nil {
+				return err
+			}
+			add(&r)
+		}
+		if _, err := in.Token(); err != nil {
+			return err
+		}
 	}
-	report := &memoryReport{}
-	return report, json.Unmarshal(text, report)
+	if _, err := in.Token(); err != nil {
+		return err
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something behind it")
+	}
+	if text.N <= 0 {
+		return fmt.Errorf("more than %d bytes", maxMemoryReport)
+	}
+	return nil
+}
+
+// opens reads the begin of an object or a list.
+func opens(in *json.Decoder, want json.Delim) error {
+	if t, err := in.Token(); err != nil || t != want {
+		return errors.Join(err, fmt.Errorf("want %s", want))
+	}
+	return nil
 }
 
 // measures collect a process's.
