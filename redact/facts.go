@@ -33,6 +33,9 @@ func facts(p *schema.ProcessedCrash, registry *schema.Registry) *schema.Facts {
 	if hidden("StartupCrash") {
 		out.StartupCrash = nil
 	}
+	if hidden("SubmittedFrom") {
+		out.SubmittedFrom = nil
+	}
 	never := func(annotations ...string) bool {
 		for _, name := range annotations {
 			if registry.Lookup(name).Class == schema.ClassNeverStore {
