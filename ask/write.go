@@ -3,8 +3,10 @@ package ask
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
@@ -77,10 +79,11 @@ func (a *Answer) WriteTable(w io.Writer, q Query, width int) error {
 	return nil
 }
 
-// printable leaves nothing that moves a terminal's cursor.
+// printable leaves nothing that moves a terminal's cursor, turns the direction of what
+// follows, or is not seen.
 func printable(text string) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == utf8.RuneError {
+		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == utf8.RuneError || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return '\uFFFD'
 		}
 		return c
@@ -119,7 +122,7 @@ func (a *Answer) bars(c Chart) (out []string) {
 var eighths = []rune(" ▏▎▍▌▋▊▉█")
 
 func bar(v, most float64) string {
-	if most <= 0 || v <= 0 {
+	if !(most > 0) || !(v > 0) || math.IsInf(most, 1) {
 		return ""
 	}
 	n := int(v / most * barCells * 8)
@@ -206,4 +209,4 @@ func (a *Answer) WriteMarkdown(w io.Writer) error {
 }
 
 // markdown keeps a value inside its cell.
-var markdown = strings.NewReplacer("|", `\|`, "`", "\\`", "<", `\<`, "*", `\*`, "_", `\_`)
+var markdown = strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "&", `\&`, "~", `\~`, "|", `\|`, "`", "\\`", "<", `\<`, "*", `\*`, "_", `\_`)
