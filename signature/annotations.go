@@ -75,7 +75,7 @@ var (
 	javaClass     = regexp.MustCompile(`^(?:[a-z][\w$]*\.){0,16}(?:[A-Z][\w$-]*|[a-z][\w$]?)$`)
 	javaMethod    = regexp.MustCompile(`^(?:[a-z_$][\w$-]*|<init>|<clinit>|[A-Z])$`)
 	javaFile      = regexp.MustCompile(`^(?:[A-Za-z][\w$]*\.(?:java|kts?|scala|groovy|clj)|SourceFile)$`)
-	javaAt        = regexp.MustCompile(`^at (?:[\w$.@-]*/){0,2}((?:[\w$]+\.){0,16}[\w$-]+)\.([\w$<>-]+)\(([^():]*)(?::[0-9]{1,9})?\)$`)
+	javaAt        = regexp.MustCompile(`^at (?:[\w$.-]*/)?(?:(?:[\w$.]+(?:@[0-9][\w.+-]*)?)?/)?((?:[\w$]+\.){0,16}[\w$-]+)\.([\w$<>-]+)\(([^():]*)(?::[0-9]{1,9})?\)$`)
 )
 
 // maxJavaLine bounds a line that is shown: a class, or a frame.
