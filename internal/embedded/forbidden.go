@@ -66,7 +66,7 @@ func (f *facade) forbid(r *request, s statement) error {
 		return errOutside(s.verb)
 	}
 	l := &lexer{text: s.text}
-	var before token
+	var before, at token // the token before, and the one before the last bracket of a parameter
 	for t := l.next(); t.kind != tokenEnd && t.kind != tokenBroken; t = l.next() {
 		word := l.word(t)
 		switch {
@@ -74,6 +74,10 @@ func (f *facade) forbid(r *request, s statement) error {
 			return errOutside("a name with an escape in it")
 		case l.foreign(t):
 			return errOutside("a name that is not ASCII and not in quotes")
+		case l.symbol(t, '{'):
+			at = before
+		case strings.EqualFold(l.name(t), "Identifier") && l.symbol(before, ':') && !l.behindName(at):
+			return errOutside("a name that is a parameter, which may be taken for a function (write table.{column:Identifier}),")
 		case outsideScalars[strings.ToLower(l.name(t))] && !isText(l, t) && !l.behindName(before):
 			return errOutside("the name of the function " + strings.ToLower(l.name(t)) + ", which may be taken for it (write table.column),")
 		case outsideSettings[strings.ToLower(l.name(t))]:

@@ -35,6 +35,7 @@ func TestStatementsInDisguiseReachNothing(t *testing.T) {
 		{"SELECT ‘/*’, * FROM file('%s', LineAsString) WHERE ‘*/’ != ''", nil}, {"SELECT 1 AS a$b$, * FROM file('%s', LineAsString) WHERE 1 AS a$b$", nil},
 		{"SELECT * APPLY file FROM (SELECT '%s')", nil}, {"SELECT * APPLY(file) FROM (SELECT '%s')", nil}, {"SELECT arrayMap(file, ['%s'])", nil}, {"SELECT arrayMap((`file`) AS g, ['%s'])", nil},
 	}
+	files = append(files, asked{"SELECT arrayMap({f:Identifier}, ['%s'])", url.Values{"param_f": {"file"}}}, asked{"SELECT arrayMap(({ f : `Identifier` }), ['%s'])", url.Values{"param_f": {"file"}}})
 	for i := range files {
 		files[i].sql = fmt.Sprintf(files[i].sql, secret)
 	}
