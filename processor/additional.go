@@ -41,11 +41,26 @@ func (p *Processor) additional(ctx context.Context, in Input, out *schema.Proces
 		} else {
 			n.once(schema.StageDump, schema.NoteAdditionalDump)
 		}
+		if countFrames(own) > maxAdditionalFrames {
+			framesOfOthers(own, crashingThread(own))
+			codes.once(schema.StageEvent, schema.NoteEventShrunk)
+		}
 		out.AdditionalDumps = append(out.AdditionalDumps, schema.AdditionalDump{
 			Name: n.text(d.Name), DumpStatus: own.DumpStatus, Reason: own.Crash.Reason, Address: own.Crash.Address, ProcessID: own.Crash.ProcessID,
 			CrashingThread: own.Crash.CrashingThread, Threads: own.Threads, Modules: inStacks(own), Notes: codes.list,
 		})
 	}
+}
+
+// maxAdditionalFrames of a dump beside the main one are kept of all its threads: those of
+// all dumps together are in memory before the event is made to fit.
+const maxAdditionalFrames = 8192
+
+func countFrames(c *schema.ProcessedCrash) (n int) {
+	for i := range c.Threads {
+		n += len(c.Threads[i].Frames)
+	}
+	return n
 }
 
 // outOfTime tells whether a dump that was walked lacks symbols because their sources did

@@ -25,8 +25,8 @@ const (
 func fit(out *schema.ProcessedCrash, n *notes) {
 	crashing := crashingThread(out)
 	steps := []func(){
+		func() { out.AdditionalDumps = nil }, // before anything of the main one
 		func() { framesOfOthers(out, crashing) },
-		func() { out.AdditionalDumps = nil },
 		func() { out.CrashpadAnnotations = nil },
 		func() { out.UnloadedModules = nil },
 		func() {

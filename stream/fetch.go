@@ -28,9 +28,9 @@ var blobPause = 250 * time.Millisecond
 
 var errDigest = errors.New("bytes do not have the event's SHA-256")
 
-// fetch brings the main dump and overflown annotations into memory. The class is
-// that of the dead letter when err says so.
-func (p *Processor) fetch(ctx context.Context, in *Input) (class string, err error) {
+// fetch brings the main dump and overflown annotations into memory, and the dumps beside
+// it if there is room for them. The class is that of the dead letter when err says so.
+func (p *Processor) fetch(ctx context.Context, in *Input, room bool) (class string, err error) {
 	for i := range in.Raw.AnnotationOverflow {
 		ref := &in.Raw.AnnotationOverflow[i]
 		value, class, err := p.blob(ctx, ref.Blob, ref.Size)
@@ -49,6 +49,10 @@ func (p *Processor) fetch(ctx context.Context, in *Input) (class string, err err
 		if in.Dump, class, err = p.dump(ctx, d); err != nil {
 			return class, err
 		}
+	}
+	if !room {
+		p.Log.Warn().Msg("there is no room for the dumps beside the main one")
+		return "", nil
 	}
 	return "", p.beside(ctx, in)
 }
@@ -73,18 +77,18 @@ func (p *Processor) beside(ctx context.Context, in *Input) error {
 	return nil
 }
 
-// dumpBytes is the size of the dumps that are looked at.
-func dumpBytes(raw *schema.RawCrash) (bytes int64, class string, err error) {
+// dumpBytes is the size of the main dump, and of those beside it that are looked at.
+func dumpBytes(raw *schema.RawCrash) (main, beside int64, class string, err error) {
 	if d := raw.Main(); d != nil {
 		if d.Size < 0 || d.Size > maxDumpBytes {
-			return 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
+			return 0, 0, schema.DeadRawUndecodable, fmt.Errorf("a dump of %d bytes", d.Size)
 		}
-		bytes = d.Size
+		main = d.Size
 	}
 	for _, d := range raw.Beside() {
-		bytes += d.Size
+		beside += d.Size
 	}
-	return bytes, "", nil
+	return main, beside, "", nil
 }
 
 // FetchDump returns a dump's original bytes, checked against its digest. blobs may

@@ -162,7 +162,7 @@ func TestSizesOfDumps(t *testing.T) {
 		return &schema.RawCrash{Dumps: []schema.Dump{{Name: "other", Size: -7}, {Name: schema.MainDump, Size: size}}}
 	}
 	for size, want := range map[int64]string{-1: schema.DeadRawUndecodable, 0: "", 1: "", 1 << 30: "", 1<<30 + 1: schema.DeadRawUndecodable} {
-		bytes, class, err := dumpBytes(main(size))
+		bytes, _, class, err := dumpBytes(main(size))
 		if class != want || (err == nil) != (want == "") || err == nil && bytes != size {
 			t.Errorf("%d: %d, %q, %v", size, bytes, class, err)
 		}
@@ -170,7 +170,7 @@ func TestSizesOfDumps(t *testing.T) {
 			t.Errorf("%d: %v", size, err)
 		}
 	}
-	if bytes, class, err := dumpBytes(&schema.RawCrash{}); bytes != 0 || class != "" || err != nil {
+	if bytes, _, class, err := dumpBytes(&schema.RawCrash{}); bytes != 0 || class != "" || err != nil {
 		t.Errorf("none: %d, %q, %v", bytes, class, err)
 	}
 	data := []byte("a dump")
@@ -250,13 +250,13 @@ func TestAnnotationsThatTravelAsBlobs(t *testing.T) {
 		"too large":   {[]error{blob.ErrTooLarge}, sum, schema.DeadBlobCorrupt},
 	} {
 		in := Input{Raw: &schema.RawCrash{AnnotationOverflow: []schema.AnnotationRef{{Name: "long", Size: 4, SHA256: tc.sum, Blob: "a"}}}}
-		class, err := (&Processor{Blobs: &asked{answers: tc.answers}}).fetch(t.Context(), &in)
+		class, err := (&Processor{Blobs: &asked{answers: tc.answers}}).fetch(t.Context(), &in, true)
 		if class != tc.class || (err == nil) != (tc.class == "") || (in.Raw.Annotations["long"] == "blob") != (tc.class == "") {
 			t.Errorf("%s: %q, %v, %v", name, class, err, in.Raw.Annotations)
 		}
 	}
 	in := Input{Raw: &schema.RawCrash{Annotations: map[string]string{"short": "1"}, Dumps: []schema.Dump{{Name: "other"}}}}
-	if class, err := (&Processor{}).fetch(t.Context(), &in); class != "" || err != nil || in.Dump != nil || in.Raw.Annotations["short"] != "1" {
+	if class, err := (&Processor{}).fetch(t.Context(), &in, true); class != "" || err != nil || in.Dump != nil || in.Raw.Annotations["short"] != "1" {
 		t.Errorf("%q, %v, %+v", class, err, in)
 	}
 }
@@ -307,5 +307,28 @@ func TestACrashThatCannotBeWorkedOn(t *testing.T) {
 	}
 	if VerdictOf(&kgo.Record{Topic: schema.TopicDeadLetter}) != Accusing {
 		t.Error("a letter that nobody can read")
+	}
+}
+
+// Dumps beside the main one for which there is no room cost themselves, not the crash.
+func TestDumpsBesideThatDoNotFitCostThemselves(t *testing.T) {
+	t.Parallel()
+	dump := func(name string) schema.Dump {
+		return schema.Dump{Name: name, Size: 50, Encoding: schema.EncodingNone, Inline: make([]byte, 50), SHA256: sha256.Sum256(make([]byte, 50))}
+	}
+	value, err := schema.Encode(&schema.RawCrash{CrashID: "00000001-0000-4000-8000-000000261122", Dumps: []schema.Dump{dump(schema.MainDump), dump("upload_file_minidump_browser")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room, want := range map[int64]int{100: 0, 199: 0, 200: 1} {
+		p := &Processor{Version: 1, Workers: NewWorkers(1, 1), Memory: NewMemory(crashBytes + room), Process: func(_ context.Context, in Input) (*schema.ProcessedCrash, error) {
+			if len(in.Dump) != 50 || len(in.Beside) != want {
+				t.Errorf("room for %d: %d bytes and %d dumps beside", room, len(in.Dump), len(in.Beside))
+			}
+			return &schema.ProcessedCrash{CrashID: "id"}, nil
+		}}
+		if out, class, err := p.process(t.Context(), &kgo.Record{Topic: schema.TopicRaw, Key: []byte("00000001-0000-4000-8000-000000261122"), Value: value}, 0, 0); err != nil || len(out) != 1 {
+			t.Errorf("room for %d: %q, %v", room, class, err)
+		}
 	}
 }

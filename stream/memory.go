@@ -22,6 +22,9 @@ func NewMemory(bytes int64) *Memory { return &Memory{bytes, semaphore.NewWeighte
 // keeps.
 const crashBytes = 8 << 20
 
+// fits tells whether a crash with a dump can ever have the memory that it takes.
+func (m *Memory) fits(dumpBytes int64) bool { return m == nil || 2*dumpBytes+crashBytes <= m.most }
+
 // take waits for the memory that a crash with a dump takes: the dump's stored bytes
 // and its original ones. Who waits does so without a hand: else those that have memory and
 // wait for a hand would wait for those that have a hand and wait for memory. fits is false
@@ -31,7 +34,7 @@ func (m *Memory) take(ctx context.Context, dumpBytes int64) (give func(), fits b
 	if m == nil {
 		return func() {}, true, nil
 	}
-	if bytes > m.most {
+	if !m.fits(dumpBytes) {
 		return nil, false, nil
 	}
 	give = func() { m.left.Release(bytes) }

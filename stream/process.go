@@ -219,9 +219,13 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64,
 	if err := p.wanted(raw.ReceivedAt); err != nil {
 		return late, "", err
 	}
-	bytes, class, err := dumpBytes(raw)
+	bytes, beside, class, err := dumpBytes(raw)
 	if err != nil {
 		return nil, class, err
+	}
+	room := p.Memory.fits(bytes + beside) // else they cost themselves, not the crash
+	if room {
+		bytes += beside
 	}
 	give, fits, err := p.Memory.take(ctx, bytes)
 	switch {
@@ -232,7 +236,7 @@ func (p *Processor) process(ctx context.Context, in *kgo.Record, revision int64,
 	}
 	defer give()
 	input := Input{Raw: raw, Position: at, Revision: revision}
-	if class, err := p.fetch(ctx, &input); err != nil {
+	if class, err := p.fetch(ctx, &input, room); err != nil {
 		return nil, class, err
 	}
 	processed, value, class, err := p.encoded(ctx, input)
