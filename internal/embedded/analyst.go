@@ -18,7 +18,7 @@ const (
 	analystMemory     = 512 << 20 // bytes of one statement
 	analystTime       = time.Minute
 	analystDisk       = 4 << 30 // bytes that one statement may spill
-	analystStatements = 4       // at a time
+	analystStatements = 4       // at a time; no more than half of the connections: others read too
 	// databasesKept is how long the names of databases are believed.
 	databasesKept = time.Second
 )
@@ -71,7 +71,9 @@ type analyst struct {
 	asked     time.Time
 }
 
-func newAnalyst() *analyst { return &analyst{slots: make(chan struct{}, analystStatements)} }
+func newAnalyst(connections int) *analyst {
+	return &analyst{slots: make(chan struct{}, max(1, min(analystStatements, connections/2)))}
+}
 
 // take waits for a place among the statements that run.
 func (a *analyst) take(r *http.Request) (give func(), err error) {

@@ -142,7 +142,7 @@ func serveClickHouse(ctx context.Context, o ClickHouseOptions) (err error) {
 	servers := []addressed{{listener, loopback.Guard(o.Listen, o.AllowHost, facade)}}
 	if analysts != nil {
 		forAnalysts := *facade
-		forAnalysts.analyst = newAnalyst()
+		forAnalysts.analyst = newAnalyst(o.Connections)
 		servers = append(servers, addressed{analysts, loopback.Guard(o.AnalystListen, o.AllowHost, &forAnalysts)})
 	}
 	return serveFacade(ctx, facade, servers)

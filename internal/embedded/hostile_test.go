@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the engine reads otherwise than it looks, or out of a text, shows nothing either: to
@@ -86,5 +87,27 @@ func TestStatementsInDisguiseReachNothing(t *testing.T) {
 		r.URL.RawQuery = "max_parser_depth=1000000&max_ast_depth=10000000"
 	}); status == http.StatusOK {
 		t.Error("20000 brackets are read")
+	}
+}
+
+// However many statements analysts run, others read.
+func TestAnalystsLeaveConnections(t *testing.T) {
+	analysts, addr, _ := forAnalysts(t)
+	done := make(chan struct{}, 2*analystStatements)
+	for range cap(done) {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			if r, err := http.Post("http://"+analysts, "", strings.NewReader("SELECT number, sleepEachRow(1) FROM numbers(2)")); err == nil {
+				_ = r.Body.Close()
+			}
+		}()
+	}
+	time.Sleep(500 * time.Millisecond)
+	begun := time.Now()
+	if status, answer := ask(t, addr, "SELECT 1", nil); status != http.StatusOK || time.Since(begun) > time.Second {
+		t.Errorf("%d %s after %s", status, answer, time.Since(begun))
+	}
+	for range cap(done) {
+		<-done
 	}
 }
