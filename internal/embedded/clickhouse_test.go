@@ -344,7 +344,7 @@ func TestClickHouseReadsCompressedBodies(t *testing.T) {
 			t.Fatal(answer)
 		}
 		_, _, answer = s.send(t, strings.NewReader("SELECT count() FROM t"), "database="+db, "compress=1", "network_compression_method="+m.String())
-		text, err := io.ReadAll(newFrameReader(strings.NewReader(answer)))
+		text, err := io.ReadAll(newFrameReader(strings.NewReader(answer), maxFrameBytes))
 		if err != nil || string(text) != map[compress.Method]string{compress.LZ4: "5000000\n", compress.ZSTD: "10000000\n"}[m] {
 			t.Errorf("%v: %q, %v", m, text, err)
 		}

@@ -109,7 +109,11 @@ func (f *facade) serveStatement(w http.ResponseWriter, r *http.Request) {
 
 // run runs the request's statement.
 func (f *facade) run(r *http.Request, request *request, out *answer) error {
-	body, err := openBody(r, request.packed)
+	most := uint32(maxFrameBytes)
+	if f.analyst != nil { // there are no data, and nobody has waited for a place yet
+		most = maxAnalystFrameBytes
+	}
+	body, err := openBody(r, request.packed, most)
 	if err != nil {
 		return err
 	}

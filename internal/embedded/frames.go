@@ -26,6 +26,7 @@ const (
 // alone cannot after a header. Errors are sticky.
 type frameReader struct {
 	src      io.Reader
+	most     uint32 // bytes of a frame, packed and unpacked
 	frame    []byte
 	packed   bytes.Reader
 	unpack   *compress.Reader
@@ -33,8 +34,8 @@ type frameReader struct {
 	err      error
 }
 
-func newFrameReader(src io.Reader) *frameReader {
-	r := &frameReader{src: src}
+func newFrameReader(src io.Reader, most uint32) *frameReader {
+	r := &frameReader{src: src, most: most}
 	r.unpack = compress.NewReader(&r.packed)
 	return r
 }
@@ -66,8 +67,8 @@ func (r *frameReader) load() error {
 	}
 	packed := binary.LittleEndian.Uint32(r.frame[framePackedOffset:])
 	unpacked := binary.LittleEndian.Uint32(r.frame[frameUnpackOffset:])
-	if packed < frameInnerHeader || packed > maxFrameBytes || unpacked > maxFrameBytes {
-		return fmt.Errorf("compressed frame: %d bytes for %d: want at most %d", packed, unpacked, maxFrameBytes)
+	if packed < frameInnerHeader || packed > r.most || unpacked > r.most {
+		return fmt.Errorf("compressed frame: %d bytes for %d: want at most %d", packed, unpacked, r.most)
 	}
 	r.frame = append(r.frame, make([]byte, packed-frameInnerHeader)...)
 	if n, err := readChunk(r.src, r.frame[frameHeaderBytes:]); frameHeaderBytes+n < len(r.frame) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ClickHouse/ch-go/compress"
 )
 
 // What the engine reads otherwise than it looks, or out of a text, shows nothing either: to
@@ -109,5 +111,22 @@ func TestAnalystsLeaveConnections(t *testing.T) {
 	}
 	for range cap(done) {
 		<-done
+	}
+}
+
+// A frame of some kilobytes takes no gigabyte of memory before anybody has looked at it.
+func TestAnalystsSendNoLargeFrames(t *testing.T) {
+	analysts, addr, _ := forAnalysts(t)
+	w := compress.NewWriter(compress.LevelZero, compress.LZ4)
+	for size, want := range map[int]string{100: "1\n", 64 << 20: "CANNOT_READ_ALL_DATA"} {
+		if err := w.Compress(append([]byte("SELECT 1 -- "), make([]byte, size)...)); err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []string{analysts, addr} {
+			_, answer := ask(t, at, string(w.Data), func(r *http.Request) { r.URL.RawQuery = "decompress=1" })
+			if at == analysts && !strings.Contains(answer, want) || at == addr && size == 64<<20 && !strings.Contains(answer, "Max query size") {
+				t.Errorf("%d bytes: %.200s", size, answer)
+			}
+		}
 	}
 }

@@ -11,6 +11,8 @@ const (
 	// maxFrameBytes bounds one compressed frame of a request body, packed and
 	// unpacked (DBMS_DEFAULT_MAX_COMPRESSED_SIZE is higher; ch-go stops here).
 	maxFrameBytes = 128 << 20
+	// maxAnalystFrameBytes bounds one of an analyst's, who sends statements alone.
+	maxAnalystFrameBytes = 1 << 20
 	// maxHeaderBytes bounds the request line and headers; parameters and
 	// settings travel in the URL.
 	maxHeaderBytes = 1 << 20

@@ -108,7 +108,7 @@ func TestFrameReaderNoticesEveryCut(t *testing.T) {
 		first := packFrames(t, method, "first frame")
 		whole := append(bytes.Clone(first), packFrames(t, method, "second")...)
 		for n := range len(whole) + 1 {
-			got, err := io.ReadAll(newFrameReader(iotest.OneByteReader(bytes.NewReader(whole[:n]))))
+			got, err := io.ReadAll(newFrameReader(iotest.OneByteReader(bytes.NewReader(whole[:n])), maxFrameBytes))
 			switch {
 			case n == 0 || n == len(first) || n == len(whole):
 				if want := map[int]string{len(first): "first frame", len(whole): "first framesecond"}[n]; err != nil || string(got) != want {
@@ -140,7 +140,7 @@ func TestFrameReaderLimit(t *testing.T) {
 		"unpacked beyond":      {10, maxFrameBytes + 1, true},
 		"less than its header": {frameInnerHeader - 1, 0, true},
 	} {
-		_, err := io.ReadAll(newFrameReader(bytes.NewReader(header(c.packed, c.unpacked))))
+		_, err := io.ReadAll(newFrameReader(bytes.NewReader(header(c.packed, c.unpacked)), maxFrameBytes))
 		if err == nil || strings.Contains(err.Error(), "want at most") != c.tooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -155,11 +155,11 @@ func FuzzFrameReader(f *testing.F) {
 		if len(packed) > 20 && (packed[20] != 0 || len(packed) > 24 && packed[24] != 0) {
 			return // tens of megabytes an input tell nothing more
 		}
-		text, err := io.ReadAll(newFrameReader(bytes.NewReader(packed)))
+		text, err := io.ReadAll(newFrameReader(bytes.NewReader(packed), maxFrameBytes))
 		if err != nil {
 			return
 		}
-		again, err := io.ReadAll(newFrameReader(bytes.NewReader(packFrames(t, compress.LZ4, string(text)))))
+		again, err := io.ReadAll(newFrameReader(bytes.NewReader(packFrames(t, compress.LZ4, string(text))), maxFrameBytes))
 		if err != nil || !bytes.Equal(again, text) {
 			t.Fatalf("%x: %q became %q, %v", packed, text, again, err)
 		}

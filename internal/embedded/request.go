@@ -117,9 +117,9 @@ func parseSession(values url.Values) (sessionRequest, error) {
 
 func isTrue(value string) bool { return value == "1" || strings.EqualFold(value, "true") }
 
-// openBody is the request's body unpacked. Its reader ends with io.EOF only if
+// openBody is the request's body unpacked, in frames of at most so many bytes. Its reader ends with io.EOF only if
 // every layer ended as it should.
-func openBody(r *http.Request, packed bool) (io.Reader, error) {
+func openBody(r *http.Request, packed bool, most uint32) (io.Reader, error) {
 	var body io.Reader = r.Body
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":
@@ -136,7 +136,7 @@ func openBody(r *http.Request, packed bool) (io.Reader, error) {
 		return nil, exceptionf(48, "NOT_IMPLEMENTED", "Content-Encoding %s is not supported by the embedded server", encoding)
 	}
 	if packed {
-		body = newFrameReader(body)
+		body = newFrameReader(body, most)
 	}
 	return body, nil
 }
