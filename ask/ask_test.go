@@ -190,6 +190,26 @@ func TestQuestionsAreAnswered(t *testing.T) {
 	}
 }
 
+// A field that crashes cannot be parted by is an error, and not another field.
+func TestAnUnknownFieldIsRefused(t *testing.T) {
+	url, analysts := clickhousetest.ServeAnalysts(t)
+	fill(t, clickhousetest.Open(t, url), crashes(t, 100))
+	public := clickhousetest.Open(t, analysts)
+	for _, name := range []string{"facet", "days"} {
+		for by, known := range map[string]bool{"os": true, "address": false} {
+			q, _ := ask.Find(name)
+			values, err := q.Values(map[string]string{"by": by}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = q.Ask(t.Context(), public, values)
+			if known && err != nil || !known && (err == nil || !strings.Contains(err.Error(), "by: want one of version")) {
+				t.Errorf("%s by %s: %v", name, by, err)
+			}
+		}
+	}
+}
+
 // docs/queries.md is made of the files, with what some generated crashes answer: run with
 // -update after a change. What they answer is not compared.
 func TestQuestionsAreDocumented(t *testing.T) {

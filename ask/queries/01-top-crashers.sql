@@ -1,4 +1,4 @@
--- The signatures with most crashes, with their share, their rank and share in as much time before, and how many installations they hit.
+-- The signatures with most crashes, with their share, their rank in as much time before and by how much their share changed since, and how many installations they hit.
 -- estimated weighs each crash with what the door's rules keep of its kind: 1 / throttle_rate.
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end

@@ -1,4 +1,4 @@
--- Signatures whose share of the crashes grew most against as much time before; a new one has no rank before.
+-- Signatures whose share of the crashes grew against as much time before, those that grew most first; a new one has no rank before.
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end
 -- param product String = '': product; empty for all
@@ -24,6 +24,6 @@ FROM
         GROUP BY signature
     )
 )
-WHERE crashes > 0
+WHERE change > 0
 ORDER BY change DESC, signature
 LIMIT {limit:UInt32}

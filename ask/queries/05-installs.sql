@@ -8,7 +8,7 @@
 -- param process_type String = '': kind of process; empty for all
 -- param os String = '': system; empty for all
 -- chart bars version installs
-SELECT product, version, count() AS crashes, uniqExact(install_time) AS installs, round(countIf(install_time IS NOT NULL) / installs, 2) AS crashes_per_install
+SELECT product, version, count() AS crashes, uniqExact(install_time) AS installs, round(countIf(install_time IS NOT NULL) / nullIf(installs, 0), 2) AS crashes_per_install
 FROM aftershock.crashes
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({signature:String} = '' OR signature = {signature:String})
     AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})

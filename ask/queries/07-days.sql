@@ -14,5 +14,6 @@ FROM aftershock.crashes
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({signature:String} = '' OR signature = {signature:String})
     AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
     AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+    AND throwIf({by:String} NOT IN ('version', 'os', 'os_pretty_version', 'channel', 'process_type', 'cpu_arch', 'build_id', 'product', 'reason'), 'by: want one of version, os, os_pretty_version, channel, process_type, cpu_arch, build_id, product, reason') = 0
 GROUP BY day, part
 ORDER BY day, crashes DESC, part

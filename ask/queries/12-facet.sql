@@ -1,4 +1,4 @@
--- The values of any field among the crashes of a scope, with counts and installations.
+-- The values of a field among the crashes of a scope, with counts and installations.
 -- param by String = version: field to part it by: version, os, os_pretty_version, channel, process_type, cpu_arch, build_id, product, reason
 -- param signature String = '': the signature; empty for all
 -- param version String = '': version; empty for all
@@ -16,6 +16,7 @@ FROM aftershock.crashes
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({signature:String} = '' OR signature = {signature:String}) AND ({version:String} = '' OR version = {version:String})
     AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
     AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+    AND throwIf({by:String} NOT IN ('version', 'os', 'os_pretty_version', 'channel', 'process_type', 'cpu_arch', 'build_id', 'product', 'reason'), 'by: want one of version, os, os_pretty_version, channel, process_type, cpu_arch, build_id, product, reason') = 0
 GROUP BY value
 ORDER BY crashes DESC, value
 LIMIT {limit:UInt32}

@@ -1,4 +1,4 @@
--- Signatures in which a text occurs: in the signature, in the stack's functions, or in what the program said when it gave up. Case does not count.
+-- Signatures in which a text occurs: in the signature, in the frames that signatures are made of (proto_signature), or in what the program said when it gave up. Case does not count.
 -- param text String: the text
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end

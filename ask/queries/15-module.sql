@@ -6,7 +6,7 @@
 -- param product String = '': product; empty for all
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature crashes
-SELECT signature, count() AS crashes, uniqExact(version) AS versions, min(build_id) AS first_build, max(build_id) AS last_build
+SELECT signature, count() AS crashes, uniqExact(version) AS versions, minIf(build_id, build_id != '') AS first_build, max(build_id) AS last_build
 FROM aftershock.crashes
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String})
     AND ({module:String} = '' OR arrayExists(m -> startsWith(m, {module:String}), modules_in_stack)) AND ({file:String} = '' OR endsWith(ifNull(topmost_file, ''), {file:String}))

@@ -1,4 +1,4 @@
--- Sessions and users without a crash, by day and version, where the numbers of sessions have been loaded into aftershock.sessions. Crashes are weighed with 1 / throttle_rate.
+-- Sessions without a crash, by whole day and version, where the numbers of sessions have been loaded into aftershock.sessions. Crashes are weighed with 1 / throttle_rate.
 -- param product String: product
 -- param from DateTime = 28d: begin of the time, as received
 -- param to DateTime = now: its end

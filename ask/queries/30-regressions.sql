@@ -2,7 +2,7 @@
 -- param old String: build id before
 -- param new String: build id after
 -- param product String = '': product; empty for all
--- param least UInt32 = 5: crashes in both builds at least
+-- param least UInt32 = 5: crashes of both builds together at least
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature times
 SELECT signature, old_crashes, new_crashes, round(ratio, 2) AS times, round(ratio / spread, 2) AS at_least, round(ratio * spread, 2) AS at_most

@@ -1,4 +1,4 @@
--- Days on which a signature crashed far more often than in the week before: by how many standard deviations of a Poisson count.
+-- Days on which a signature crashed far more often than in the week before, which has to lie in the time that is asked for: by how many standard deviations of a Poisson count.
 -- param from DateTime = 28d: begin of the time, as received
 -- param to DateTime = now: its end
 -- param product String = '': product; empty for all
@@ -7,10 +7,10 @@
 -- param os String = '': system; empty for all
 -- param deviations Float64 = 5: deviations at least
 -- param limit UInt32 = 50: rows at most
-SELECT day, signature, crashes, round(expected, 1) AS expected, round((crashes - expected) / sqrt(greatest(expected, 1)), 1) AS deviations
+SELECT day, signature, crashes, round(usual, 1) AS expected, round((crashes - usual) / sqrt(greatest(usual, 1)), 1) AS deviations
 FROM
 (
-    SELECT day, signature, crashes, sum(crashes) OVER (PARTITION BY signature ORDER BY toUInt32(day) RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING) / 7 AS expected
+    SELECT day, signature, crashes, sum(crashes) OVER (PARTITION BY signature ORDER BY toUInt32(day) RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING) / 7 AS usual
     FROM
     (
         SELECT day, signature, count() AS crashes
@@ -21,6 +21,6 @@ FROM
         GROUP BY day, signature
     )
 )
-WHERE day >= toDate({from:DateTime}) + 7 AND deviations >= {deviations:Float64}
+WHERE toDateTime(day, 'UTC') - INTERVAL 7 DAY >= {from:DateTime} AND deviations >= {deviations:Float64}
 ORDER BY deviations DESC, day, signature
 LIMIT {limit:UInt32}

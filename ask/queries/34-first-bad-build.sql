@@ -1,4 +1,4 @@
--- The build from which on a signature is frequent: of all ways to cut the builds in two, the one that parts the shares most clearly (log-likelihood; above 4 is hardly chance).
+-- The build from which on a signature is frequent: of all ways to cut the builds in two, the one that parts the shares most clearly (log-likelihood; as every way is tried, above 6 is hardly chance).
 -- param signature String: the signature
 -- param product String = '': product; empty for all
 -- param channel String = '': release channel; empty for all
