@@ -56,8 +56,12 @@ func (q Query) Stream(ctx context.Context, db *clickhouse.DB, values map[string]
 	return nil
 }
 
+// inUTC makes the server take times and days of a statement for UTC, as Values writes them,
+// wherever it stands.
+var inUTC = ch.Settings{"session_timezone": "UTC"}
+
 func (q Query) send(ctx context.Context, db *clickhouse.DB, values map[string]string, format string) (io.ReadCloser, error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values)), format, q.SQL)
+	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), format, q.SQL)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", q.Name, err)
 	}

@@ -190,6 +190,21 @@ func TestQuestionsAreAnswered(t *testing.T) {
 	}
 }
 
+// Times are UTC at a server that stands elsewhere: the question says so itself.
+func TestTimesAreUTCAtEveryServer(t *testing.T) {
+	url, analysts := clickhousetest.ServeAnalysts(t)
+	db := clickhousetest.Open(t, url)
+	for _, from := range []*clickhouse.DB{db, clickhousetest.Open(t, analysts)} {
+		a, err := ask.Query{SQL: "SELECT getSetting('session_timezone') AS zone"}.Ask(t.Context(), from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([][]string{{"UTC"}}, a.Rows); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
 // A field that crashes cannot be parted by is an error, and not another field.
 func TestAnUnknownFieldIsRefused(t *testing.T) {
 	url, analysts := clickhousetest.ServeAnalysts(t)
@@ -228,7 +243,7 @@ Made by %[1]smake generate%[1]s from %[1]sask/queries%[1]s. Each is one statemen
     aftershock query top-crashers --param product=Orchard --param from=14d          # a table; --format csv, json or markdown
     aftershock query top-crashers --param product=Orchard --sql | clickhouse-client --multiquery
 
-They ask %[1]sup%[1]s's address for analysts (127.0.0.1:8124), or the ClickHouse of %[1]s--clickhouse-url%[1]s. A time is a date, a time of RFC 3339, %[1]snow%[1]s, or how long ago it was
+They ask %[1]sup%[1]s's address for analysts (127.0.0.1:8124), or the ClickHouse of %[1]s--clickhouse-url%[1]s. A time is a date in UTC, a time of RFC 3339, %[1]snow%[1]s, or how long ago it was
 (%[1]s36h%[1]s, %[1]s7d%[1]s). All see the signature version that is active. *crashes* counts what was kept; *estimated* weighs each crash with 1 / throttle_rate, and so says how many there
 were. The answers below are of generated crashes (%[1]saftershock generate crashes%[1]s).
 

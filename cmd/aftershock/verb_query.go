@@ -111,6 +111,9 @@ func cellWidth(r *run) int {
 
 // printSQL prints a statement as clickhouse-client takes it.
 func printSQL(r *run, q ask.Query, values map[string]string) error {
+	if _, err := fmt.Fprintln(r.stdout, "SET session_timezone = 'UTC';"); err != nil {
+		return err
+	}
 	for _, p := range q.Params {
 		if _, err := fmt.Fprintf(r.stdout, "SET param_%s = '%s';\n", p.Name, strings.ReplaceAll(strings.ReplaceAll(values[p.Name], `\`, `\\`), "'", `\'`)); err != nil {
 			return err
