@@ -245,7 +245,7 @@ Made by %[1]smake generate%[1]s from %[1]sask/queries%[1]s. Each is one statemen
 
 They ask %[1]sup%[1]s's address for analysts (127.0.0.1:8124), or the ClickHouse of %[1]s--clickhouse-url%[1]s. A time is a date in UTC, a time of RFC 3339, %[1]snow%[1]s, or how long ago it was
 (%[1]s36h%[1]s, %[1]s7d%[1]s). All see the signature version that is active. *crashes* counts what was kept; *estimated* weighs each crash with 1 / throttle_rate, and so says how many there
-were. The answers below are of generated crashes (%[1]saftershock generate crashes%[1]s).
+were. Ranks and shares go by what was kept: where the door takes a sample of one kind of crashes alone, they compare only within that kind. The answers below are of generated crashes (%[1]saftershock generate crashes%[1]s).
 
 Bugs come in with %[1]saftershock bugs import FILE|URL%[1]s (CSV with the columns signature, bug, url, summary, state); numbers of sessions by INSERT into %[1]saftershock.sessions%[1]s
 (day, product, version, channel, os, sessions, users), as often as they are counted anew.

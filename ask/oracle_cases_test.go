@@ -73,7 +73,7 @@ func (o *oracle) cases() map[string][]map[string]string {
 	}
 	restrictions := map[string]string{"product": "Orchard", "channel": "release", "process_type": "content", "os": "Windows NT", "signature": signature, "limit": "3"}
 	more := map[string][]map[string]string{
-		"first-seen": {{"since": "60d"}, {"since": "20d", "first_build": builds[0]}}, "module": {{"module": modules[0][:4], "from": "20d"}, {"file": files[0][2:]}, {"module": modules[1], "file": files[0]}},
+		"first-seen": {{"since": "60d"}, {"since": "20d", "first_build": "20260920"}}, "module": {{"module": modules[0][:4], "from": "20d"}, {"file": files[0][2:]}, {"module": modules[1], "file": files[0]}},
 		"top-by-build": {{"build_from": builds[0], "build_to": builds[1]}}, "reports": {{"signature": signature, "behind": "2026-09-20 09:00:00.000", "before_crash": "8", "limit": "1000"}},
 		"missing-symbols-crashes": {{"module": `odd\/`}}, "function": {{"function": functions[0], "frames": "4", "from": "28d"}, {"function": functions[1], "frames": "100"}},
 		"bad-hardware": {{"least": "2"}}, "spikes": {{}, {"deviations": "3", "from": "2026-09-05T06:00:00Z"}}, "regressions": {{"old": builds[0], "new": builds[1], "least": "2", "product": "Orchard"}},

@@ -53,7 +53,8 @@ func newCrash(t *testing.T, p *schema.ProcessedCrash) *crash {
 
 // bent changes some of the generated crashes, so that there is what the generator has not:
 // crashes received at the same time and at full hours, or on another day than the crash id
-// says, of older releases (without facts), without a build, and rare facts.
+// says, of older releases (without facts), without a build, in another channel than others of
+// the version, with a module twice, and rare facts.
 func bent(i int, c *schema.ProcessedCrash) *schema.ProcessedCrash {
 	if i%3 == 0 {
 		c.ReceivedAt = c.ReceivedAt.Truncate(time.Hour)
@@ -61,12 +62,27 @@ func bent(i int, c *schema.ProcessedCrash) *schema.ProcessedCrash {
 	if i%50 == 7 {
 		c.ReceivedAt = c.ReceivedAt.Add(24 * time.Hour)
 	}
+	set := func(name, value string) { // empty for none
+		c.Annotations = slices.DeleteFunc(slices.Clone(c.Annotations), func(a schema.Annotation) bool { return a.Name == name })
+		if value != "" {
+			c.Annotations = append(c.Annotations, schema.Annotation{Name: name, Value: value, Public: true})
+			slices.SortFunc(c.Annotations, func(a, b schema.Annotation) int { return strings.Compare(a.Name, b.Name) })
+		}
+	}
 	if i%29 == 3 {
-		c.Annotations = slices.DeleteFunc(slices.Clone(c.Annotations), func(a schema.Annotation) bool { return a.Name == "BuildID" })
+		set("BuildID", "")
+	}
+	if i%31 == 4 {
+		set("ReleaseChannel", "nightly")
+	}
+	if i%7 == 0 {
+		set("OOMAllocationSize", "")
 	}
 	if i%23 == 6 {
-		c.Annotations = append(slices.Clone(c.Annotations), schema.Annotation{Name: "ipc_channel_error", Value: "Closed", Public: true})
-		slices.SortFunc(c.Annotations, func(a, b schema.Annotation) int { return strings.Compare(a.Name, b.Name) })
+		set("ipc_channel_error", "Closed")
+	}
+	if i%5 == 1 && len(c.Modules) > 0 {
+		c.Modules = append(slices.Clone(c.Modules), c.Modules[0])
 	}
 	f := *c.Facts
 	c.Facts = &f
@@ -273,7 +289,7 @@ func TestAnswersAreThoseOfAnOracle(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { public.Close() }) //nolint:gosec // the server ends with it
-	const count = 3500
+	const count = 3000
 	all := crashes(t, count)
 	of := func(every, rest int, of func(i int) *schema.ProcessedCrash) (out []*schema.ProcessedCrash) {
 		for i := rest; i < count; i += every {

@@ -1,4 +1,4 @@
--- How many crashes there were, and not how many were kept: counts by product, channel and rule of the door, each crash weighed with 1 / throttle_rate, and with them the reports that rules deferred.
+-- How many crashes there were, and not how many were kept: counts by product, channel and rule of the door, each crash weighed with 1 / throttle_rate. What rules deferred altogether is not in it: aftershock.deferred counts that by day and rule.
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end
 -- chart bars throttle_rule estimated
