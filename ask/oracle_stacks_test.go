@@ -39,7 +39,7 @@ func reports(o *oracle, a asked) *answer {
 func (o *oracle) walkReports(t *testing.T, db *clickhouse.DB, signature string) {
 	t.Helper()
 	q, _ := ask.Find("reports")
-	given := map[string]string{"signature": signature, "limit": "7"}
+	given := map[string]string{"signature": signature, "limit": "23"}
 	var have []string
 	for {
 		page := o.ask(t, db, asked{q, given})
