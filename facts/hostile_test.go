@@ -34,3 +34,12 @@ func TestMemoryReportOfMillionsOfMeasures(t *testing.T) {
 		t.Errorf("%d MiB of memory for %d bytes", took, packed.Len())
 	}
 }
+
+// Words that are somebody's name are none of the list.
+func TestNamesAreNoWords(t *testing.T) {
+	for _, name := range []string{"mark", "art", "rose", "grant", "bill", "frank", "dean", "chase", "jack", "rob", "john", "grace", "hunter"} {
+		if literals[name] {
+			t.Error(name)
+		}
+	}
+}
