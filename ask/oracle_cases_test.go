@@ -12,7 +12,7 @@ import (
 
 // ranked are values, the most frequent first.
 func ranked(all []*crash, values func(c *crash) []string) []string {
-	of := map[string]int{}
+	of := map[string]float64{}
 	for _, c := range all {
 		for _, v := range values(c) {
 			of[v]++

@@ -232,11 +232,22 @@ func perInstall(all []*crash) any {
 }
 
 // estimated is how many there were, where the door keeps only a share of them.
-func estimated(all []*crash) (n float64) {
+func estimated(all []*crash) float64 { return math.RoundToEven(weight(all)) }
+
+// weight is how many crashes there were for those that were kept.
+func weight(all []*crash) (n float64) {
 	for _, c := range all {
 		n += 1 / c.ThrottleRate
 	}
-	return math.RoundToEven(n)
+	return n
+}
+
+// weighed is the percentage of the crashes that there were.
+func weighed(part, whole []*crash) float64 {
+	if len(whole) == 0 {
+		return 0
+	}
+	return 100 * weight(part) / weight(whole)
 }
 
 // median is the middle one, the upper one of two; NULL for none.
@@ -282,8 +293,8 @@ func firstBuild(all []*crash) string {
 }
 
 // ranks are places by a number, highest first; names decide ties.
-func ranks(of map[string]int) map[string]int {
-	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(of[b]-of[a], strings.Compare(a, b)) })
+func ranks(of map[string]float64) map[string]int {
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(cmp.Compare(of[b], of[a]), strings.Compare(a, b)) })
 	out := map[string]int{}
 	for i, name := range names {
 		out[name] = i + 1

@@ -21,9 +21,9 @@ func installsByVersion(o *oracle, a asked) *answer {
 }
 
 func uptime(o *oracle, a asked) *answer {
-	out := newAnswer("_order ran crashes percent at_startup")
+	out := newAnswer("_order ran crashes estimated percent at_startup")
 	all := of(o.scope(a), a.text("signature"))
-	names := []string{"below 1 min", "1 to 5 min", "5 to 15 min", "15 to 60 min", "above 60 min", "unknown"}
+	names := []string{"below 1 min", "1 to 5 min", "5 to 15 min", "15 to 60 min", "60 min and more", "unknown"}
 	for at, ran := range group(all, func(c *crash) int {
 		if c.facts.Uptime == nil {
 			return len(names) - 1
@@ -35,7 +35,7 @@ func uptime(o *oracle, a asked) *answer {
 		}
 		return len(names) - 2
 	}) {
-		out.add(at, names[at], len(ran), round(percent(len(ran), len(all)), 2), count(ran, (*crash).atStart))
+		out.add(at, names[at], len(ran), estimated(ran), round(weighed(ran, all), 2), count(ran, (*crash).atStart))
 	}
 	return out.by("_order")
 }
@@ -49,12 +49,12 @@ func days(o *oracle, a asked) *answer {
 }
 
 func facet(o *oracle, a asked) *answer {
-	out := newAnswer("value crashes percent installs signatures")
+	out := newAnswer("value crashes estimated percent installs signatures")
 	all := of(o.scope(a), a.text("signature"))
 	for value, hit := range group(all, fields[a.text("by")]) {
-		out.add(value, len(hit), round(percent(len(hit), len(all)), 2), installs(hit), len(bySignature(hit)))
+		out.add(value, len(hit), estimated(hit), round(weighed(hit, all), 2), installs(hit), len(bySignature(hit)))
 	}
-	return out.by("-crashes", "value").most(a.number("limit"))
+	return out.by("-estimated", "value").most(a.number("limit"))
 }
 
 // gpus are named, or have the id of the name that nobody knows.

@@ -24,41 +24,27 @@ func (o *oracle) windows(a asked) (now, before []*crash) {
 	return o.during(a, from, to), o.during(a, from.Add(-to.Sub(from)), from)
 }
 
-// places are how many crashes each signature had in both, and its place in each.
-func places(now, before []*crash) (crashes, previous, rank, rankBefore map[string]int) {
-	crashes, previous = map[string]int{}, map[string]int{}
-	for _, c := range slices.Concat(now, before) {
-		crashes[c.Signature], previous[c.Signature] = 0, 0
+// places are the place of each signature in both, by how many crashes there were.
+func places(now, before []*crash) (rank, rankBefore map[string]int) {
+	weights, previous := map[string]float64{}, map[string]float64{}
+	for signature := range bySignature(slices.Concat(now, before)) {
+		weights[signature], previous[signature] = weight(of(now, signature)), weight(of(before, signature))
 	}
-	for _, c := range now {
-		crashes[c.Signature]++
-	}
-	for _, c := range before {
-		previous[c.Signature]++
-	}
-	return crashes, previous, ranks(crashes), ranks(previous)
-}
-
-// share is a percentage; of nothing it is 0.
-func share(part, whole int) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return percent(part, whole)
+	return ranks(weights), ranks(previous)
 }
 
 func topCrashers(o *oracle, a asked) *answer {
 	out := newAnswer("rank signature crashes estimated percent rank_before change installs startup_percent hang_percent windows mac linux android")
 	now, before := o.windows(a)
-	_, previous, rank, rankBefore := places(now, before)
+	rank, rankBefore := places(now, before)
 	for signature, all := range bySignature(now) {
 		var was any
-		if previous[signature] > 0 {
+		if len(of(before, signature)) > 0 {
 			was = rankBefore[signature]
 		}
 		on := func(os string) int { return count(all, func(c *crash) bool { return c.OS == os }) }
-		out.add(rank[signature], signature, len(all), estimated(all), round(percent(len(all), len(now)), 2), was,
-			round(percent(len(all), len(now))-share(previous[signature], len(before)), 2), installs(all),
+		out.add(rank[signature], signature, len(all), estimated(all), round(weighed(all, now), 2), was,
+			round(weighed(all, now)-weighed(of(before, signature), before), 2), installs(all),
 			round(percent(count(all, (*crash).atStart), len(all)), 1), round(percent(count(all, (*crash).hung), len(all)), 1),
 			on("Windows NT"), on("Mac OS X"), on("Linux"), on("Android"))
 	}
@@ -69,19 +55,20 @@ func (c *crash) atStart() bool { return is(c.facts.StartupCrash, true) }
 func (c *crash) hung() bool    { return is(c.facts.ReportType, "hang") }
 
 func risers(o *oracle, a asked) *answer {
-	out := newAnswer("signature crashes previous rank_before rank percent change")
+	out := newAnswer("signature crashes estimated estimated_before rank_before rank percent change")
 	now, before := o.windows(a)
-	crashes, previous, rank, rankBefore := places(now, before)
-	for signature, n := range crashes {
-		change := round(share(n, len(now))-share(previous[signature], len(before)), 2)
+	rank, rankBefore := places(now, before)
+	for signature := range rank {
+		here, there := of(now, signature), of(before, signature)
+		change := round(weighed(here, now)-weighed(there, before), 2)
 		if change <= 0 {
 			continue
 		}
 		var was any
-		if previous[signature] > 0 {
+		if len(there) > 0 {
 			was = rankBefore[signature]
 		}
-		out.add(signature, n, previous[signature], was, rank[signature], round(share(n, len(now)), 2), change)
+		out.add(signature, len(here), estimated(here), estimated(there), was, rank[signature], round(weighed(here, now), 2), change)
 	}
 	return out.by("-change", "signature").most(a.number("limit"))
 }
@@ -92,7 +79,7 @@ func topByBuild(o *oracle, a asked) *answer {
 	for signature, all := range bySignature(built) {
 		out.add(signature, len(all), estimated(all), distinct(all, func(c *crash) any { return c.BuildID }), least(all, build), greatest(all, build), installs(all))
 	}
-	return out.by("-crashes", "signature").most(a.number("limit"))
+	return out.by("-estimated", "signature").most(a.number("limit"))
 }
 
 func topByInstalls(o *oracle, a asked) *answer {
@@ -236,12 +223,12 @@ func versionMoves(o *oracle, a asked) *answer {
 }
 
 func signaturePlatforms(o *oracle, a asked) *answer {
-	out := newAnswer("field value crashes percent")
+	out := newAnswer("field value crashes estimated percent")
 	all := of(o.scope(a), a.text("signature"))
 	for _, name := range []string{"os", "os_pretty_version", "cpu_arch", "process_type"} {
 		for value, hit := range group(all, fields[name]) {
-			out.add(name, value, len(hit), round(percent(len(hit), len(all)), 2))
+			out.add(name, value, len(hit), estimated(hit), round(weighed(hit, all), 2))
 		}
 	}
-	return out.by("field", "-crashes", "value")
+	return out.by("field", "-estimated", "value")
 }

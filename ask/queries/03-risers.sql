@@ -1,4 +1,5 @@
 -- Signatures whose share of the crashes grew against as much time before, those that grew most first; a new one has no rank before.
+-- estimated weighs each crash with what the door's rules keep of its kind, 1 / throttle_rate: ranks and shares go by it.
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end
 -- param product String = '': product; empty for all
@@ -8,15 +9,15 @@
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature change
 WITH {from:DateTime} - ({to:DateTime} - {from:DateTime}) AS before
-SELECT signature, crashes, previous, if(previous = 0, NULL, previous_rank) AS rank_before, rank, round(100 * crashes / greatest(total, 1), 2) AS percent,
-    round(100 * crashes / greatest(total, 1) - 100 * previous / greatest(previous_total, 1), 2) AS change
+SELECT signature, crashes, round(weight) AS estimated, round(previous) AS estimated_before, if(previous = 0, NULL, previous_rank) AS rank_before, rank, round(100 * weight / greatest(total, 1), 2) AS percent,
+    round(100 * weight / greatest(total, 1) - 100 * previous / greatest(previous_total, 1), 2) AS change
 FROM
 (
-    SELECT *, row_number() OVER (ORDER BY crashes DESC, signature) AS rank, row_number() OVER (ORDER BY previous DESC, signature) AS previous_rank,
-        sum(crashes) OVER () AS total, sum(previous) OVER () AS previous_total
+    SELECT *, row_number() OVER (ORDER BY weight DESC, signature) AS rank, row_number() OVER (ORDER BY previous DESC, signature) AS previous_rank,
+        sum(weight) OVER () AS total, sum(previous) OVER () AS previous_total
     FROM
     (
-        SELECT signature, countIf(received_at >= {from:DateTime}) AS crashes, countIf(received_at < {from:DateTime}) AS previous
+        SELECT signature, countIf(received_at >= {from:DateTime}) AS crashes, sumIf(1 / throttle_rate, received_at >= {from:DateTime}) AS weight, sumIf(1 / throttle_rate, received_at < {from:DateTime}) AS previous
         FROM aftershock.crashes
         WHERE day BETWEEN toDate(before) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= before AND received_at < {to:DateTime}
             AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})

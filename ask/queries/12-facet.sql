@@ -1,4 +1,5 @@
 -- The values of a field among the crashes of a scope, with counts and installations.
+-- estimated weighs each crash with 1 / throttle_rate, and percent goes by it.
 -- param by String = version: field to part it by: version, os, os_pretty_version, channel, process_type, cpu_arch, build_id, product, reason
 -- param signature String = '': the signature; empty for all
 -- param version String = '': version; empty for all
@@ -9,14 +10,14 @@
 -- param process_type String = '': kind of process; empty for all
 -- param os String = '': system; empty for all
 -- param limit UInt32 = 50: rows at most
--- chart bars value crashes
+-- chart bars value estimated
 SELECT multiIf({by:String} = 'os', toString(os), {by:String} = 'os_pretty_version', ifNull(os_pretty_version, ''), {by:String} = 'channel', toString(channel), {by:String} = 'process_type', toString(process_type),
-        {by:String} = 'cpu_arch', toString(cpu_arch), {by:String} = 'build_id', toString(build_id), {by:String} = 'product', toString(product), {by:String} = 'reason', toString(reason), toString(version)) AS value, count() AS crashes, round(100 * crashes / sum(crashes) OVER (), 2) AS percent, uniqExact(install_time) AS installs, uniqExact(signature) AS signatures
+        {by:String} = 'cpu_arch', toString(cpu_arch), {by:String} = 'build_id', toString(build_id), {by:String} = 'product', toString(product), {by:String} = 'reason', toString(reason), toString(version)) AS value, count() AS crashes, round(sum(1 / throttle_rate)) AS estimated, round(100 * sum(1 / throttle_rate) / sum(sum(1 / throttle_rate)) OVER (), 2) AS percent, uniqExact(install_time) AS installs, uniqExact(signature) AS signatures
 FROM aftershock.crashes
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({signature:String} = '' OR signature = {signature:String}) AND ({version:String} = '' OR version = {version:String})
     AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
     AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
     AND throwIf({by:String} NOT IN ('version', 'os', 'os_pretty_version', 'channel', 'process_type', 'cpu_arch', 'build_id', 'product', 'reason'), 'by: want one of version, os, os_pretty_version, channel, process_type, cpu_arch, build_id, product, reason') = 0
 GROUP BY value
-ORDER BY crashes DESC, value
+ORDER BY estimated DESC, value
 LIMIT {limit:UInt32}
