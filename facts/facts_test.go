@@ -293,6 +293,8 @@ func TestAddonsShutdownActorsAndMore(t *testing.T) {
 		"UtilityActorsName=audio-decoder-generic,WindowsUtils":                                                       `["audio-decoder-generic","WindowsUtils"]`,
 		"UtilityActorsName=audio-decoder-applemedia,audio-decoder-wmf,mf-media-engine,js-oracle,windows-file-dialog": `["audio-decoder-applemedia","audio-decoder-wmf","mf-media-engine","js-oracle","windows-file-dialog"]`,
 		"UtilityActorsName=js-oracle, alice@example.org,":                                                            `["js-oracle"] utility_actors_malformed`,
+		"UtilityActorsName=" + strings.Repeat(",", 255) + "js-oracle":                                                `["js-oracle"]`,
+		"UtilityActorsName=" + strings.Repeat(",", 256) + "js-oracle":                                                `null facts_capped`,
 		"UtilityActorsName=" + many(32, ","):                                                                         actors,
 		"UtilityActorsName=" + many(33, ","):                                                                         actors + " facts_capped",
 	})

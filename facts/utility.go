@@ -18,7 +18,12 @@ func (d *derivation) utility() {
 	if value == "" {
 		return
 	}
+	looked := 0
 	for name := range strings.SplitSeq(value, ",") {
+		if looked++; looked > maxList {
+			d.note(schema.NoteFactsCapped)
+			return
+		}
 		shown := d.publicText(strings.TrimSpace(name))
 		switch {
 		case shown == "":

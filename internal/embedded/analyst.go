@@ -31,7 +31,7 @@ var analystFunctions = set("format generate_series generateseries null numbers n
 
 // analystTables are the tables of system that describe: clients ask for them to show what
 // there is.
-var analystTables = set("build_options collations columns data_type_families databases disks functions formats graphite_retentions keywords licenses numbers one settings table_engines table_functions tables time_zones zeros")
+var analystTables = set("build_options collations columns data_type_families databases functions formats graphite_retentions keywords licenses numbers one settings table_engines table_functions tables time_zones zeros")
 
 // tellingFunctions read a table whose name is a text, or tell of the machine.
 var tellingFunctions = set("joinget joingetornull hascolumnintable dictget file catboostevaluate filesystemavailable filesystemcapacity filesystemunreserved getserversetting getmacro " +
@@ -49,6 +49,11 @@ func analystSetting(name string) bool {
 	name = strings.ToLower(name)
 	return analystSettings[name] || strings.HasPrefix(name, "output_format_") && !outsideSettings[name] || strings.HasPrefix(name, "format_csv_")
 }
+
+// analystRows leaves in the tables that describe what there is the databases that are shown.
+const analystRows = `{'system.databases': 'name IN (''aftershock'', ''system'', ''information_schema'', ''INFORMATION_SCHEMA'')',` +
+	` 'system.tables': 'database IN (''aftershock'', ''system'', ''information_schema'', ''INFORMATION_SCHEMA'')',` +
+	` 'system.columns': 'database IN (''aftershock'', ''system'', ''information_schema'', ''INFORMATION_SCHEMA'')'}`
 
 // boundedSettings are a statement's bounds, and what could take them away.
 var boundedSettings = set("readonly profile max_memory_usage max_memory_usage_for_user max_execution_time max_execution_time_leaf max_estimated_execution_time timeout_overflow_mode " +
@@ -141,7 +146,7 @@ func (f *facade) bound(r *request) {
 	}
 	kept = append(kept,
 		param{"max_memory_usage", fmt.Sprint(analystMemory)}, param{"max_execution_time", fmt.Sprint(int(analystTime.Seconds()))},
-		param{"max_temporary_data_on_disk_size_for_query", fmt.Sprint(analystDisk)})
+		param{"max_temporary_data_on_disk_size_for_query", fmt.Sprint(analystDisk)}, param{"additional_table_filters", analystRows})
 	r.settings = kept
 }
 
@@ -150,16 +155,16 @@ func publicTokens(s statement, others, tableFunctions map[string]bool) error {
 	l := &lexer{text: s.text}
 	var before, last token // the two tokens that stand before
 	settings := false      // behind SETTINGS
-	begins := false        // there a name may begin
 	for i := 0; ; i++ {
 		t := l.next()
 		if t.kind == tokenEnd || t.kind == tokenBroken {
 			return nil
 		}
 		name := strings.ToLower(l.name(t))
-		// A number may end with a point.
-		begins = settings && (l.symbol(last, ',') || l.word(last) == "SETTINGS") && !isText(l, t)
-		settings = !l.symbol(t, ')') && (settings || l.word(t) == "SETTINGS" && !(l.symbol(last, '.') && !isNumber(l, before)))
+		begins := settings && (l.symbol(last, ',') || l.word(last) == "SETTINGS") && !isText(l, t) // a setting's name
+		// Behind a point stands a column of that name, unless a number ended with the point.
+		column := l.symbol(last, '.') && !isNumber(l, before)
+		settings = !l.symbol(t, ')') && (settings || l.word(t) == "SETTINGS" && !column)
 		switch {
 		case i == 1 && s.verb == "SHOW" && !shown[name]:
 			return errAnalyst("SHOW " + strings.ToUpper(name))

@@ -41,12 +41,17 @@ func forAnalysts(t *testing.T) (analysts, addr, token string) {
 func TestAnalystsReadThePublicDatabase(t *testing.T) {
 	analysts, _, token := forAnalysts(t)
 	for sql, want := range map[string]string{
-		"SELECT signature, count() FROM crashes GROUP BY signature ORDER BY signature":                      "f\t2\ng\t1\n",
-		"SELECT count() FROM aftershock.crashes WHERE signature = 'f' SETTINGS max_threads = 1":             "2\n",
-		"WITH top AS (SELECT signature FROM `crashes` LIMIT 1) SELECT * FROM top":                           "f\n",
-		"SELECT name FROM system.columns WHERE database = 'aftershock' AND table = 'crashes' ORDER BY name": "crash_id\nreadonly\nsignature\n",
-		"SELECT name, value, readonly AS readonly FROM system.settings WHERE name = 'max_memory_usage'":     "max_memory_usage\t536870912\t0\n",
-		"SELECT getSetting('max_execution_time')":                                                           "60\n",
+		"SELECT signature, count() FROM crashes GROUP BY signature ORDER BY signature":                                      "f\t2\ng\t1\n",
+		"SELECT count() FROM aftershock.crashes WHERE signature = 'f' SETTINGS max_threads = 1":                             "2\n",
+		"WITH top AS (SELECT signature FROM `crashes` LIMIT 1) SELECT * FROM top":                                           "f\n",
+		"SELECT name FROM system.columns WHERE database = 'aftershock' AND table = 'crashes' ORDER BY name":                 "crash_id\nreadonly\nsignature\n",
+		"SELECT name, value, readonly AS readonly FROM system.settings WHERE name = 'max_memory_usage'":                     "max_memory_usage\t536870912\t0\n",
+		"SELECT getSetting('max_execution_time')":                                                                           "60\n",
+		"SELECT name FROM system.databases WHERE name NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA')":        "aftershock\n",
+		"SELECT count() FROM system.tables WHERE database IN ('mi' || 'ne', concat('aftershock_', 'protected'), 'default')": "0\n",
+		"SELECT count() FROM system.columns WHERE database = 'mi' || 'ne'":                                                  "0\n",
+		"SELECT count() FROM INFORMATION_SCHEMA.TABLES WHERE table_schema = 'mi' || 'ne'":                                   "0\n",
+		"SELECT count() FROM information_schema.columns WHERE table_schema = 'mi' || 'ne'":                                  "0\n",
 		"SHOW TABLES":    "crash_rows\ncrashes\n",
 		"EXISTS crashes": "1\n",
 		"SELECT countIf(readonly = 1) AS identifier FROM crashes":  "1\n",

@@ -34,9 +34,15 @@ func TestStatementsInDisguiseReachNothing(t *testing.T) {
 		}
 	}
 	files := []asked{
-		{"SELECT * FROM “file”('%s', 'LineAsString')", nil}, {"SELECT * FROM file\u00a0('%s', 'LineAsString')", nil}, {"SELECT * FROM \ufefffile('%s', LineAsString)", nil},
-		{"SELECT ‘/*’, * FROM file('%s', LineAsString) WHERE ‘*/’ != ''", nil}, {"SELECT 1 AS a$b$, * FROM file('%s', LineAsString) WHERE 1 AS a$b$", nil},
-		{"SELECT * APPLY file FROM (SELECT '%s')", nil}, {"SELECT * APPLY(file) FROM (SELECT '%s')", nil}, {"SELECT arrayMap(file, ['%s'])", nil}, {"SELECT arrayMap((`file`) AS g, ['%s'])", nil},
+		{"SELECT * FROM “file”('%s', 'LineAsString')", nil},
+		{"SELECT * FROM file\u00a0('%s', 'LineAsString')", nil},
+		{"SELECT * FROM \ufefffile('%s', LineAsString)", nil},
+		{"SELECT ‘/*’, * FROM file('%s', LineAsString) WHERE ‘*/’ != ''", nil},
+		{"SELECT 1 AS a$b$, * FROM file('%s', LineAsString) WHERE 1 AS a$b$", nil},
+		{"SELECT * APPLY file FROM (SELECT '%s')", nil},
+		{"SELECT * APPLY(file) FROM (SELECT '%s')", nil},
+		{"SELECT arrayMap(file, ['%s'])", nil},
+		{"SELECT arrayMap((`file`) AS g, ['%s'])", nil},
 	}
 	files = append(files, asked{"SELECT arrayMap({f:Identifier}, ['%s'])", url.Values{"param_f": {"file"}}}, asked{"SELECT arrayMap(({ f : `Identifier` }), ['%s'])", url.Values{"param_f": {"file"}}})
 	for i := range files {
@@ -44,11 +50,19 @@ func TestStatementsInDisguiseReachNothing(t *testing.T) {
 	}
 	files = append(files, filter("file('"+secret+"') LIKE 'canary%' AND crash_id = '1'")...)
 	tables := []asked{
-		{"SELECT * FROM “mine”.t", nil}, {"SELECT * FROM mine\u00a0.t", nil}, {"SELECT ‘'’, * FROM mine.t WHERE ‘'’ != ''", nil}, {"SELECT 1 AS a$b$, * FROM mine.t WHERE 1 AS a$b$", nil},
-		{"SELECT ‘/*’, * FROM aftershock_protected.crashes WHERE ‘*/’ != ''", nil}, {"SELECT ‘-- ’, * FROM aftershock_protected.crashes", nil},
-		{"SELECT 'canary' FROM “system”.processes", nil}, {"SELECT 'canary' FROM processes", url.Values{"database": {"system"}}},
-		{"SELECT 'canary', 1. SETTINGS max_memory_usage = 0", nil}, {"SELECT 'canary' LIMIT 1. SETTINGS max_execution_time = 0", nil}, {"SELECT 'canary' SETTINGS max_parser_depth = 1000000", nil},
-		{"SELECT 'canary' SETTINGS max_threads = 1, max_parser_backtracks = 1", nil}, {"SELECT 'canary' SETTINGS max_result_bytes = 0", nil},
+		{"SELECT * FROM “mine”.t", nil},
+		{"SELECT * FROM mine\u00a0.t", nil},
+		{"SELECT ‘'’, * FROM mine.t WHERE ‘'’ != ''", nil},
+		{"SELECT 1 AS a$b$, * FROM mine.t WHERE 1 AS a$b$", nil},
+		{"SELECT ‘/*’, * FROM aftershock_protected.crashes WHERE ‘*/’ != ''", nil},
+		{"SELECT ‘-- ’, * FROM aftershock_protected.crashes", nil},
+		{"SELECT 'canary' FROM “system”.processes", nil},
+		{"SELECT 'canary' FROM processes", url.Values{"database": {"system"}}},
+		{"SELECT 'canary', 1. SETTINGS max_memory_usage = 0", nil},
+		{"SELECT 'canary' LIMIT 1. SETTINGS max_execution_time = 0", nil},
+		{"SELECT 'canary' SETTINGS max_parser_depth = 1000000", nil},
+		{"SELECT 'canary' SETTINGS max_threads = 1, max_parser_backtracks = 1", nil},
+		{"SELECT 'canary' SETTINGS max_result_bytes = 0", nil},
 	}
 	tables = append(tables, filter("crash_id = '1' AND 'canary' IN (SELECT a FROM mine.t)")...)
 	for who, at := range map[string]struct {
