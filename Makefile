@@ -35,6 +35,8 @@ END_TO_END := ./cmd/...
 test: build libchdb ## everything; tests of what is not here skip with a message
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
 	$(GO) test -parallel 4 -timeout 20m $(END_TO_END)
+	@echo 'facts against the recorded cases of the reference, by field:'
+	@$(GO) test ./facts -count 1 -v -run 'TestVectors$$' | grep -- ' equal \|SKIP' | sed 's/^.*vectors_test.go:[0-9]*: *//'
 
 test-long: build libchdb ## the end-to-end tests with the race detector
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 90m $(END_TO_END)
