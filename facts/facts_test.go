@@ -448,6 +448,11 @@ func TestModulesOfTheStack(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	ping := *c
+	ping.Kind = schema.KindPing
+	if got := derive(&ping); got.MainModule != nil || got.UnloadedModuleCount != nil || got.ModulesInStack == nil {
+		t.Errorf("a ping: %+v", got)
+	}
 	c.Threads[1].Frames[3].Function = "mozilla::(anonymous namespace)::RunWatchdog"
 	if got := derive(c); *got.ReportType != "hang" {
 		t.Error("a watchdog's crash is no hang")

@@ -10,14 +10,12 @@ import (
 // modules are what the program had loaded, as far as stacks need it.
 func (d *derivation) modules() {
 	c := d.Crash
-	if len(c.Modules) > 0 {
+	if len(c.Modules) > 0 && schema.KindOf(c.Kind) == schema.KindReport { // a ping's list is in no order, and knows of none that are gone
 		d.pub.MainModule = text(c.Modules[0].Filename) // writers put the program first
+		d.pub.UnloadedModuleCount = new(int32(len(c.UnloadedModules)))
 	}
 	if len(c.Dumps) > 0 {
 		d.pub.AdditionalDumpCount = new(int32(len(slices.DeleteFunc(slices.Clone(c.Dumps), func(s schema.DumpSummary) bool { return !schema.AdditionalDumpName(s.Name) }))))
-	}
-	if len(c.Modules) > 0 {
-		d.pub.UnloadedModuleCount = new(int32(len(c.UnloadedModules)))
 	}
 	for i := range c.UnloadedModules {
 		if name := c.UnloadedModules[i].Filename; name != "" && !slices.Contains(d.pub.UnloadedModules, name) {
