@@ -16,7 +16,7 @@ func TestHugeAdditionalDumpsCostThemselves(t *testing.T) {
 	threads := func(n, words int) []byte {
 		b := minidumptest.New(minidump.CPUAMD64, minidump.Linux).Module(minidumptest.Module{Base: app, Size: 1 << 20, CodeFile: "/bin/app.so"})
 		for i := range n {
-			base := uint64(0x7f0000000000 + i*0x100000)
+			base := 0x7f0000000000 + uint64(i)*0x100000
 			stack := make([]uint64, words)
 			for j := range stack {
 				stack[j] = app + 0x1000 + uint64(j)

@@ -146,7 +146,7 @@ func (f *facade) bound(r *request) {
 	}
 	kept = append(kept,
 		param{"max_memory_usage", fmt.Sprint(analystMemory)}, param{"max_execution_time", fmt.Sprint(int(analystTime.Seconds()))},
-		param{"max_temporary_data_on_disk_size_for_query", fmt.Sprint(analystDisk)}, param{"additional_table_filters", analystRows})
+		param{"max_temporary_data_on_disk_size_for_query", fmt.Sprint(int64(analystDisk))}, param{"additional_table_filters", analystRows})
 	r.settings = kept
 }
 
