@@ -14,7 +14,7 @@ func outOfMemory(o *oracle, a asked) *answer {
 				largest = size
 			}
 		}
-		small := count(all, func(c *crash) bool { n, ok := c.size("TotalPhysicalMemory").(int); return ok && n < 4<<30 })
+		small := count(all, func(c *crash) bool { n, ok := c.size("TotalPhysicalMemory").(int); return ok && int64(n) < 4<<30 })
 		out.add(signature, len(all), median(all, failed), largest, median(all, of("AvailablePhysicalMemory")), median(all, of("AvailableVirtualMemory")), median(all, of("AvailablePageFile")),
 			round(percent(small, len(all)), 1), median(all, func(c *crash) any {
 				if c.facts.MemoryMeasures == nil {
