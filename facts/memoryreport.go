@@ -59,8 +59,15 @@ func readMemoryReport(data []byte, add func(*measured)) error {
 	if err != nil {
 		return err
 	}
-	text := &io.LimitedReader{R: z, N: maxMemoryReport + 1}
-	in := json.NewDecoder(text)
+	text, err := io.ReadAll(io.LimitReader(z, maxMemoryReport+1))
+	switch {
+	case err != nil:
+		return err
+	case len(text) > maxMemoryReport:
+		return fmt.Errorf("more than %d bytes", maxMemoryReport)
+	}
+	// From memory: a decoder looks at blanks anew with each piece that it gets.
+	in := json.NewDecoder(bytes.NewReader(text))
 	if err := opens(in, '{'); err != nil {
 		return err
 	}
@@ -98,9 +105,6 @@ func readMemoryReport(data []byte, add func(*measured)) error {
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something behind it")
-	}
-	if text.N <= 0 {
-		return fmt.Errorf("more than %d bytes", maxMemoryReport)
 	}
 	return nil
 }
