@@ -248,8 +248,8 @@ const tableRows = 30
 // table prints the most frequent signatures, each with the first source line that is the program's
 // own: not one of libc (whose paths are relative), a header or Rust's library.
 func (d *demo) table(ctx context.Context) error {
-	const top = "SELECT signature, count() AS crashes, any(arrayFirst(x -> x != '', arrayMap((file, line) -> " +
-		"if(line > 0 AND startsWith(file, '/') AND NOT match(file, '^/(usr/include|rustc|usr/src)/'), concat(file, ':', toString(line)), ''), " +
+	const top = "SELECT signature, count() AS crashes, any(arrayFirst(x -> x != '', arrayMap((path, line) -> " +
+		"if(line > 0 AND startsWith(path, '/') AND NOT match(path, '^/(usr/include|rustc|usr/src)/'), concat(path, ':', toString(line)), ''), " +
 		"`stack.file`, `stack.line`))) AS line FROM crashes GROUP BY signature ORDER BY crashes DESC, signature"
 	text, err := d.query(ctx, top+" LIMIT "+strconv.Itoa(tableRows))
 	if err != nil {
