@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"aftershock/schema"
 )
@@ -182,11 +181,5 @@ func (r *report) hasDump(name string) bool {
 
 // clip cuts a text to at most n bytes, between characters.
 func clip(s string, n int) string {
-	if len(s) <= n {
-		return strings.ToValidUTF8(s, "\uFFFD")
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return strings.ToValidUTF8(s[:n], "\uFFFD")
+	return strings.ToValidUTF8(schema.CutText(s, n), "\uFFFD")
 }

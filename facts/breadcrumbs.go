@@ -44,8 +44,8 @@ func (d *derivation) crumbs() {
 			continue
 		}
 		d.prot.Breadcrumbs = append(d.prot.Breadcrumbs, schema.Breadcrumb{
-			Timestamp: cut(plainJSON(crumb.Timestamp), maxName), Type: cut(crumb.Type, maxName), Category: cut(crumb.Category, maxName),
-			Level: cut(crumb.Level, maxName), Message: cut(crumb.Message, maxText), Data: cut(string(crumb.Data), maxText),
+			Timestamp: schema.CutText(plainJSON(crumb.Timestamp), maxName), Type: schema.CutText(crumb.Type, maxName), Category: schema.CutText(crumb.Category, maxName),
+			Level: schema.CutText(crumb.Level, maxName), Message: schema.CutText(crumb.Message, maxText), Data: schema.CutText(string(crumb.Data), maxText),
 		})
 	}
 }

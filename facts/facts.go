@@ -15,7 +15,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"aftershock/schema"
 )
@@ -119,16 +118,5 @@ func long(s string, limit int) *string {
 	if s == "" {
 		return nil
 	}
-	return new(cut(strings.ToValidUTF8(s, "\uFFFD"), limit))
-}
-
-// cut is the longest beginning of whole characters within a limit.
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
+	return new(schema.CutText(strings.ToValidUTF8(s, "\uFFFD"), limit))
 }

@@ -23,7 +23,7 @@ func (d *derivation) mac() {
 			"module": r.Module, "message": r.Message, "signature_string": r.Signature, "backtrace": r.Backtrace, "message2": r.Message2,
 		} {
 			if value != "" {
-				record[name] = cut(value, maxText)
+				record[name] = schema.CutText(value, maxText)
 			}
 		}
 		for name, value := range map[string]uint64{"thread": r.Thread, "dialog_mode": r.DialogMode, "abort_cause": r.AbortCause} {

@@ -37,9 +37,7 @@ var (
 // Platform fills what a dump does not say of the machine from annotations. Android's
 // version is its API level, whatever its kernel is.
 func Platform(s *schema.System, annotations map[string]string) {
-	value := func(name string) string {
-		return strings.TrimSpace(strings.ReplaceAll(annotations[name], "\x00", ""))
-	}
+	value := func(name string) string { return schema.ClientText(annotations[name]) }
 	if s.OS == "" {
 		s.OS = systems[strings.ToLower(value(annotationOS))]
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aftershock/schema"
 )
 
 // The public form of a text that a program wrote when it gave up: the program's literals
@@ -52,7 +54,7 @@ var (
 
 // publicText is the public form of a text; empty for an empty one.
 func (d *derivation) publicText(s string) string {
-	s = cut(strings.ToValidUTF8(s, "\uFFFD"), maxPublicText)
+	s = schema.CutText(strings.ToValidUTF8(s, "\uFFFD"), maxPublicText)
 	if s == "" {
 		return ""
 	}
@@ -207,7 +209,7 @@ func (d *derivation) stackWords() map[string]bool {
 		return d.ownWords
 	}
 	add := func(function string) {
-		for w := range strings.FieldsFuncSeq(cut(function, maxText), func(c rune) bool { return !isWord(c) }) {
+		for w := range strings.FieldsFuncSeq(schema.CutText(function, maxText), func(c rune) bool { return !isWord(c) }) {
 			for _, p := range parts(w) {
 				if len(p) >= minOwnWord && !strings.ContainsFunc(p, func(c rune) bool { return c < 'a' || c > 'z' }) {
 					d.ownWords[p] = true

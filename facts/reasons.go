@@ -3,6 +3,8 @@ package facts
 import (
 	"fmt"
 	"strings"
+
+	"aftershock/schema"
 )
 
 // reasons are what the program itself said of its end: public as literals of the program,
@@ -13,13 +15,6 @@ func (d *derivation) reasons() {
 	said := d.assertion()
 	d.prot.Assertion = long(said, maxLongText)
 	d.pub.Assertion = text(d.publicText(said))
-}
-
-// assertionKeys are the annotations, inside a dump or beside it, under which programs put
-// the message of an assertion, a panic or an abort; without case, hyphens, underscores and
-// blanks. Where there are several, the first of this list wins.
-var assertionKeys = []string{
-	"assertion", "assertionmessage", "assertmessage", "assert", "panicmessage", "rustpanic", "panic", "logfatal", "fatalmessage", "abortmsg", "glibcabortmsg", "libcabortmsg",
 }
 
 var keySeparators = strings.NewReplacer("-", "", "_", "", " ", "")
@@ -41,7 +36,7 @@ func (d *derivation) assertion() string {
 	add := func(name, value string) {
 		key := strings.ToLower(keySeparators.Replace(name))
 		if values[key] == "" {
-			values[key] = strings.TrimSpace(strings.ReplaceAll(value, "\x00", ""))
+			values[key] = schema.ClientText(value)
 		}
 	}
 	for _, a := range d.Crash.CrashpadAnnotations {
@@ -50,7 +45,7 @@ func (d *derivation) assertion() string {
 	for _, a := range d.Crash.Annotations {
 		add(a.Name, a.Value)
 	}
-	for _, key := range assertionKeys {
+	for _, key := range schema.AssertionNames {
 		if values[key] != "" {
 			return values[key]
 		}

@@ -46,4 +46,6 @@ func (d *derivation) shutdown() {
 }
 
 // shownName is the public form of a name.
-func (d *derivation) shownName(name string) string { return cut(d.publicText(name), maxName) }
+func (d *derivation) shownName(name string) string {
+	return schema.CutText(d.publicText(name), maxName)
+}

@@ -25,7 +25,7 @@ func (d *derivation) signers() {
 				d.note(schema.NoteFactsCapped)
 				return
 			}
-			d.prot.ModuleSigners = append(d.prot.ModuleSigners, schema.ModuleSigner{Module: cut(module, maxName), Signer: cut(signer, maxName)})
+			d.prot.ModuleSigners = append(d.prot.ModuleSigners, schema.ModuleSigner{Module: schema.CutText(module, maxName), Signer: schema.CutText(signer, maxName)})
 		}
 	}
 }

@@ -2,7 +2,6 @@ package processor
 
 import (
 	"slices"
-	"unicode/utf8"
 
 	"aftershock/schema"
 	"aftershock/signature"
@@ -108,14 +107,14 @@ func protectedFacts(out *schema.ProcessedCrash) {
 func texts(out *schema.ProcessedCrash) {
 	cut := func(of ...*string) {
 		for _, s := range of {
-			*s = cutText(*s, shrunkTextBytes)
+			*s = schema.CutText(*s, shrunkTextBytes)
 		}
 	}
 	for i := range out.Threads {
 		t := &out.Threads[i]
 		cut(&t.Name)
 		if t.LastError != nil {
-			t.LastError = new(cutText(*t.LastError, shrunkTextBytes))
+			t.LastError = new(schema.CutText(*t.LastError, shrunkTextBytes))
 		}
 		for j := range t.Frames {
 			f := &t.Frames[j]
@@ -129,20 +128,9 @@ func texts(out *schema.ProcessedCrash) {
 	for i := range out.Annotations {
 		a := &out.Annotations[i]
 		cut(&a.Name)
-		a.Value = cutText(a.Value, shrunkLongTextBytes)
+		a.Value = schema.CutText(a.Value, shrunkLongTextBytes)
 	}
 	cut(&out.Crash.Reason, &out.System.OS, &out.System.OSVersion, &out.System.CPUArch, &out.System.CPUInfo, &out.ThrottleRule)
-}
-
-// cutText is the text's longest beginning of whole characters within a limit.
-func cutText(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }
 
 // encodedBytes is the size of the event's encoding so far.

@@ -81,7 +81,7 @@ func (n *notes) long(s string) string { return n.clip(s, maxLongTextBytes) }
 func (n *notes) clip(s string, limit int) string {
 	if len(s) > limit {
 		n.once(schema.StageEvent, schema.NoteTextCapped)
-		s = cutText(s, limit)
+		s = schema.CutText(s, limit)
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }

@@ -26,7 +26,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"aftershock/facts"
 	"aftershock/minidump"
@@ -189,16 +188,15 @@ func (p *Processor) sign(out *schema.ProcessedCrash) {
 	out.Signature, out.ProtoSignature, out.SignatureNotes = r.Signature, r.ProtoSignature, r.Notes
 }
 
-// classify copies the annotations in the order of their names, without blanks around their
-// values, which clients in C leave there. Public is one
-// that the registry calls so and whose value has the shape it should.
+// classify copies the annotations in the order of their names, each as schema.ClientText.
+// Public is one that the registry calls so and whose value has the shape it should.
 func (p *Processor) classify(annotations map[string]string, out *schema.ProcessedCrash, n *notes) {
 	for _, name := range slices.Sorted(maps.Keys(annotations)) {
 		if p.Annotations.Lookup(name).Class == schema.ClassNeverStore { // a door that is not ours has left it in
 			n.once(schema.StageEvent, schema.NoteNeverStoreRemoved)
 			continue
 		}
-		value := strings.TrimSpace(strings.ReplaceAll(annotations[name], "\x00", ""))
+		value := schema.ClientText(annotations[name])
 		public := p.Annotations.Public(name, value)
 		if !public && p.Annotations.Lookup(name).Class == schema.ClassPublic {
 			n.once(schema.StageEvent, schema.NoteAnnotationNotPublic)

@@ -2,19 +2,14 @@ package redact
 
 import "aftershock/schema"
 
-// assertions are names under which programs put what they say when they give up, in the
-// spelling of most; what is never stored is so in every spelling.
-var assertions = []string{"assertion", "assertion_message", "assert", "assert_message", "panic", "panic_message", "rust_panic", "LOG_FATAL", "fatal_message", "abort_msg", "glibc_abort_msg", "libc_abort_msg"}
-
 // facts are the public facts: all of schema.Facts, each of which the list of public fields
 // names, but for those that tell an annotation which is not public any more by the
-// registry of today.
-func facts(p *schema.ProcessedCrash, registry *schema.Registry) *schema.Facts {
+// registry of today; means is what annotations mean by it.
+func facts(p *schema.ProcessedCrash, registry *schema.Registry, means map[string]string) *schema.Facts {
 	if p.Facts == nil {
 		return nil
 	}
 	out := *p.Facts
-	means := registry.Meanings(p.Annotations)
 	if means[schema.MeansVersion] == "" {
 		out.DisplayVersion, out.MajorVersion = nil, nil
 	}
@@ -55,7 +50,7 @@ func facts(p *schema.ProcessedCrash, registry *schema.Registry) *schema.Facts {
 	if never("AbortMessage") {
 		out.AbortMessage = nil
 	}
-	if never(assertions...) {
+	if never(schema.AssertionNames...) { // what is never stored is so in every spelling
 		out.Assertion = nil
 	}
 	if never("JavaException", "JavaStackTrace") {

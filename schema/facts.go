@@ -56,6 +56,13 @@ type Facts struct {
 // the main one.
 const MainProcess = "parent"
 
+// AssertionNames are the annotations, inside a dump or beside it, under which programs put
+// the message of an assertion, a panic or an abort; without case, hyphens, underscores and
+// blanks. Where there are several, the first of this list wins. The caller must not change it.
+var AssertionNames = []string{
+	"assertion", "assertionmessage", "assertmessage", "assert", "panicmessage", "rustpanic", "panic", "logfatal", "fatalmessage", "abortmsg", "glibcabortmsg", "libcabortmsg",
+}
+
 // MemoryMeasures are the measures of a memory report, in bytes but for the counts of
 // windows and URLs.
 type MemoryMeasures struct {
