@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-
 	"aftershock/sinks/clickhouse"
 )
 
@@ -66,23 +63,14 @@ func (v *exportVerb) Run(r *run) error {
 	return v.write(r, db, e, days)
 }
 
-func (v *exportVerb) write(r *run, db *clickhouse.DB, e clickhouse.Export, days []clickhouse.ExportDay) (err error) {
+func (v *exportVerb) write(r *run, db *clickhouse.DB, e clickhouse.Export, days []clickhouse.ExportDay) error {
 	var total, written uint64
 	for _, d := range days {
 		total += d.Crashes
 	}
 	files, left := 0, 0
-	var bar *mpb.Bar
-	if isTerminal(r.stderr) && len(days) > 0 {
-		progress := mpb.New(mpb.WithOutput(r.stderr))
-		bar = progress.AddBar(int64(total), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name("crashes "), decor.CountersNoUnit("%d / %d")), mpb.AppendDecorators(decor.Percentage()))
-		defer func() {
-			if err != nil {
-				bar.Abort(true)
-			}
-			progress.Wait()
-		}()
-	}
+	bar := r.bar("exported", int(total))
+	defer bar.end()
 	for _, d := range days {
 		path := filepath.Join(v.Dir, e.Of.View+"-"+d.Day.Format(time.DateOnly)+"."+v.Format)
 		switch _, err := os.Stat(path); {
@@ -96,11 +84,9 @@ func (v *exportVerb) write(r *run, db *clickhouse.DB, e clickhouse.Export, days 
 			}
 			files, written = files+1, written+d.Crashes
 		}
-		if bar != nil {
-			bar.IncrInt64(int64(d.Crashes))
-		}
+		bar.add(int(d.Crashes))
 	}
-	_, err = fmt.Fprintf(r.stdout, "%d files with %d crashes written, %d were there\n", files, written, left)
+	_, err := fmt.Fprintf(r.stdout, "%d files with %d crashes written, %d were there\n", files, written, left)
 	return err
 }
 

@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/generate"
@@ -94,12 +92,8 @@ func (v *generateCrashesVerb) open(r *run, version int32) (generated, error) {
 
 // all writes block by block, as many at once as there are processors.
 func (v *generateCrashesVerb) all(r *run, g *generate.Crashes, to generated) error {
-	var bar *mpb.Bar
-	if r.screen != nil {
-		bars := mpb.New(mpb.WithOutput(r.stderr), mpb.WithAutoRefresh())
-		bar = bars.AddBar(int64(g.Len()), mpb.PrependDecorators(decor.Name("generated "), decor.CountersNoUnit("%d of %d")), mpb.AppendDecorators(decor.AverageETA(decor.ET_STYLE_GO)))
-		defer bars.Shutdown()
-	}
+	bar := r.bar("generated", g.Len())
+	defer bar.end()
 	began := time.Now()
 	work, ctx := errgroup.WithContext(r.ctx)
 	work.SetLimit(runtime.GOMAXPROCS(0))
@@ -109,9 +103,7 @@ func (v *generateCrashesVerb) all(r *run, g *generate.Crashes, to generated) err
 			if err := to.write(ctx, g, from, end); err != nil {
 				return fmt.Errorf("crashes %d to %d: %w", from, end-1, err)
 			}
-			if bar != nil {
-				bar.IncrBy(end - from)
-			}
+			bar.add(end - from)
 			return nil
 		})
 	}

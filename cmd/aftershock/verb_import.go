@@ -13,8 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/archive"
@@ -115,7 +113,7 @@ type importer struct {
 	producer *kgo.Client
 	door     *collector.Collector
 	journal  *importJournal
-	bar      *mpb.Bar
+	bar      *bar
 	report   importReport
 
 	batch []imported
@@ -137,13 +135,9 @@ func (i *importer) newDoor(blobs blob.Store, inlineMax int) *collector.Collector
 
 // all imports what the journal has not.
 func (i *importer) all(ctx context.Context) error {
-	if i.run.screen != nil {
-		bars := mpb.New(mpb.WithOutput(i.run.stderr), mpb.WithAutoRefresh())
-		i.bar = bars.AddBar(int64(i.report.Crashes), mpb.PrependDecorators(decor.Name("imported "), decor.CountersNoUnit("%d of %d")),
-			mpb.AppendDecorators(decor.AverageETA(decor.ET_STYLE_GO)))
-		i.bar.IncrBy(i.report.Before)
-		defer bars.Shutdown()
-	}
+	i.bar = i.run.bar("imported", i.report.Crashes)
+	i.bar.add(i.report.Before)
+	defer i.bar.end()
 	i.began = time.Now()
 	err := i.archive.Each(ctx, func(path string) bool { return !i.journal.done[path] }, func(c *archive.Crash, skip *archive.SkipError) error {
 		if skip != nil {
@@ -189,9 +183,7 @@ func (i *importer) skip(path, code string, err error) {
 	if len(i.report.Examples[code]) < importExamples {
 		i.report.Examples[code] = append(i.report.Examples[code], plain(path))
 	}
-	if i.bar != nil {
-		i.bar.Increment()
-	}
+	i.bar.add(1)
 }
 
 // flush appends a batch, between two lines of the journal.
@@ -213,9 +205,7 @@ func (i *importer) flush(ctx context.Context) error {
 		return err
 	}
 	i.report.Imported += len(i.batch)
-	if i.bar != nil {
-		i.bar.IncrBy(len(i.batch))
-	}
+	i.bar.add(len(i.batch))
 	i.batch, i.bytes = i.batch[:0], 0
 	if i.rate > 0 {
 		due := i.began.Add(time.Duration(float64(i.report.Imported) / i.rate * float64(time.Second)))
