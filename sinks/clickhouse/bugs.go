@@ -46,18 +46,14 @@ func (db *DB) LoadBugs(ctx context.Context, bugs []Bug, replace bool, now time.T
 
 // bugs are the signatures and bugs that are there.
 func (db *DB) bugs(ctx context.Context) (map[[2]string]bool, error) {
-	rows, err := db.conn.Query(ctx, "SELECT signature, bug FROM aftershock.bugs")
-	if err != nil {
-		return nil, named(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to the end below
 	all := map[[2]string]bool{}
-	for rows.Next() {
+	err := db.scan(ctx, "SELECT signature, bug FROM aftershock.bugs", func(scan func(...any) error) error {
 		var key [2]string
-		if err := rows.Scan(&key[0], &key[1]); err != nil {
-			return nil, named(err)
+		if err := scan(&key[0], &key[1]); err != nil {
+			return err
 		}
 		all[key] = true
-	}
-	return all, rows.Err()
+		return nil
+	})
+	return all, err
 }

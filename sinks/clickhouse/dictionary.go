@@ -40,7 +40,7 @@ func Columns(class schema.Class) (out []Column) {
 			column := Column{Name: c.name, Type: string(c.values().data.Type())}
 			switch i {
 			case 0, 1:
-				column.Source, column.Doc = "", describedOf(class)[c.name]
+				column.Doc = describedOf(class, c.name)
 			case 2:
 				f := facts[strings.Replace(c.name, "adjusted_address", "address", 1)]
 				column.Source, column.Doc = f.Source, f.Doc
@@ -57,11 +57,13 @@ func Columns(class schema.Class) (out []Column) {
 	return out
 }
 
-func describedOf(class schema.Class) map[string]string {
-	if class == schema.ClassPublic {
-		return described
+// describedOf is what a column that is no fact holds: one that both databases have is
+// described once.
+func describedOf(class schema.Class, name string) string {
+	if doc := describedProtected[name]; doc != "" && class != schema.ClassPublic {
+		return doc
 	}
-	return describedProtected
+	return described[name]
 }
 
 // described are the columns that are no facts.
@@ -110,11 +112,8 @@ var described = map[string]string{
 	"memory_system_heap_allocated": "Allocated on the system's heap.", "memory_top_none_detached": "Windows without a tab.", "memory_vsize": "Address space.", "memory_vsize_max_contiguous": "Largest free range of the address space.",
 }
 
-// describedProtected are those of the protected database.
+// describedProtected are those that the protected database alone has, or has otherwise.
 var describedProtected = map[string]string{
-	"signature_version": described["signature_version"], "day": described["day"], "crash_id": described["crash_id"], "received_at": described["received_at"], "revision": described["revision"],
-	"raw_topic": described["raw_topic"], "raw_partition": described["raw_partition"], "raw_offset": described["raw_offset"],
-	"processed_topic": described["processed_topic"], "processed_partition": described["processed_partition"], "processed_offset": described["processed_offset"],
 	"address": "Address that the system reports, hexadecimal.", "process_id": "Process.", "annotations": "All annotations by name.",
 	"crashpad_annotations.module": "Annotations inside the dump: the module that set one.", "crashpad_annotations.name": "Its name.", "crashpad_annotations.value": "Its value.",
 	"threads.thread_id": "Every thread: its id.", "threads.name": "Its name.", "threads.end": "Why its walk ended.", "threads.frame_count": "Its frames.", "threads.stack": "Its frames, innermost first: module!function.",

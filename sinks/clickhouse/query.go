@@ -41,6 +41,31 @@ func (db *DB) Query(ctx context.Context, l Limits, query string, args ...any) (d
 	return rows, nil
 }
 
+// scan hands a query's rows on as they come: each scans its own. An error of each ends it and
+// is returned as it is.
+func (db *DB) scan(ctx context.Context, query string, each func(scan func(...any) error) error, args ...any) error {
+	rows, err := db.patient.Query(ctx, query, args...)
+	if err != nil {
+		return named(err)
+	}
+	defer rows.Close() //nolint:errcheck // read to the end below, or given up
+	scan := func(to ...any) error {
+		if err := rows.Scan(to...); err != nil {
+			return named(err)
+		}
+		return nil
+	}
+	for rows.Next() {
+		if err := each(scan); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return named(err)
+	}
+	return nil
+}
+
 // Exec runs a statement that has no rows.
 func (db *DB) Exec(ctx context.Context, l Limits, statement string, args ...any) error {
 	if err := db.patient.Exec(ch.Context(ctx, ch.WithSettings(l.settings())), statement, args...); err != nil {

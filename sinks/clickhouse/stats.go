@@ -65,22 +65,17 @@ ORDER BY p.bytes DESC, t.database, t.name`,
 			return nil, err
 		}
 	}
-	var first, last time.Time
 	for _, of := range Populations {
-		err := db.scan(ctx, of.SQL("SELECT count(), countIf(day >= today() - 7 AND day < today()), min(received_at), max(received_at) FROM aftershock.$view"), func(scan func(...any) error) error {
-			var all, week uint64
-			if err := scan(&all, &week, &first, &last); err != nil {
-				return err
-			}
-			s.Crashes += all
-			s.CrashesADay += float64(week) / 7
-			if all > 0 && last.After(s.Newest) {
-				s.Newest = last
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
+		var all, week uint64
+		var last time.Time
+		query := of.SQL("SELECT count(), countIf(day >= today() - 7 AND day < today()), max(received_at) FROM aftershock.$view")
+		if err := db.patient.QueryRow(ctx, query).Scan(&all, &week, &last); err != nil {
+			return nil, named(err)
+		}
+		s.Crashes += all
+		s.CrashesADay += float64(week) / 7
+		if all > 0 && last.After(s.Newest) {
+			s.Newest = last
 		}
 	}
 	if s.Crashes > 0 {
@@ -91,22 +86,4 @@ ORDER BY p.bytes DESC, t.database, t.name`,
 		s.BytesACrash = float64(bytes) / float64(s.Crashes)
 	}
 	return s, nil
-}
-
-// scan reads rows one by one.
-func (db *DB) scan(ctx context.Context, query string, each func(scan func(...any) error) error, args ...any) error {
-	rows, err := db.patient.Query(ctx, query, args...)
-	if err != nil {
-		return named(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to the end below
-	for rows.Next() {
-		if err := each(rows.Scan); err != nil {
-			return named(err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return named(err)
-	}
-	return nil
 }

@@ -95,22 +95,11 @@ func (db *DB) eachRow(ctx context.Context, table string, s rowSpan, each func(st
 }
 
 func (db *DB) eachOf(ctx context.Context, query string, each func(stream.StoredRow) error) error {
-	rows, err := db.patient.Query(ctx, query)
-	if err != nil {
-		return named(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to the end below, or given up
-	for rows.Next() {
+	return db.scan(ctx, query, func(scan func(...any) error) error {
 		var r stream.StoredRow
-		if err := rows.Scan(&r.RawOffset, &r.Revision, &r.ProcessedOffset); err != nil {
-			return fmt.Errorf("clickhouse: %w", err)
-		}
-		if err := each(r); err != nil {
+		if err := scan(&r.RawOffset, &r.Revision, &r.ProcessedOffset); err != nil {
 			return err
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("clickhouse: %w", err)
-	}
-	return nil
+		return each(r)
+	})
 }
