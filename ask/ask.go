@@ -102,7 +102,7 @@ func parse(name, text string) (q Query, err error) {
 	}
 	q.Name = m[2]
 	var doc []string
-	for text != "" && strings.HasPrefix(text, "-- ") {
+	for strings.HasPrefix(text, "-- ") {
 		line, rest, _ := strings.Cut(text, "\n")
 		text = rest
 		switch line = strings.TrimPrefix(line, "-- "); {

@@ -33,8 +33,12 @@ func (a *Answer) WriteTable(w io.Writer, q Query, width int) error {
 	}
 	for i, c := range a.Columns {
 		widths[i] = runewidth.StringWidth(c.Name)
-		for _, row := range a.Rows {
-			widths[i] = max(widths[i], runewidth.StringWidth(cell(row[i])))
+	}
+	rows := make([][]string, len(a.Rows))
+	for n, row := range a.Rows {
+		for i, v := range row {
+			v = cell(v)
+			rows[n], widths[i] = append(rows[n], v), max(widths[i], runewidth.StringWidth(v))
 		}
 	}
 	line := func(values []string, end string) error {
@@ -59,16 +63,12 @@ func (a *Answer) WriteTable(w io.Writer, q Query, width int) error {
 	if err := line(names, ""); err != nil {
 		return err
 	}
-	for n, row := range a.Rows {
-		var values []string
-		for _, v := range row {
-			values = append(values, cell(v))
-		}
+	for n, row := range rows {
 		end := ""
 		if bars != nil {
 			end = bars[n]
 		}
-		if err := line(values, end); err != nil {
+		if err := line(row, end); err != nil {
 			return err
 		}
 	}

@@ -151,18 +151,28 @@ func (m *measures) plain(path string) **int64 {
 	return nil
 }
 
+// below are the measures that are sums of what stands below a path.
+func (m *measures) below(path string) **int64 {
+	switch {
+	case strings.HasPrefix(path, "explicit/heap-overhead/"):
+		return &m.of.HeapOverhead
+	case strings.HasPrefix(path, "explicit/images/"):
+		return &m.of.Images
+	case strings.HasPrefix(path, "explicit/window-objects/top(none)/detached/"):
+		return &m.of.TopNoneDetached
+	case strings.HasPrefix(path, "js-main-runtime/"):
+		return &m.of.JSMainRuntime
+	}
+	return nil
+}
+
 func (m *measures) add(r *measured) {
 	if of := m.plain(r.Path); of != nil {
 		sum(of, r.Amount)
 		return
 	}
-	for prefix, of := range map[string]**int64{
-		"explicit/heap-overhead/": &m.of.HeapOverhead, "explicit/images/": &m.of.Images, "js-main-runtime/": &m.of.JSMainRuntime,
-		"explicit/window-objects/top(none)/detached/": &m.of.TopNoneDetached,
-	} {
-		if strings.HasPrefix(r.Path, prefix) {
-			sum(of, r.Amount)
-		}
+	if of := m.below(r.Path); of != nil {
+		sum(of, r.Amount)
 	}
 	if strings.HasPrefix(r.Path, "explicit/") {
 		m.explicitWasThere = true

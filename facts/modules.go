@@ -15,7 +15,13 @@ func (d *derivation) modules() {
 		d.pub.UnloadedModuleCount = new(int32(len(c.UnloadedModules)))
 	}
 	if len(c.Dumps) > 0 {
-		d.pub.AdditionalDumpCount = new(int32(len(slices.DeleteFunc(slices.Clone(c.Dumps), func(s schema.DumpSummary) bool { return !schema.AdditionalDumpName(s.Name) }))))
+		beside := int32(0)
+		for i := range c.Dumps {
+			if schema.AdditionalDumpName(c.Dumps[i].Name) {
+				beside++
+			}
+		}
+		d.pub.AdditionalDumpCount = &beside
 	}
 	for i := range c.UnloadedModules {
 		if name := c.UnloadedModules[i].Filename; name != "" && !slices.Contains(d.pub.UnloadedModules, name) {

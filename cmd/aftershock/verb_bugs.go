@@ -114,11 +114,11 @@ func readBugs(in io.Reader) ([]clickhouse.Bug, error) {
 		}
 		var b clickhouse.Bug
 		for i, value := range row {
-			field := map[string]*string{"signature": &b.Signature, "bug": &b.Bug, "url": &b.URL, "summary": &b.Summary, "state": &b.State}[names[i]]
-			line, _ := rows.FieldPos(i)
+			field := bugField(&b, names[i])
 			switch {
 			case field == nil:
 			case len(value) > maxBugText || !utf8.ValidString(value):
+				line, _ := rows.FieldPos(i)
 				return nil, fmt.Errorf("line %d: %s is longer than %d bytes, or no text", line, names[i], maxBugText)
 			default:
 				*field = strings.TrimSpace(value)
@@ -130,4 +130,21 @@ func readBugs(in io.Reader) ([]clickhouse.Bug, error) {
 		}
 		bugs = append(bugs, b)
 	}
+}
+
+// bugField is the field that a column fills, nil for none.
+func bugField(b *clickhouse.Bug, column string) *string {
+	switch column {
+	case "signature":
+		return &b.Signature
+	case "bug":
+		return &b.Bug
+	case "url":
+		return &b.URL
+	case "summary":
+		return &b.Summary
+	case "state":
+		return &b.State
+	}
+	return nil
 }
