@@ -24,7 +24,8 @@ func (e *AccessError) Error() string {
 func (e *AccessError) Unwrap() error { return e.Err }
 
 // Named gives a refusal by the brokers the names of what was asked for; any
-// other error is returned as it is.
+// other error is returned as it is. A group is described, or it is read,
+// whatever is done with the topic.
 func Named(err error, operation, topic, group, transactionalID string) error {
 	var known *AccessError
 	switch {
@@ -33,7 +34,10 @@ func Named(err error, operation, topic, group, transactionalID string) error {
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return &AccessError{operation, "topic", topic, err}
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return &AccessError{"READ", "group", group, err}
+		if operation != "DESCRIBE" {
+			operation = "READ"
+		}
+		return &AccessError{operation, "group", group, err}
 	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		return &AccessError{"WRITE", "transactional id", transactionalID, err}
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):

@@ -30,6 +30,9 @@ func TestRefusalsAreNamed(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+	if got := Named(kerr.GroupAuthorizationFailed, "DESCRIBE", "t", "g", "x"); !strings.HasPrefix(got.Error(), "not allowed to DESCRIBE group g: ") {
+		t.Error(got)
+	}
 	if Named(nil, "WRITE", "t", "g", "x") != nil {
 		t.Error("no error is none")
 	}
