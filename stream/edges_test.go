@@ -66,6 +66,7 @@ func TestWhatMayNotBeReadIsAnError(t *testing.T) {
 			_, err := g.Behind(ctx, "g", schema.TopicRaw, map[int32]int64{0: 3})
 			return err
 		},
+		"the lag of a group":     func(ctx context.Context) error { _, err := g.Lag(ctx, "g", schema.TopicRaw); return err },
 		"what is to be repaired": func(ctx context.Context) error { _, err := v.Repair(ctx, found, 9); return err },
 		"a follower": func(ctx context.Context) error {
 			_, err := stream.NewFollowing(k).Current(ctx, time.Now())

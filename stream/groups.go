@@ -113,28 +113,86 @@ func (g *Groups) Behind(ctx context.Context, group, topic string, until map[int3
 	}
 	behind, short := map[int32]int64{}, map[int32]Span{}
 	for p, end := range until {
-		from := max(offsets[p], starts[p].From)
-		switch {
-		case from >= end:
-		case end-from > maxMarkers:
-			behind[p] = end - from
+		s := Span{max(offsets[p], starts[p].From), end}
+		switch n := s.End - s.From; {
+		case n <= 0:
+		case n > maxMarkers:
+			behind[p] = n
 		default:
-			short[p] = Span{from, end}
+			short[p] = s
 		}
 	}
-	if len(short) == 0 {
-		return behind, nil
+	first, err := g.first(ctx, topic, short)
+	if err != nil {
+		return nil, err
 	}
+	for p := range first {
+		behind[p] = short[p].End - short[p].From
+	}
+	return behind, nil
+}
+
+// first is the time of the first record of each span of a topic, by partition; those
+// without any are not among them.
+func (g *Groups) first(ctx context.Context, topic string, spans map[int32]Span) (map[int32]time.Time, error) {
 	few := g.kafka
 	few.fetchBytes = markersBytes
-	err = few.read(ctx, topic, short, maxSilence, data(func(r *kgo.Record) error {
-		behind[r.Partition] = short[r.Partition].End - short[r.Partition].From
-		return errEnough // the first one tells
+	first := map[int32]time.Time{}
+	err := few.read(ctx, topic, spans, maxSilence, data(func(r *kgo.Record) error {
+		first[r.Partition] = r.Timestamp
+		return errEnough
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", topic, err)
 	}
-	return behind, nil
+	return first, nil
+}
+
+// Lag is what a group has not committed.
+type Lag struct {
+	// Records are offsets: the ends of transactions between records are among them.
+	Records int64 `json:"records"`
+	// Oldest is the time of the first of them; zero when there is none, or none among a
+	// partition's first thousand.
+	Oldest time.Time `json:"oldest,omitzero"`
+}
+
+// Add makes l the lag of both.
+func (l *Lag) Add(other Lag) {
+	l.Records += other.Records
+	if l.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(l.Oldest) {
+		l.Oldest = other.Oldest
+	}
+}
+
+// Lag is what a group has not committed of what can be read of a topic: it never waits for
+// transactions that are open. Where only ends of transactions are left, it is nothing.
+func (g *Groups) Lag(ctx context.Context, group, topic string) (Lag, error) {
+	offsets, err := g.Offsets(ctx, group, topic)
+	if err != nil {
+		return Lag{}, err
+	}
+	spans, err := g.kafka.committedSpans(ctx, topic)
+	if err != nil {
+		return Lag{}, fmt.Errorf("end of %s: %w", topic, err)
+	}
+	begins := map[int32]Span{}
+	for p, s := range spans {
+		s.From = max(s.From, offsets[p])
+		spans[p] = s
+		begins[p] = Span{s.From, min(s.End, s.From+maxMarkers)}
+	}
+	first, err := g.first(ctx, topic, begins)
+	if err != nil {
+		return Lag{}, err
+	}
+	var lag Lag
+	for p, s := range spans {
+		if oldest, found := first[p]; found || s.End-s.From > maxMarkers {
+			lag.Add(Lag{s.End - s.From, oldest})
+		}
+	}
+	return lag, nil
 }
 
 // Delete deletes groups and then a topic; what is not there is no error.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -92,6 +93,78 @@ func TestHowFarAGroupIsBehind(t *testing.T) {
 	// Of much that is left nothing is read.
 	if got, err := g.Behind(t.Context(), "at 6", "in", map[int32]int64{0: 1007, 1: 1001}); err != nil || !maps.Equal(got, map[int32]int64{0: 1001, 1: 1001}) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// What a group has not committed is summed over partitions, as old as its oldest record. Ends of
+// transactions alone are nothing, nobody waits for a transaction that is open, and of much that
+// is left only the beginning is read.
+func TestTheLagOfAGroup(t *testing.T) {
+	t.Parallel()
+	k, _ := streamtest.Broker(t, 2, "in", "long")
+	g, place := placed(t, k)
+	at := func(partition int32, hours int) *kgo.Record {
+		return &kgo.Record{Topic: "in", Partition: partition, Value: []byte("value"), Timestamp: hour(hours)}
+	}
+	transaction(t, k, kgo.TryCommit, at(0, 5), at(0, 2))           // offsets 0 and 1, and the end
+	transaction(t, k, kgo.TryAbort, at(0, 1))                      // 3, and the end
+	transaction(t, k, kgo.TryCommit, at(0, 6), at(1, 4), at(1, 7)) // 5, and the end; 0 and 1, and the end
+	open, err := kgo.NewClient(append(k.Options(), kgo.TransactionalID("left open"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(open.Close)
+	if err := open.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open.ProduceSync(t.Context(), at(0, 0), at(1, 0)).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	want := func(group, topic string, records int64, oldest time.Time) {
+		t.Helper()
+		began := time.Now()
+		got, err := g.Lag(t.Context(), group, topic)
+		if err != nil || got.Records != records || !got.Oldest.Equal(oldest) {
+			t.Errorf("%s: %+v, want %d and %v, %v", group, got, records, oldest, err)
+		}
+		if took := time.Since(began); took > 3*time.Second { // the transaction ends after 6
+			t.Errorf("%s: it took %v", group, took)
+		}
+	}
+	want("never was", "in", 10, hour(4))
+	for offset, records := range map[int64]int64{1: 9, 2: 8, 5: 5, 6: 3, 7: 3} {
+		group, oldest := fmt.Sprint("at ", offset), hour(4)
+		if offset == 1 {
+			oldest = hour(2)
+		}
+		place(group, "in", offset)
+		want(group, "in", records, oldest)
+	}
+	streamtest.DeleteBefore(t, k, "in", 1, 2) // of partition 1 the end of a transaction is left
+	want("at 5", "in", 2, hour(6))
+	want("at 7", "in", 0, time.Time{})
+	streamtest.DeleteBefore(t, k, "in", 0, 5)
+	want("at 1", "in", 2, hour(6))
+
+	var rolledBack []*kgo.Record
+	for range 1001 {
+		rolledBack = append(rolledBack, &kgo.Record{Topic: "long", Value: []byte("rolled back")})
+	}
+	transaction(t, k, kgo.TryAbort, rolledBack...)
+	want("never was", "long", 1002, time.Time{})
+	place("at 2", "long", 2)
+	want("at 2", "long", 0, time.Time{})
+}
+
+// The older one of two lags is the older of both; none has no age.
+func TestLagsAreSummed(t *testing.T) {
+	t.Parallel()
+	var sum stream.Lag
+	for _, l := range []stream.Lag{{}, {Records: 2, Oldest: hour(2)}, {Records: 3, Oldest: hour(1)}, {Records: 4}, {Records: 5, Oldest: hour(3)}} {
+		sum.Add(l)
+	}
+	if sum != (stream.Lag{Records: 14, Oldest: hour(1)}) {
+		t.Errorf("%+v", sum)
 	}
 }
 

@@ -156,6 +156,10 @@ func TestQuestionsAreAnsweredOrRefused(t *testing.T) {
 			behind, err := g.Behind(ctx, "g", topic, map[int32]int64{0: 3})
 			return half(behind[0] != 2, err)
 		}, []kmsg.Key{kmsg.ListOffsets, kmsg.OffsetFetch}, 3},
+		"its lag": {func(ctx context.Context) error {
+			lag, err := g.Lag(ctx, "g", topic)
+			return half(lag.Records != 2, err)
+		}, []kmsg.Key{kmsg.ListOffsets, kmsg.OffsetFetch}, 3},
 		"what is gone": {func(ctx context.Context) error {
 			gone, err := g.Gone(ctx)
 			return half(len(gone) != 2 || gone[0].Group != "gone" || gone[1].Group != "lost" || gone[1].Committed != 9, err)

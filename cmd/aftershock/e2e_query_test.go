@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aftershock/stream/streamtest"
 )
 
 // runs runs a verb that needs no brokers.
@@ -119,7 +121,28 @@ func TestAnalystsVerbs(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &s); err != nil || code != 0 || s.Crashes != 900 || s.BytesACrash < 100 || s.ForecastBytes < s.BytesACrash || s.Tables[0].Rows != 900 || s.Tables[0].Parts == 0 {
 			t.Errorf("%s %s %v", out, errs, err)
 		}
-		if out, errs, code := runs(t, "stats", "--clickhouse-url", tables); code != 0 || !strings.Contains(out, "aftershock.crash_rows") || !strings.Contains(out, "900 crashes are seen") || !strings.Contains(out, "400 days take") {
+		if out, errs, code := runs(t, "stats", "--clickhouse-url", tables); code != 0 || !strings.Contains(out, "aftershock.crash_rows") || !strings.Contains(out, "900 crashes are seen") || !strings.Contains(out, "400 days take") || !strings.Contains(out, "--brokers tells") {
+			t.Errorf("%s%s", out, errs)
+		}
+		if strings.Contains(out, `"lag"`) {
+			t.Errorf("a lag, and nobody knew brokers: %s", out)
+		}
+	})
+	t.Run("lag", func(t *testing.T) {
+		p := newPlant(t) // other brokers, where nobody stores
+		streamtest.Put(t, p.kafka, processedRecords(t)...)
+		var s struct {
+			Crashes uint64 `json:"crashes"`
+			Lag     lag    `json:"lag"`
+		}
+		out, errs, code := p.run("stats", "--json", "--clickhouse-url", tables)
+		if err := json.Unmarshal([]byte(out), &s); err != nil || code != 0 || s.Crashes != 900 || s.Lag.Records != 2 || len(s.Lag.Groups) != 2 {
+			t.Errorf("%s%s %v", out, errs, err)
+		}
+		if out, errs, code := p.run("stats", "--clickhouse-url", tables); code != 0 || !strings.Contains(out, "The tables are 2 records behind") || strings.Contains(out, "--brokers") {
+			t.Errorf("%s%s", out, errs)
+		}
+		if out, errs, code := runs(t, "stats", "--brokers", u.kafka, "--clickhouse-url", tables); code != 0 || !strings.Contains(out, "sink.clickhouse.v1") || !strings.Contains(out, "The tables have all of the processed topics.") {
 			t.Errorf("%s%s", out, errs)
 		}
 	})

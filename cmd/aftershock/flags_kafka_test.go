@@ -50,6 +50,7 @@ func TestKafkaSecurityFlagsMustGoTogether(t *testing.T) {
 				{"process", "--blob", t.TempDir()},
 				{"sink", "telemetry"},
 				{"sink", "clickhouse", "--clickhouse-url", "http://127.0.0.1:1"},
+				{"stats", "--clickhouse-url", "http://127.0.0.1:1"},
 			} {
 				var out, errs bytes.Buffer
 				code := Main(append(append(verb, "--brokers", tc.broker), tc.args...), &out, &errs)

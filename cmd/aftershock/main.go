@@ -54,7 +54,7 @@ type cli struct {
 
 	Query  queryVerbs `cmd:"" help:"Ask the tables what people ask of them: query list, query NAME --param NAME=VALUE."`
 	Export exportVerb `cmd:"" help:"Write crashes as files, one a day: Parquet, CSV or JSON."`
-	Stats  statsVerb  `cmd:"" help:"What the tables take: bytes a crash by column, parts, and a forecast."`
+	Stats  statsVerb  `cmd:"" help:"What the tables take: bytes a crash by column, parts, and a forecast; with --brokers how far they are behind."`
 	Bugs   bugsVerbs  `cmd:"" help:"Bugs and the signatures they are about."`
 
 	Version    versionVerb    `cmd:"" help:"Which release this is (also --version), and what it ships with: process version, ruleset, registry, schemas."`

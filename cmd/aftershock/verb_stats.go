@@ -1,21 +1,27 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
 	"time"
 
+	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
+	"aftershock/stream"
 )
 
-// statsVerb says what the tables take.
+// statsVerb says what the tables take, and how far they are behind.
 type statsVerb struct {
-	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port; who asks may read its system tables." name:"clickhouse-url" default:"http://127.0.0.1:8123"`
-	Retention     int    `help:"Days to keep crashes: say how much they will take." default:"400"`
-	Columns       int    `help:"Largest columns of each table that are shown." default:"10"`
-	JSON          bool   `help:"Print one JSON object." name:"json"`
+	ClickhouseURL string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port; who asks may read its system tables." name:"clickhouse-url" default:"http://127.0.0.1:8123"`
+	Retention     int      `help:"Days to keep crashes: say how much they will take." default:"400"`
+	Columns       int      `help:"Largest columns of each table that are shown." default:"10"`
+	Brokers       []string `help:"Kafka brokers, host:port: say how far the tables are behind the processed topics."`
+	securityFlags
+	registryFlag
+	JSON bool `help:"Print one JSON object." name:"json"`
 }
 
 // Validate is called by the flags' parser.
@@ -26,8 +32,12 @@ func (v *statsVerb) Validate() error {
 	return nil
 }
 
-// Run prints tables, columns and a forecast.
+// Run prints tables, columns and a forecast, and the lag of the tables if it may ask brokers.
 func (v *statsVerb) Run(r *run) error {
+	behind, err := v.behind(r)
+	if err != nil {
+		return err
+	}
 	db, err := r.tables(v.ClickhouseURL)
 	if err != nil {
 		return err
@@ -42,9 +52,67 @@ func (v *statsVerb) Run(r *run) error {
 			*clickhouse.Stats
 			ForecastDays  int     `json:"forecast_days"`
 			ForecastBytes float64 `json:"forecast_bytes"`
-		}{s, v.Retention, v.forecast(s)})
+			Lag           *lag    `json:"lag,omitempty"`
+		}{s, v.Retention, v.forecast(s), behind})
 	}
-	return v.print(r.stdout, s, time.Now())
+	return v.print(r.stdout, s, behind, time.Now())
+}
+
+// lag is how far the tables are behind the processed topics: the sum, and each group of the
+// ClickHouse sink.
+type lag struct {
+	stream.Lag
+	Groups []groupLag `json:"groups"`
+}
+
+// groupLag is a group's on the topic that it consumes.
+type groupLag struct {
+	Group string `json:"group"`
+	Topic string `json:"topic"`
+	stream.Lag
+}
+
+// behind asks brokers for the lag; without any it is nil.
+func (v *statsVerb) behind(r *run) (*lag, error) {
+	if len(v.Brokers) == 0 {
+		return nil, nil //nolint:nilnil // nobody asked
+	}
+	kafka, err := kafkaFlags{v.Brokers, v.securityFlags, v.registryFlag}.kafka(r.log)
+	if err != nil {
+		return nil, err
+	}
+	return tablesLag(r.ctx, kafka)
+}
+
+// tablesLag is that of every version that is stored, and of what comes late of archived ones.
+func tablesLag(ctx context.Context, k stream.Kafka) (*lag, error) {
+	state, err := stream.NewestVersions(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	var stored []int32
+	if state != nil {
+		for _, version := range state.Versions {
+			if clickHouseWants(state, version) {
+				stored = append(stored, version.Number)
+			}
+		}
+	}
+	g, err := stream.NewGroups(k)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	all := &lag{}
+	for _, n := range append(stored, schema.Archived) {
+		of := groupLag{Group: schema.SinkGroup(clickhouse.Name, n), Topic: schema.ProcessedTopic(n)}
+		if of.Lag, err = g.Lag(ctx, of.Group, of.Topic); err != nil {
+			return nil, err
+		}
+		all.Add(of.Lag)
+		all.Groups = append(all.Groups, of)
+	}
+	return all, nil
 }
 
 // forecast is what the tables take when a retention is full, at the last week's rate.
@@ -52,7 +120,7 @@ func (v *statsVerb) forecast(s *clickhouse.Stats) float64 {
 	return s.CrashesADay * float64(v.Retention) * s.BytesACrash
 }
 
-func (v *statsVerb) print(out io.Writer, s *clickhouse.Stats, now time.Time) error {
+func (v *statsVerb) print(out io.Writer, s *clickhouse.Stats, behind *lag, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	say(w, "table\trows\tsize\tbytes a row\tparts\tmerges\t\n")
 	for _, t := range s.Tables {
@@ -84,6 +152,36 @@ func (v *statsVerb) print(out io.Writer, s *clickhouse.Stats, now time.Time) err
 		say(out, "At the last seven days' rate, %.0f a day, %d days take %s.\n", s.CrashesADay, v.Retention, bytesText(int64(v.forecast(s))))
 	} else {
 		say(out, "None came in the last seven days: there is no forecast.\n")
+	}
+	if behind == nil {
+		say(out, "--brokers tells how far the tables are behind the processed topics.\n")
+		return nil
+	}
+	return behind.print(out, now)
+}
+
+func (l *lag) print(out io.Writer, now time.Time) error {
+	old := func(of stream.Lag) string {
+		if of.Oldest.IsZero() {
+			return ""
+		}
+		return now.Sub(of.Oldest).Round(time.Second).String()
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	say(w, "\ngroup\ttopic\tbehind\toldest\t\n")
+	for _, g := range l.Groups {
+		say(w, "%s\t%s\t%d\t%s\t\n", g.Group, g.Topic, g.Records, old(g.Lag))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if l.Records == 0 {
+		say(out, "\nThe tables have all of the processed topics.\n")
+		return nil
+	}
+	say(out, "\nThe tables are %d records behind, ends of transactions among them.\n", l.Records)
+	if !l.Oldest.IsZero() {
+		say(out, "The oldest was processed %s ago.\n", old(l.Lag))
 	}
 	return nil
 }
