@@ -272,9 +272,10 @@ func TestAddonsShutdownActorsAndMore(t *testing.T) {
 		"Add-ons=":                 `[0,0,null]`,
 		"Add-ons=a%40b.c:1.0%2b,d": `[2,2,["a@b.c:1.0+","d:NO_VERSION"]]`,
 		"Add-ons=%zz:1":            `[1,1,["%zz:1"]]`,
-		"Add-ons={972ce4c6-7e08-4474-a285-3208198ce6fd}:8": `[1,1,["{972ce4c6-7e08-4474-a285-3208198ce6fd} (default theme):8"]]`,
-		"Add-ons=" + many(256, ","):                        `[256,256,["a:NO_VERSION","a:NO_VERSION"]]`,
-		"Add-ons=" + many(257, ","):                        `[257,256,["a:NO_VERSION","a:NO_VERSION"]] facts_capped`,
+		"Add-ons={972ce4c6-7e08-4474-a285-3208198ce6fd}:8":   `[1,1,["{972ce4c6-7e08-4474-a285-3208198ce6fd} (default theme):8"]]`,
+		"Add-ons=%7B972ce4c6-7e08-4474-a285-3208198ce6fd%7D": `[1,1,["{972ce4c6-7e08-4474-a285-3208198ce6fd} (default theme):NO_VERSION"]]`,
+		"Add-ons=" + many(256, ","):                          `[256,256,["a:NO_VERSION","a:NO_VERSION"]]`,
+		"Add-ons=" + many(257, ","):                          `[257,256,["a:NO_VERSION","a:NO_VERSION"]] facts_capped`,
 	})
 	actors := `["a"` + strings.Repeat(`,"a"`, 31) + `]`
 	blockers := func(n int) string {
