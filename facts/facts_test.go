@@ -307,6 +307,7 @@ func TestAddonsShutdownActorsAndMore(t *testing.T) {
 	idea(t, func(f facts.Facts) any { return []any{f.Public.GPUVendor, f.Public.GPUDevice} }, map[string]string{
 		"AdapterVendorID=0x10de\nAdapterDeviceID=0x1b80": `["NVIDIA Corporation","GP104 [GeForce GTX 1080]"]`,
 		"AdapterVendorID=0x8086\nAdapterDeviceID=0x0412": `["Intel Corporation","Xeon E3-1200 v3/4th Gen Core Processor Integrated Graphics Controller"]`,
+		"AdapterVendorID=0x8086\nAdapterDeviceID=0xe20b": `["Intel Corporation","Battlemage G21 [Arc B580]"]`,
 		"AdapterVendorID=10DE":                           `["NVIDIA Corporation",null]`,
 		"AdapterVendorID=0xffff\nAdapterDeviceID=0x1":    `[null,null]`,
 		"AdapterVendorID=0x10de1\nAdapterDeviceID=0x1":   `[null,null] adapter_malformed`,

@@ -1,7 +1,8 @@
 // Command pciids makes facts/pci.ids of the PCI ID Repository's file, which Debian has as
-// /usr/share/misc/pci.ids (package pci.ids):
+// /usr/share/misc/pci.ids (package pci.ids), and the crate pci-ids as pciids/pci.ids; the
+// newer one counts:
 //
-//	go run ./script/pciids < /usr/share/misc/pci.ids > facts/pci.ids
+//	go run ./script/pciids < pciids/pci.ids > facts/pci.ids
 //
 // It keeps vendors of graphics adapters and of virtual machines, and of vendors that make
 // other things as well the devices whose names say graphics.
