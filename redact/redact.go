@@ -34,7 +34,8 @@ func Door(annotations map[string]string, registry *schema.Registry) int {
 // Public returns the public view of a processed crash. The result shares
 // slices with p. It fails only if the view cannot be encoded.
 func Public(p *schema.ProcessedCrash, registry *schema.Registry) (*schema.TelemetryCrash, error) {
-	means := registry.Meanings(p.Annotations)
+	annotations := registry.PublicOf(p.Annotations)
+	means := registry.MeaningsOf(annotations)
 	t := &schema.TelemetryCrash{
 		CrashID:          p.CrashID,
 		ReceivedAt:       p.ReceivedAt,
@@ -56,13 +57,13 @@ func Public(p *schema.ProcessedCrash, registry *schema.Registry) (*schema.Teleme
 		ThreadCount:      int32(len(p.Threads)),
 		Frames:           frames(p),
 		Modules:          modules(p.Modules),
+		Annotations:      annotations,
 		MemoryMapCount:   p.MemoryMapCount,
 		ThrottleRule:     p.ThrottleRule,
 		ThrottleRate:     p.ThrottleRate,
 		Notes:            p.Notes,
 		Facts:            facts(p, registry, means),
 	}
-	annotations(t, p.Annotations, registry)
 	t.Product, t.Version, t.Channel = means[schema.MeansProduct], means[schema.MeansVersion], means[schema.MeansChannel]
 	t.BuildID, t.ProcessType = means[schema.MeansBuildID], means[schema.MeansProcessType]
 	if t.Facts != nil && t.Facts.ProcessType != nil {
@@ -102,15 +103,6 @@ func modules(in []schema.Module) []schema.PublicModule {
 		}
 	}
 	return out
-}
-
-// annotations adds the public annotations.
-func annotations(t *schema.TelemetryCrash, in []schema.Annotation, registry *schema.Registry) {
-	for _, a := range in {
-		if a.Public && registry.Public(a.Name, a.Value) {
-			t.Annotations = append(t.Annotations, schema.PublicAnnotation{Name: a.Name, Value: a.Value})
-		}
-	}
 }
 
 // stamp sets the content hash: equal for events that differ only in version,

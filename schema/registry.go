@@ -331,16 +331,29 @@ func (r *Registry) Public(name, value string) bool {
 // Meanings are what the public ones of a crash's annotations mean, by Means constant;
 // where several mean the same, the first of the registry counts.
 func (r *Registry) Meanings(annotations []Annotation) map[string]string {
-	public := map[string]string{}
+	return r.MeaningsOf(r.PublicOf(annotations))
+}
+
+// PublicOf are the public ones of a crash's annotations.
+func (r *Registry) PublicOf(annotations []Annotation) (public []PublicAnnotation) {
 	for _, a := range annotations {
 		if a.Public && r.Public(a.Name, a.Value) {
-			public[a.Name] = a.Value
+			public = append(public, PublicAnnotation{Name: a.Name, Value: a.Value})
 		}
+	}
+	return public
+}
+
+// MeaningsOf is Meanings of what PublicOf returned.
+func (r *Registry) MeaningsOf(public []PublicAnnotation) map[string]string {
+	values := make(map[string]string, len(public))
+	for _, a := range public {
+		values[a.Name] = a.Value
 	}
 	means := map[string]string{}
 	for _, name := range r.order {
 		meaning := r.byName[name].Means
-		if value := public[name]; meaning != "" && value != "" && means[meaning] == "" {
+		if value := values[name]; meaning != "" && value != "" && means[meaning] == "" {
 			means[meaning] = value
 		}
 	}

@@ -104,7 +104,11 @@ var (
 	digits  = regexp.MustCompile(`[0-9]{7}`)
 )
 
-func isVersion(v string) bool {
+// isVersion takes no host, address or random text for a version. Most versions are some
+// numbers, which is seen without the rest.
+func isVersion(v string) bool { return isNumbers(v) || isVersionOfWords(v) }
+
+func isVersionOfWords(v string) bool {
 	if len(v) > maxVersionBytes || !version.MatchString(v) || hasHost(v) || likeAddress(v) {
 		return false
 	}
@@ -114,6 +118,26 @@ func isVersion(v string) bool {
 		}
 	}
 	return true
+}
+
+// isNumbers tells one to three numbers of at most ten digits with dots between them: four could
+// be an address.
+func isNumbers(v string) bool {
+	const most, longest = 3, 10
+	numbers, length := 1, 0
+	for i := range len(v) {
+		switch c := v[i]; {
+		case c >= '0' && c <= '9':
+			if length++; length > longest {
+				return false
+			}
+		case c == '.' && length > 0 && numbers < most:
+			numbers, length = numbers+1, 0
+		default:
+			return false
+		}
+	}
+	return length > 0
 }
 
 // stages are words between the dots of versions.
