@@ -73,7 +73,7 @@ func see(t testing.TB, db *clickhouse.DB, epoch int64, version int32) {
 
 // given are parameters that find something among the generated crashes.
 func given(all *generate.Crashes) map[string]map[string]string {
-	signatures, builds, functions, modules, missing := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	signatures, builds, functions, modules, missing, frames := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for c := range all.All() {
 		signatures[c.Signature]++
 		for _, a := range c.Annotations {
@@ -84,6 +84,7 @@ func given(all *generate.Crashes) map[string]map[string]string {
 		if i := c.Crash.CrashingThread; i != nil {
 			for _, f := range c.Threads[*i].Frames {
 				functions[f.Function]++
+				frames[f.Module+"!"+f.Function]++
 			}
 		}
 		for _, m := range c.Facts.ModulesInStack {
@@ -113,7 +114,7 @@ func given(all *generate.Crashes) map[string]map[string]string {
 	}
 	return map[string]map[string]string{
 		"top-by-build": {"build_from": b[0], "build_to": b[1]}, "signature-platforms": s(), "uptime": s(), "days": s("by", "os"), "first-seen": {"since": "20d"}, "reports": s("limit", "7"), "facet": {"by": "os_pretty_version"},
-		"search": {"text": most(functions)[0][:6]}, "function": {"function": most(functions)[0]}, "module": {"module": most(modules)[0]}, "missing-symbols-crashes": {"module": most(missing)[0]}, "correlations": s("least", "2"), "builds": s(), "comments": s(),
+		"search": {"text": most(functions)[0][:6]}, "function": {"function": most(functions)[0]}, "any-thread": {"frame": most(frames)[0]}, "module": {"module": most(modules)[0]}, "missing-symbols-crashes": {"module": most(missing)[0]}, "correlations": s("least", "2"), "builds": s(), "comments": s(),
 		"version-moves": {"old": "1", "new": "2"}, "crash-free-sessions": {"product": "Orchard"}, "regressions": {"old": b[0], "new": b[1], "least": "2"}, "hardware-clusters": s("least", "1"), "first-bad-build": s(), "spikes": {"deviations": "2"},
 		"bad-hardware": {"least": "2"}, "freshness": {"since": "2d"},
 	}

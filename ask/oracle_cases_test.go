@@ -64,11 +64,21 @@ func (o *oracle) cases() map[string][]map[string]string {
 		}
 		return out
 	})
+	frames := ranked(all, func(c *crash) (out []string) {
+		for _, t := range c.threads {
+			for _, f := range t.Frames {
+				if f.Function != "" {
+					out = append(out, f.Module+"!"+f.Function)
+				}
+			}
+		}
+		return out
+	})
 	modules := ranked(all, func(c *crash) []string { return c.facts.ModulesInStack })
 	missing := ranked(all, func(c *crash) []string { return c.facts.MissingSymbols })
 	files := ranked(all, func(c *crash) []string { return []string{or(c.facts.TopmostFile, "")} })
 	needed := map[string]map[string]string{
-		"top-by-build": {"build_from": builds[0]}, "function": {"function": functions[0]}, "search": {"text": "aBoRt"}, "missing-symbols-crashes": {"module": missing[0]},
+		"top-by-build": {"build_from": builds[0]}, "function": {"function": functions[0]}, "any-thread": {"frame": frames[len(frames)/20]}, "search": {"text": "aBoRt"}, "missing-symbols-crashes": {"module": missing[0]},
 		"version-moves": {"old": "1", "new": "2"}, "crash-free-sessions": {"product": "Orchard"}, "regressions": {"old": builds[0], "new": builds[1]}, "spikes": {"deviations": "2"}, "first-seen": {"since": "14d"},
 	}
 	restrictions := map[string]string{"product": "Orchard", "channel": "release", "process_type": "content", "os": "Windows NT", "signature": signature, "limit": "3"}
@@ -78,7 +88,7 @@ func (o *oracle) cases() map[string][]map[string]string {
 		"missing-symbols-crashes": {{"module": `odd\/`}}, "function": {{"function": functions[0], "frames": "4", "from": "28d"}, {"function": functions[1], "frames": "100"}},
 		"bad-hardware": {{"least": "2"}}, "spikes": {{}, {"deviations": "3", "from": "2026-09-05T06:00:00Z"}}, "regressions": {{"old": builds[0], "new": builds[1], "least": "2", "product": "Orchard"}},
 		"hardware-clusters": {{"signature": signature, "least": "1", "from": "28d"}, {"signature": signature, "least": "4", "from": "28d"}}, "correlations": {{"signature": signature, "least": "2", "from": "28d"}},
-		"bugs": {{"bug": "2"}}, "freshness": {{"at": "2026-10-01T12:00:00Z"}}, "search": {{"text": "orchard::"}, {"text": "POISON", "from": "28d"}},
+		"any-thread": {{"frame": frames[0], "from": "28d"}, {"frame": frames[len(frames)/2], "from": "28d"}}, "bugs": {{"bug": "2"}}, "freshness": {{"at": "2026-10-01T12:00:00Z"}}, "search": {{"text": "orchard::"}, {"text": "POISON", "from": "28d"}},
 	}
 	for by := range fields {
 		more["facet"] = append(more["facet"], map[string]string{"by": by, "from": "28d", "limit": "1000"})

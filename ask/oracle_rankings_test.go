@@ -12,7 +12,7 @@ var answers = map[string]func(o *oracle, a asked) *answer{
 	"first-seen": firstSeen, "builds": builds, "first-bad-build": firstBadBuild,
 	"signature-platforms": signaturePlatforms, "installs": installsByVersion, "uptime": uptime, "days": days, "facet": facet, "gpus": gpus, "devices": devices,
 	"hardware-clusters": hardwareClusters, "correlations": correlations,
-	"reports": reports, "search": search, "function": function, "module": module, "missing-symbols": missingSymbols, "missing-symbols-crashes": missingSymbolsCrashes,
+	"reports": reports, "search": search, "function": function, "any-thread": anyThread, "module": module, "missing-symbols": missingSymbols, "missing-symbols-crashes": missingSymbolsCrashes,
 	"comments": comments, "bugs": bugs, "version-moves": versionMoves,
 	"out-of-memory": outOfMemory, "bad-hardware": badHardware, "hangs": hangs, "dangerous": dangerous, "startup": startup,
 	"weights": weights, "freshness": freshness, "processing": processing, "crash-free-sessions": crashFreeSessions,

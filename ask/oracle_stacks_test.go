@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aftershock/ask"
+	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 )
 
@@ -109,6 +110,32 @@ func function(o *oracle, a asked) *answer {
 			sum, highest = sum+depth(c), min(highest, depth(c))
 		}
 		out.add(signature, len(all), highest, round(float64(sum)/float64(len(all)), 1))
+	}
+	return out.by("-crashes", "signature").most(a.number("limit"))
+}
+
+// holds tells whether a frame, module!function, is in a thread's stack.
+func holds(t *schema.Thread, frame string) bool {
+	return slices.ContainsFunc(t.Frames, func(f schema.Frame) bool { return f.Function != "" && f.Module+"!"+f.Function == frame })
+}
+
+func anyThread(o *oracle, a asked) *answer {
+	out := newAnswer("signature crashes in_other_threads")
+	outside := func(c *crash) (inside, outside bool) {
+		for i := range c.threads {
+			if !holds(&c.threads[i], a.text("frame")) {
+				continue
+			}
+			if c.CrashingThread != nil && int(*c.CrashingThread) == i {
+				inside = true
+			} else {
+				outside = true
+			}
+		}
+		return inside, outside
+	}
+	for signature, all := range bySignature(only(o.scope(a), func(c *crash) bool { in, out := outside(c); return in || out })) {
+		out.add(signature, len(all), len(only(all, func(c *crash) bool { _, out := outside(c); return out })))
 	}
 	return out.by("-crashes", "signature").most(a.number("limit"))
 }

@@ -20,6 +20,7 @@ import (
 type crash struct {
 	*schema.TelemetryCrash
 	facts     *schema.Facts
+	threads   []schema.Thread
 	raw       schema.Position
 	day       string // that the crash id says
 	public    map[string]string
@@ -36,7 +37,7 @@ func newCrash(t *testing.T, p *schema.ProcessedCrash) *crash {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crash{TelemetryCrash: pub, facts: pub.Facts, raw: p.Raw, day: day.Format(time.DateOnly), public: map[string]string{}, protected: map[string]string{}}
+	c := &crash{TelemetryCrash: pub, facts: pub.Facts, threads: p.Threads, raw: p.Raw, day: day.Format(time.DateOnly), public: map[string]string{}, protected: map[string]string{}}
 	if c.facts == nil {
 		c.facts = &schema.Facts{}
 	}

@@ -8,30 +8,46 @@
 -- param os String = '': system; empty for all
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature estimated
-WITH {from:DateTime} - ({to:DateTime} - {from:DateTime}) AS before
-SELECT rank, signature, crashes, round(weight) AS estimated, round(100 * weight / total, 2) AS percent, if(previous = 0, NULL, previous_rank) AS rank_before,
-    round(100 * weight / total - if(previous_total = 0, 0, 100 * previous / previous_total), 2) AS change, installs,
-    round(100 * startup / crashes, 1) AS startup_percent, round(100 * hangs / crashes, 1) AS hang_percent, windows, mac, linux, android
-FROM
+
+WITH {from:DateTime} - ({to:DateTime} - {from:DateTime}) AS before,
 (
-    SELECT *, row_number() OVER (ORDER BY weight DESC, signature) AS rank, row_number() OVER (ORDER BY previous DESC, signature) AS previous_rank,
-        sum(weight) OVER () AS total, sum(previous) OVER () AS previous_total
+    -- The signatures that are shown are found first: how many installations each hit is asked of them alone.
+    SELECT groupArray((rank, signature_id, signature, crashes, weight, total, previous, previous_rank, previous_total))
     FROM
     (
-        SELECT signature, countIf(now) AS crashes, sumIf(1 / throttle_rate, NOT now) AS previous, sumIf(1 / throttle_rate, now) AS weight,
-            uniqExactIf(install_time, now) AS installs, countIf(now AND startup_crash) AS startup, countIf(now AND report_type = 'hang') AS hangs,
-            countIf(now AND os = 'Windows NT') AS windows, countIf(now AND os = 'Mac OS X') AS mac, countIf(now AND os = 'Linux') AS linux, countIf(now AND os = 'Android') AS android
+        SELECT *, row_number() OVER (ORDER BY weight DESC, signature) AS rank, row_number() OVER (ORDER BY previous DESC, signature) AS previous_rank,
+            sum(weight) OVER () AS total, sum(previous) OVER () AS previous_total
         FROM
         (
-            SELECT signature, received_at >= {from:DateTime} AS now, throttle_rate, install_time, startup_crash, report_type, os
+            SELECT signature_id, countIf(received_at >= {from:DateTime}) AS crashes, sumIf(1 / throttle_rate, received_at < {from:DateTime}) AS previous, sumIf(1 / throttle_rate, received_at >= {from:DateTime}) AS weight
             FROM aftershock.crashes
             WHERE day BETWEEN toDate(before) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= before AND received_at < {to:DateTime}
                 AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
                 AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
-        )
-        GROUP BY signature
+            GROUP BY signature_id
+        ) AS counted
+        ANY LEFT JOIN aftershock.signature_names AS names USING (signature_id)
+        ORDER BY rank
     )
-)
-WHERE crashes > 0
+    WHERE crashes > 0 AND rank <= {limit:UInt32}
+) AS top
+SELECT t.rank AS rank, t.signature AS signature, t.crashes AS crashes, round(t.weight) AS estimated, round(100 * t.weight / t.total, 2) AS percent, if(t.previous = 0, NULL, t.previous_rank) AS rank_before,
+    round(100 * t.weight / t.total - if(t.previous_total = 0, 0, 100 * t.previous / t.previous_total), 2) AS change, d.installs AS installs,
+    round(100 * d.startup / t.crashes, 1) AS startup_percent, round(100 * d.hangs / t.crashes, 1) AS hang_percent, d.windows AS windows, d.mac AS mac, d.linux AS linux, d.android AS android
+FROM
+(
+    SELECT t.1 AS rank, t.2 AS signature_id, t.3 AS signature, t.4 AS crashes, t.5 AS weight, t.6 AS total, t.7 AS previous, t.8 AS previous_rank, t.9 AS previous_total
+    FROM (SELECT arrayJoin(top) AS t)
+) AS t
+INNER JOIN
+(
+    SELECT signature_id, uniqExact(install_time) AS installs, countIf(startup_crash) AS startup, countIf(report_type = 'hang') AS hangs,
+        countIf(os = 'Windows NT') AS windows, countIf(os = 'Mac OS X') AS mac, countIf(os = 'Linux') AS linux, countIf(os = 'Android') AS android
+    FROM aftershock.crashes
+    WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
+        AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+        AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+        AND signature_id IN (SELECT arrayJoin(top).2)
+    GROUP BY signature_id
+) AS d ON t.signature_id = d.signature_id
 ORDER BY rank
-LIMIT {limit:UInt32}

@@ -17,13 +17,14 @@ FROM
         sum(weight) OVER () AS total, sum(previous) OVER () AS previous_total
     FROM
     (
-        SELECT signature, countIf(received_at >= {from:DateTime}) AS crashes, sumIf(1 / throttle_rate, received_at >= {from:DateTime}) AS weight, sumIf(1 / throttle_rate, received_at < {from:DateTime}) AS previous
+        SELECT signature_id, countIf(received_at >= {from:DateTime}) AS crashes, sumIf(1 / throttle_rate, received_at >= {from:DateTime}) AS weight, sumIf(1 / throttle_rate, received_at < {from:DateTime}) AS previous
         FROM aftershock.crashes
         WHERE day BETWEEN toDate(before) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= before AND received_at < {to:DateTime}
             AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
             AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
-        GROUP BY signature
-    )
+        GROUP BY signature_id
+    ) AS counted
+    ANY LEFT JOIN aftershock.signature_names AS names USING (signature_id)
 )
 WHERE change > 0
 ORDER BY change DESC, signature

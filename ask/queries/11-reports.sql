@@ -8,6 +8,6 @@
 SELECT crash_id, received_at, product, version, build_id, os_pretty_version, process_type, reason, address_kind, uptime, moz_crash_reason
 FROM aftershock.crashes
 WHERE signature = {signature:String} AND day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
-    AND (received_at < {behind:DateTime64(3)} OR received_at = {behind:DateTime64(3)} AND crash_id < {before_crash:String})
-ORDER BY received_at DESC, crash_id DESC
+    AND (received_at < {behind:DateTime64(3)} OR received_at = {behind:DateTime64(3)} AND toString(crash_id) < {before_crash:String})
+ORDER BY received_at DESC, toString(crash_id) DESC
 LIMIT {limit:UInt32}

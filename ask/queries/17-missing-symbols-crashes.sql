@@ -6,5 +6,5 @@
 SELECT crash_id, received_at, product, version, signature
 FROM aftershock.crashes
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND arrayExists(m -> startsWith(m, {module:String}), missing_symbols)
-ORDER BY received_at DESC, crash_id DESC
+ORDER BY received_at DESC, toString(crash_id) DESC
 LIMIT {limit:UInt32}

@@ -7,12 +7,24 @@
 -- param os String = '': system; empty for all
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature installs
-SELECT signature, uniqExact(install_time) AS installs, count() AS crashes, round(countIf(install_time IS NOT NULL) / nullIf(installs, 0), 2) AS crashes_per_install, round(100 * installs / nullIf(any(total), 0), 2) AS percent_of_installs
-FROM aftershock.crashes
-CROSS JOIN (SELECT uniqExact(install_time) AS total FROM aftershock.crashes WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String}) AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})) AS everything
-WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
-    AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-    AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
-GROUP BY signature
+SELECT signature, installs, crashes, round(with_install / nullIf(installs, 0), 2) AS crashes_per_install, round(100 * installs / nullIf(total, 0), 2) AS percent_of_installs
+FROM
+(
+    SELECT signature_id, uniqExact(install_time) AS installs, count() AS crashes, countIf(install_time IS NOT NULL) AS with_install
+    FROM aftershock.crashes
+    WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
+        AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+        AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+    GROUP BY signature_id
+) AS counted
+ANY LEFT JOIN aftershock.signature_names AS names USING (signature_id)
+CROSS JOIN
+(
+    SELECT uniqExact(install_time) AS total
+    FROM aftershock.crashes
+    WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
+        AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+        AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+) AS everything
 ORDER BY installs DESC, signature
 LIMIT {limit:UInt32}

@@ -10,17 +10,18 @@
 SELECT day, signature, crashes, round(usual, 1) AS expected, round((crashes - usual) / sqrt(greatest(usual, 1)), 1) AS deviations
 FROM
 (
-    SELECT day, signature, crashes, sum(crashes) OVER (PARTITION BY signature ORDER BY toUInt32(day) RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING) / 7 AS usual
+    SELECT day, signature_id, crashes, sum(crashes) OVER (PARTITION BY signature_id ORDER BY toUInt32(day) RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING) / 7 AS usual
     FROM
     (
-        SELECT day, signature, count() AS crashes
+        SELECT day, signature_id, count() AS crashes
         FROM aftershock.crashes
         WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
             AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
             AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
-        GROUP BY day, signature
+        GROUP BY day, signature_id
     )
-)
+) AS counted
+ANY LEFT JOIN aftershock.signature_names AS names USING (signature_id)
 WHERE toDateTime(day, 'UTC') - INTERVAL 7 DAY >= {from:DateTime} AND deviations >= {deviations:Float64}
 ORDER BY deviations DESC, day, signature
 LIMIT {limit:UInt32}

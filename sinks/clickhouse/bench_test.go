@@ -1,46 +1,30 @@
 package clickhouse_test
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	"aftershock/generate"
 	"aftershock/schema"
 	"aftershock/sinks"
 	"aftershock/sinks/clickhouse"
 )
 
-// wideRow is a crash with 20 frames, 30 modules and what annotations are usual.
-func wideRow(n int) sinks.Row {
-	r := row(id(n, "261122"), 1, 0, int64(n), noon, fmt.Sprint("signature ", n%500))
-	p := r.Processed
-	var frames []schema.Frame
-	for i := range 20 {
-		frames = append(frames, schema.Frame{
-			Trust: "cfi", Module: "libxul.so", ModuleOffset: fmt.Sprintf("0x%x", n*i), Function: fmt.Sprintf("mozilla::dom::Function%d", (n+i)%2000),
-			File: "dom/base/nsDocument.cpp", Line: int64(n%5000 + i),
-		})
-	}
-	p.Threads[0].Frames = frames
-	p.Crash.CrashingThread = new(int32(0))
-	p.Modules = nil
-	for i := range 30 {
-		p.Modules = append(p.Modules, schema.Module{
-			Filename: fmt.Sprint("lib", i, ".so"), Path: fmt.Sprint("/usr/lib/lib", i, ".so"), DebugFile: fmt.Sprint("lib", i, ".so"), DebugID: fmt.Sprintf("%032X0", i), Symbols: "found",
-		})
-	}
-	return r
-}
+const benchmarkRows = 4000
 
-const benchmarkRows = 5000
-
-func wideRows() []sinks.Row {
+// generatedRows are crashes as those of the field: some 20 frames and 60 modules each.
+func generatedRows(b *testing.B) []sinks.Row {
+	b.Helper()
+	g, err := generate.New(generate.Options{Count: 1_000_000, Until: noon})
+	if err != nil {
+		b.Fatal(err)
+	}
 	rows := make([]sinks.Row, benchmarkRows)
 	for i := range rows {
-		rows[i] = wideRow(i)
+		rows[i] = sinks.Row{Processed: g.At(i), Position: g.Position(i)}
 	}
 	return rows
 }
@@ -74,13 +58,13 @@ func measure(b *testing.B, step func() error) {
 // process, so that cpu_µs/row is the client's.
 func BenchmarkWrite(b *testing.B) {
 	db, _ := open(b)
-	rows := wideRows()
+	rows := generatedRows(b)
 	measure(b, func() error { return db.Write(b.Context(), rows) })
 }
 
 // BenchmarkSteps are what Write does before it sends anything.
 func BenchmarkSteps(b *testing.B) {
-	steps, err := (&clickhouse.DB{Annotations: schema.DefaultRegistry}).Steps(wideRows())
+	steps, err := (&clickhouse.DB{Annotations: schema.DefaultRegistry}).Steps(generatedRows(b))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/ClickHouse/ch-go/compress"
@@ -137,10 +138,11 @@ func TestBodiesAreFramesOfTheBlock(t *testing.T) {
 
 // A block that is used again holds nothing of the rows before.
 func TestBlocksAreMadeAnew(t *testing.T) {
-	rows := []row{{p: &schema.ProcessedCrash{CrashID: "00000001-0000-4000-8000-000000261122"}, pub: &schema.TelemetryCrash{Signature: "a"}}}
+	digest := strings.Repeat("7f", 32)
+	rows := []row{{p: &schema.ProcessedCrash{CrashID: "00000001-0000-4000-8000-000000261122"}, pub: &schema.TelemetryCrash{Signature: "a", ContentHash: digest}}}
 	rows[0].pub.Modules = []schema.PublicModule{{Filename: "a"}, {Filename: "b"}}
 	rows[0].p.Threads = []schema.Thread{{Frames: []schema.Frame{{Function: "f"}}}, {}}
-	other := []row{{p: &schema.ProcessedCrash{Crash: schema.CrashInfo{Address: new("0x1")}}, pub: &schema.TelemetryCrash{Signature: "b", UptimeSeconds: new(int64(1))}}}
+	other := []row{{p: &schema.ProcessedCrash{Crash: schema.CrashInfo{Address: new("0x1")}}, pub: &schema.TelemetryCrash{Signature: "b", ContentHash: digest, UptimeSeconds: new(int64(1))}}}
 	other[0].pub.Frames = []schema.PublicFrame{{Function: "g", Inlines: []schema.Inline{{Function: "h"}}}}
 	for _, table := range tables {
 		want, err := newBlock(table.columns).pack(rows)

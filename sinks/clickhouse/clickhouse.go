@@ -37,6 +37,8 @@ type DB struct {
 	// Registries is the registry for the rows of crashes that were made with the one of a hash;
 	// nil is Annotations for all. It is set before anything is written.
 	Registries func(ctx context.Context, hash string) (*schema.Registry, error)
+
+	announced announced
 }
 
 // Open returns the database at an HTTP URL, http://[user:password@]host:port.

@@ -1,9 +1,11 @@
 package clickhouse
 
 import (
+	"crypto/sha256"
 	"time"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
 )
 
 // column is a column of a table: its name, and what it appends for a row.
@@ -21,6 +23,7 @@ type values struct {
 // The types of the tables' columns.
 func text() chproto.ColumnOf[string]              { return new(chproto.ColStr) }
 func word() chproto.ColumnOf[string]              { return newWords() }
+func uuids() chproto.ColumnOf[uuid.UUID]          { return new(chproto.ColUUID) }
 func uint8s() chproto.ColumnOf[uint8]             { return new(chproto.ColUInt8) }
 func uint32s() chproto.ColumnOf[uint32]           { return new(chproto.ColUInt32) }
 func uint64s() chproto.ColumnOf[uint64]           { return new(chproto.ColUInt64) }
@@ -30,6 +33,11 @@ func int64s() chproto.ColumnOf[int64]             { return new(chproto.ColInt64)
 func float64s() chproto.ColumnOf[float64]         { return new(chproto.ColFloat64) }
 func bools() chproto.ColumnOf[bool]               { return new(chproto.ColBool) }
 func days() chproto.ColumnOf[time.Time]           { return new(chproto.ColDate) }
+
+// digests are SHA-256.
+func digests() chproto.ColumnOf[[]byte] {
+	return &chproto.ColFixedStr{Size: sha256.Size}
+}
 
 func seconds() chproto.ColumnOf[time.Time] { return &chproto.ColDateTime{Location: time.UTC} }
 
@@ -83,25 +91,6 @@ func each[E, T any](of func() chproto.ColumnOf[T], elements func(r *row) []E, va
 				c.Data.Append(value(&in[i]))
 			}
 			c.Offsets.Append(uint64(c.Data.Rows()))
-		}}
-	}
-}
-
-// lists is an Array of Arrays: of every element one value of each of its parts.
-func lists[E, P, T any](of func() chproto.ColumnOf[T], elements func(r *row) []E, parts func(e *E) []P, value func(p *P) T) func() values {
-	return func() values {
-		inner := chproto.NewArray(of())
-		c := chproto.NewArray[[]T](inner)
-		return values{c, func(r *row) {
-			of := elements(r)
-			for i := range of {
-				in := parts(&of[i])
-				for j := range in {
-					inner.Data.Append(value(&in[j]))
-				}
-				inner.Offsets.Append(uint64(inner.Data.Rows()))
-			}
-			c.Offsets.Append(uint64(inner.Rows()))
 		}}
 	}
 }

@@ -170,7 +170,7 @@ func protectedFactColumns() []column {
 		{"additional_dumps.dump_status", each(word, dumps, func(d *dump) string { return d.DumpStatus })},
 		{"additional_dumps.reason", each(word, dumps, func(d *dump) string { return d.Reason })},
 		{"additional_dumps.thread_count", each(uint32s, dumps, func(d *dump) uint32 { return uint32(len(d.Threads)) })},
-		{"additional_dumps.stack", lists(word, dumps, crashingFrames, frameText)},
+		{"additional_dumps.stack", stacks(dumps, crashingFrames)},
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"aftershock/schema"
 	"aftershock/sinks"
-	"aftershock/sinks/clickhouse"
 )
 
 // fillFacts sets every field below v, each to a value of its own, and returns the values by
@@ -204,52 +203,5 @@ func TestAnnotationsAreColumns(t *testing.T) {
 				t.Errorf("%s.%s is a %v, want %s", database, e.Column, got, kind)
 			}
 		}
-	}
-}
-
-// A database of an older release has rows without facts: they stay, and new ones have them.
-func TestAnOlderDatabaseGetsTheColumnsOfFacts(t *testing.T) {
-	db, conn := open(t)
-	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Write(t.Context(), []sinks.Row{row(id(1, "261122"), 1, 0, 10, noon, "old")}); err != nil {
-		t.Fatal(err)
-	}
-	before := 0
-	for _, database := range []string{"aftershock", "aftershock_protected"} {
-		for _, of := range clickhouse.Populations {
-			columns := ask(t, conn, of.SQL(fmt.Sprintf("SELECT name FROM system.columns WHERE database = '%s' AND table = '$rows' AND position > (SELECT position FROM system.columns WHERE database = '%s' AND table = '$rows' AND name = 'processed_offset')", database, database)))
-			before += len(columns)
-			for _, name := range columns {
-				if err := conn.Exec(t.Context(), of.SQL(fmt.Sprintf("ALTER TABLE %s.$rows DROP COLUMN `%s`", database, name))); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := conn.Exec(t.Context(), of.SQL(fmt.Sprintf("CREATE OR REPLACE VIEW %s.$view AS SELECT * FROM %s.$rows", database, database))); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if before < 200 {
-		t.Fatalf("%d columns were added", before)
-	}
-	if err := conn.Exec(t.Context(), "ALTER TABLE aftershock.migrations DELETE WHERE number = 8 SETTINGS mutations_sync = 2"); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the second does nothing
-		if _, err := db.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	fresh := row(id(2, "261122"), 1, 0, 11, noon, "new")
-	fresh.Processed.Facts = &schema.Facts{ReportType: new("hang"), MajorVersion: new(int32(7))}
-	fresh.Processed.Annotations = append(fresh.Processed.Annotations, schema.Annotation{Name: "Version", Value: "7.1", Public: true})
-	if err := db.Write(t.Context(), []sinks.Row{fresh}); err != nil {
-		t.Fatal(err)
-	}
-	got := ask(t, conn, "SELECT concat(signature, ' ', ifNull(report_type, 'NULL'), ' ', ifNull(toString(major_version), 'NULL')) FROM aftershock.crashes ORDER BY crash_id")
-	if !slices.Equal(got, []string{"old NULL NULL", "new hang 7"}) {
-		t.Errorf("%q", got)
 	}
 }

@@ -121,8 +121,8 @@ func stored(t *testing.T, conn driver.Conn, of clickhouse.Population) string {
 	t.Helper()
 	var out strings.Builder
 	for _, query := range []string{
-		"SELECT * REPLACE (toString(length(content_hash)) AS content_hash) FROM aftershock.$rows FINAL ORDER BY signature_version, crash_id",
-		"SELECT * FROM aftershock_protected.$rows FINAL ORDER BY signature_version, crash_id",
+		"SELECT * EXCEPT (signature_id) REPLACE (arrayStringConcat(proto_functions, ' | ') AS proto_functions, toString(length(hex(content_hash))) AS content_hash) FROM aftershock.$rows FINAL ORDER BY signature_version, toString(crash_id)",
+		"SELECT * FROM aftershock_protected.$rows FINAL ORDER BY signature_version, toString(crash_id)",
 		"SELECT * FROM aftershock.$signatures FINAL ORDER BY signature_version, crash",
 	} {
 		text, err := conn.QueryFormat(t.Context(), "TSVWithNames", of.SQL(query))

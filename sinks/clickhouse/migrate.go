@@ -20,8 +20,15 @@ type migration struct {
 	number     uint32
 	name       string
 	sha256     string
-	statements []string
+	statements []statement
 }
+
+// statement is one of a migration. It is idempotent; one that could not be is run only while
+// when, a query, does not answer 0.
+type statement struct{ when, sql string }
+
+// whenLine begins the first line of a statement with a condition.
+const whenLine = "-- when "
 
 // migrations reads the files in the order of their numbers, from 1 without gaps.
 func migrations() ([]migration, error) {
@@ -47,11 +54,15 @@ func migrations() ([]migration, error) {
 }
 
 // statements splits a file at semicolons that end a line.
-func statements(text string) []string {
-	var out []string
+func statements(text string) (out []statement) {
 	for s := range strings.SplitSeq(text, ";\n") {
-		if s = strings.TrimSpace(s); s != "" {
-			out = append(out, s)
+		s = strings.TrimSpace(s)
+		var when string
+		if strings.HasPrefix(s, whenLine) {
+			when, s, _ = strings.Cut(strings.TrimPrefix(s, whenLine), "\n")
+		}
+		if s != "" {
+			out = append(out, statement{when, s})
 		}
 	}
 	return out
@@ -70,6 +81,10 @@ func (db *DB) Migrate(ctx context.Context) (newer []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return db.migrate(ctx, files)
+}
+
+func (db *DB) migrate(ctx context.Context, files []migration) (newer []string, err error) {
 	applied, err := db.applied(ctx)
 	if err != nil {
 		return nil, err
@@ -92,7 +107,7 @@ func (db *DB) Migrate(ctx context.Context) (newer []string, err error) {
 			continue
 		}
 		for i, s := range m.statements {
-			if err := db.patient.Exec(ctx, s); err != nil {
+			if err := db.step(ctx, s); err != nil {
 				return nil, fmt.Errorf("migration %s, statement %d: %w", m.name, i+1, err)
 			}
 		}
@@ -101,6 +116,29 @@ func (db *DB) Migrate(ctx context.Context) (newer []string, err error) {
 		}
 	}
 	return newer, nil
+}
+
+// step runs a statement, if its condition holds. One whose condition holds no more after an
+// error was run by another process.
+func (db *DB) step(ctx context.Context, s statement) error {
+	wanted := func() (bool, error) {
+		if s.when == "" {
+			return true, nil
+		}
+		var n uint64
+		err := db.patient.QueryRow(ctx, s.when).Scan(&n)
+		return n != 0, err
+	}
+	if ok, err := wanted(); !ok || err != nil {
+		return err
+	}
+	err := db.patient.Exec(ctx, s.sql)
+	if err != nil && s.when != "" {
+		if still, againErr := wanted(); againErr == nil && !still {
+			return nil
+		}
+	}
+	return err
 }
 
 // applied returns the migrations that the database has, by number: names and digests.

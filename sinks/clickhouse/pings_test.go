@@ -88,45 +88,6 @@ func TestPopulationsHaveTheSameTables(t *testing.T) {
 	}
 }
 
-// A database of an older release has crashes, all of them reports.
-func TestAnOlderDatabaseGetsTheTablesOfPings(t *testing.T) {
-	db, conn := open(t)
-	for _, statement := range []string{
-		"DROP VIEW aftershock_protected.pings", "DROP VIEW aftershock.pings", "DROP VIEW aftershock.signatures_of_ping_rows", "DROP TABLE aftershock.ping_signatures",
-		"DROP TABLE aftershock.ping_rows", "DROP TABLE aftershock_protected.ping_rows", "ALTER TABLE aftershock.migrations DELETE WHERE number = 6 SETTINGS mutations_sync = 2",
-	} {
-		if err := conn.Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
-		t.Fatal(err)
-	}
-	old := []sinks.Row{row(id(1, "261122"), 1, 0, 10, noon, "old"), row(id(2, "261122"), 1, 4, 11, noon, "reprocessed")}
-	if err := db.Write(t.Context(), old); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the second does nothing
-		if _, err := db.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := seen(t, conn, clickhouse.Pings); len(got) != 0 {
-		t.Errorf("%v: none of them is a ping", got)
-	}
-	ping := row(id(3, "261122"), 1, 0, 12, noon, "new")
-	ping.Processed.Kind = schema.KindPing
-	if err := db.Write(t.Context(), []sinks.Row{ping}); err != nil {
-		t.Fatal(err)
-	}
-	if got := seen(t, conn, clickhouse.Pings); !maps.Equal(got, map[string]string{id(3, "261122"): "new"}) {
-		t.Errorf("%v", got)
-	}
-	if got := seen(t, conn, clickhouse.Reports); !maps.Equal(got, map[string]string{id(1, "261122"): "old", id(2, "261122"): "reprocessed"}) {
-		t.Errorf("%v", got)
-	}
-}
-
 // What analysts ask of both: how many reports and pings there are of a signature, and of how
 // many they are a sample. The query is docs/pings.md's.
 func TestReportsAgainstPings(t *testing.T) {

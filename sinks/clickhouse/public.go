@@ -1,6 +1,8 @@
 package clickhouse
 
 import (
+	"encoding/hex"
+	"strings"
 	"time"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -17,13 +19,30 @@ func crashDay(crashID string) time.Time {
 	return day
 }
 
+// protoFunctions are what the proto signature joins: the view joins them again.
+func protoFunctions(r *row) []string {
+	if r.pub.ProtoSignature == "" {
+		return nil
+	}
+	return strings.Split(r.pub.ProtoSignature, " | ")
+}
+
+// contentHash is the digest that redact.Public has made, in bytes.
+func contentHash(r *row) []byte {
+	sum, err := hex.DecodeString(r.pub.ContentHash)
+	if err != nil {
+		panic(err) // no other package makes it
+	}
+	return sum
+}
+
 // publicColumns take their values from the public view only.
 func publicColumns() []column {
 	modules := func(r *row) []schema.PublicModule { return r.pub.Modules }
 	notes := func(r *row) []schema.Note { return r.pub.Notes }
 	return []column{
 		{"signature", one(word, func(r *row) string { return r.pub.Signature })},
-		{"proto_signature", one(text, func(r *row) string { return r.pub.ProtoSignature })},
+		{"proto_functions", each(word, protoFunctions, func(f *string) string { return *f })},
 		{"signature_notes", each(word, func(r *row) []string { return r.pub.SignatureNotes }, func(note *string) string { return *note })},
 		{"dump_status", one(word, func(r *row) string { return r.pub.DumpStatus })},
 		{"product", one(word, func(r *row) string { return r.pub.Product })},
@@ -63,7 +82,7 @@ func publicColumns() []column {
 		{"notes.code", each(word, notes, func(n *schema.Note) string { return n.Code })},
 		{"notes.stage", each(word, notes, func(n *schema.Note) string { return n.Stage })},
 		{"notes.index", each(int32s, notes, func(n *schema.Note) int32 { return n.Index })},
-		{"content_hash", one(text, func(r *row) string { return r.pub.ContentHash })},
+		{"content_hash", one(digests, contentHash)},
 	}
 }
 

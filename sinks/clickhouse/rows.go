@@ -12,6 +12,8 @@ import (
 
 	chproto "github.com/ClickHouse/ch-go/proto"
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"aftershock/redact"
 	"aftershock/schema"
@@ -23,13 +25,33 @@ type row struct {
 	p   *schema.ProcessedCrash
 	pub *schema.TelemetryCrash
 	at  schema.Position
+	id  uuid.UUID
 	day time.Time
 }
 
 var _ sinks.Sink = (*DB)(nil)
 
+// shares of a large batch are written at once: one is made while the server stores another.
+// A share of fewer than leastShare rows is not worth the part that it becomes.
+const (
+	shares     = 2
+	leastShare = 1000
+)
+
 // Write stores the rows of each population in its tables, in both databases.
 func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
+	if len(in) < shares*leastShare {
+		return db.write(ctx, in)
+	}
+	var writes errgroup.Group
+	for share := range slices.Chunk(in, (len(in)+shares-1)/shares) {
+		writes.Go(func() error { return db.write(ctx, share) })
+	}
+	return writes.Wait()
+}
+
+// write stores what is public first: what is refused there is nowhere.
+func (db *DB) write(ctx context.Context, in []sinks.Row) error {
 	rows, err := db.rows(ctx, in)
 	if err != nil {
 		return err
@@ -37,6 +59,9 @@ func (db *DB) Write(ctx context.Context, in []sinks.Row) error {
 	for _, t := range tables {
 		if len(rows[t.of]) == 0 {
 			continue
+		}
+		if err := db.announce(ctx, rows[t.of]); err != nil {
+			return err
 		}
 		if err := db.insert(ctx, t, rows[t.of]); err != nil {
 			return fmt.Errorf("insert into %s: %w", t.name, refused(err))
@@ -64,11 +89,15 @@ func (db *DB) rows(ctx context.Context, in []sinks.Row) (map[Population][]row, e
 		if err != nil {
 			return nil, &sinks.RefusedError{Code: "public_view", Err: err}
 		}
+		id, err := uuid.Parse(p.CrashID) // of the form of a crash id, which is lower case
+		if err != nil {
+			return nil, &sinks.RefusedError{Code: "crash_id", Err: err}
+		}
 		of := PopulationOf(p.Kind)
 		if rows[of] == nil {
 			rows[of] = make([]row, 0, len(in))
 		}
-		rows[of] = append(rows[of], row{p: p, pub: pub, at: in[i].Position, day: crashDay(p.CrashID)})
+		rows[of] = append(rows[of], row{p: p, pub: pub, at: in[i].Position, id: id, day: crashDay(p.CrashID)})
 	}
 	return rows, nil
 }
@@ -148,7 +177,7 @@ func keyColumns() []column {
 	return []column{
 		{"signature_version", one(uint32s, func(r *row) uint32 { return uint32(r.p.SignatureVersion) })},
 		{"day", one(days, func(r *row) time.Time { return r.day })},
-		{"crash_id", one(text, func(r *row) string { return r.p.CrashID })},
+		{"crash_id", one(uuids, func(r *row) uuid.UUID { return r.id })},
 		{"received_at", one(milliseconds, func(r *row) time.Time { return r.p.ReceivedAt })},
 		{"revision", one(uint64s, func(r *row) uint64 { return uint64(r.p.Revision) })},
 		{"ver", one(uint128s, func(r *row) chproto.UInt128 { return version(r.p.Revision, r.p.Raw.Offset) })},

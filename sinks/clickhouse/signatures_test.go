@@ -36,49 +36,11 @@ func TestSignaturesKeepEveryRevisionOnce(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"SELECT toString(countIf(s.symbols != sipHash64(r.`modules.symbols_sha256`) OR s.received_at != r.received_at OR s.ver != r.ver)) FROM aftershock.crash_rows r FINAL" +
-			" JOIN aftershock.signatures s ON toString(s.crash) = r.crash_id AND s.signature_version = r.signature_version AND s.revision = r.revision AND s.ver = r.ver": "0",
+			" JOIN aftershock.signatures s ON s.crash = r.crash_id AND s.signature_version = r.signature_version AND s.revision = r.revision AND s.ver = r.ver": "0",
 		"SELECT arrayStringConcat(arraySort(groupArray(DISTINCT partition)), ' ') FROM system.parts WHERE database = 'aftershock' AND table = 'signatures' AND active": "(1,202611) (2,202611)",
 	} {
 		if got := ask(t, conn, query); len(got) != 1 || got[0] != want {
 			t.Errorf("%s\n\t= %q, want %q", query, got, want)
 		}
-	}
-}
-
-// A database of an older release has rows, and no such table.
-func TestSignaturesOfOlderRowsAreFilledIn(t *testing.T) {
-	db, conn := open(t)
-	for _, statement := range []string{
-		"DROP VIEW aftershock.signatures_of_crash_rows", "DROP TABLE aftershock.signatures",
-		"ALTER TABLE aftershock.migrations DELETE WHERE number = 4 SETTINGS mutations_sync = 2",
-	} {
-		if err := conn.Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	old := []sinks.Row{row(id(1, "261122"), 1, 0, 10, noon, "old"), row(id(2, "261122"), 1, 4, 11, noon, "reprocessed")}
-	if err := db.Write(t.Context(), old); err != nil {
-		t.Fatal(err)
-	}
-	// More months than an insert may have by default.
-	if err := conn.Exec(t.Context(), "INSERT INTO aftershock.crash_rows (signature_version, day, crash_id) SELECT 7, toDate('2001-01-01') + INTERVAL number MONTH,"+
-		" concat('00000000-0000-4000-8000-000000', leftPad(toString(number), 6, '0')) FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := ask(t, conn, "SELECT toString(count()) FROM aftershock.signatures WHERE signature_version = 7"); got[0] != "150" {
-		t.Errorf("%s of 150 rows of as many months", got[0])
-	}
-	if err := db.Write(t.Context(), append(old[:1], row(id(3, "261122"), 1, 0, 12, noon, "new"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Purge(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{id(1, "261122") + " v1 revision 0 old", id(2, "261122") + " v1 revision 4 reprocessed", id(3, "261122") + " v1 revision 0 new"}
-	if got := ask(t, conn, signatures); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
 	}
 }

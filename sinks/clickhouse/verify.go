@@ -34,8 +34,8 @@ func (db *DB) Tables(version int32) []stream.Table {
 		for ; from < end; from += signatureSpan {
 			span := rowSpan{version, partition, from, min(from+signatureSpan, end)}
 			err := db.eachRow(ctx, "aftershock.$rows", span, each, "SELECT raw_offset, toInt64(revision), processed_offset FROM aftershock.$rows FINAL WHERE "+versionRows+
-				" AND (toUUID(crash_id), revision, ver) IN (SELECT crash, revision, ver FROM aftershock.$signatures WHERE signature_version = $version AND $days"+
-				" AND crash IN (SELECT toUUID(crash_id) FROM aftershock.$rows WHERE "+versionRows+"))")
+				" AND (crash_id, revision, ver) IN (SELECT crash, revision, ver FROM aftershock.$signatures WHERE signature_version = $version AND $days"+
+				" AND crash IN (SELECT crash_id FROM aftershock.$rows WHERE "+versionRows+"))")
 			if err != nil {
 				return err
 			}

@@ -62,6 +62,16 @@ func (c *words) Append(v string) {
 	c.rows++
 }
 
+// appendBytes is Append of a text that the caller goes on to change.
+func (c *words) appendBytes(v []byte) {
+	if key, ok := c.keys[string(v)]; ok {
+		c.AppendKey(key)
+		c.rows++
+		return
+	}
+	c.Append(string(v))
+}
+
 // key is a value's place in the dictionary.
 func (c *words) key(v string) int {
 	key, ok := c.keys[v]
