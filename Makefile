@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
+.PHONY: build demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -63,6 +63,10 @@ bench-peers: ## walks against rust-minidump's crates, in turns; see script/bench
 
 bench-siggen: build ## signatures against Socorro's siggen, in turns; see script/benchsiggen
 	$(GO) run ./script/benchsiggen -python '$(SIGGEN_PYTHON)' -ruleset '$(SIGLISTS)' -vectors '$(VECTORS)'
+
+BENCH_ROWS ?= 10000000
+bench-analysts: build libchdb ## every question over ten million crashes, into docs/benchmarks.md; BENCH_ROWS; an hour and 20 GB at first
+	$(GO) run ./script/benchanalysts -rows $(BENCH_ROWS)
 
 CHAOS_FOR ?= 10m
 chaos: build libchdb ## kills and halts everything under load, then counts; CHAOS_FOR, AFTERSHOCK_CHAOS_SEED, AFTERSHOCK_CHAOS_S3=1

@@ -98,3 +98,28 @@ func migrate(ctx context.Context, db *clickhouse.DB, raw string, log zerolog.Log
 	}
 	return nil
 }
+
+// keepFlag is how long rows are kept.
+type keepFlag struct {
+	Keep *keptDays `help:"Days that crashes are kept in the tables, like 400d: those of older days go; 0d keeps all. Without it the tables stay as they are, which is to keep all at first. The same for every sink." placeholder:"DAYS"`
+}
+
+// retain makes the tables keep what the flag says.
+func (f keepFlag) retain(ctx context.Context, db *clickhouse.DB) error {
+	if f.Keep == nil {
+		return nil
+	}
+	return db.Retain(ctx, int(*f.Keep))
+}
+
+// keptDays is dayCount, or 0d.
+type keptDays int
+
+// UnmarshalText wants a number of days.
+func (d *keptDays) UnmarshalText(text []byte) error {
+	if string(text) == "0d" {
+		*d = 0
+		return nil
+	}
+	return (*dayCount)(d).UnmarshalText(text)
+}

@@ -14,6 +14,7 @@ type sinkClickHouseVerb struct {
 	instanceFlag
 	metricsFlag
 	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." required:"" name:"clickhouse-url"`
+	keepFlag
 }
 
 // Run stores rows until SIGTERM.
@@ -33,7 +34,11 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	return runRole(r, kafka, v.instance(), v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
 		migrated := roles.health.part("migrations")
-		if err := migrate(ctx, db, url, r.log); err != nil {
+		err := migrate(ctx, db, url, r.log)
+		if err == nil {
+			err = v.retain(ctx, db)
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // the end was asked for meanwhile
 			}

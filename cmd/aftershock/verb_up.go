@@ -35,8 +35,9 @@ type upVerb struct {
 	Blob             string   `help:"Blob store: a directory, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment. By default a directory in the data directory." placeholder:"DIR|URL"`
 	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912"`
 	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648"`
-	Partitions       int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
-	Replication      int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
+	keepFlag
+	Partitions  int32 `help:"Partitions of a new topic. They never change afterwards." default:"4"`
+	Replication int16 `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
 	securityFlags
 	registryFlag
 	doorFlags
@@ -181,7 +182,11 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 	if err != nil {
 		return kafka, nil, err
 	}
-	if err := migrate(ctx, db, v.ClickhouseURL, s.log); err != nil {
+	err = migrate(ctx, db, v.ClickhouseURL, s.log)
+	if err == nil {
+		err = v.retain(ctx, db)
+	}
+	if err != nil {
 		return kafka, nil, errors.Join(err, db.Close())
 	}
 	return kafka, db, nil
