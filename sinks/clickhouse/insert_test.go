@@ -3,6 +3,7 @@ package clickhouse_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -164,5 +165,25 @@ func TestANegativeRevisionIsRefused(t *testing.T) {
 	var refused *sinks.RefusedError
 	if err := db.Write(t.Context(), []sinks.Row{row(id(1, "261122"), 1, -1, 1, noon, "a")}); !errors.As(err, &refused) || refused.Code != "negative_revision" {
 		t.Errorf("%v", err)
+	}
+}
+
+// A batch may have crashes of any number of days, each of which is a partition.
+func TestABatchOfManyDaysIsStored(t *testing.T) {
+	db, conn := open(t)
+	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
+		t.Fatal(err)
+	}
+	const days = 150
+	var rows []sinks.Row
+	for n := range days {
+		at := noon.AddDate(0, 0, -n)
+		rows = append(rows, row(id(n, at.Format("060102")), 1, 0, int64(n), at, "f"))
+	}
+	if err := db.Write(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, conn, "SELECT toString(count()) FROM aftershock.crashes"); got[0] != fmt.Sprint(days) {
+		t.Errorf("%s crashes", got[0])
 	}
 }

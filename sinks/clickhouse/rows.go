@@ -152,6 +152,10 @@ func newTables() (all []*table) {
 	return all
 }
 
+// anyDays lets a block have rows of more days than the server's 100: those of a quiet product
+// that is replayed.
+var anyDays = ch.Settings{"max_partitions_per_insert_block": 0}
+
 // insert sends the rows as one block.
 func (db *DB) insert(ctx context.Context, t *table, rows []row) error {
 	b := t.block()
@@ -159,7 +163,7 @@ func (db *DB) insert(ctx context.Context, t *table, rows []row) error {
 	if err != nil {
 		return err
 	}
-	if err := db.conn.InsertFormat(ctx, "Native", t.insert, frames{bytes.NewReader(body)}); err != nil {
+	if err := db.conn.InsertFormat(ch.Context(ctx, ch.WithSettings(anyDays)), "Native", t.insert, frames{bytes.NewReader(body)}); err != nil {
 		return err // and the block is left alone: a request that failed may still be sending it
 	}
 	t.keep(b)
