@@ -128,7 +128,7 @@ func TestSoak(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		text, err := u.query("SELECT crash_id FROM crashes ORDER BY crash_id FORMAT TSV")
+		text, err := u.query("SELECT crash_id FROM crashes ORDER BY toString(crash_id) FORMAT TSV")
 		if err != nil {
 			return err
 		}

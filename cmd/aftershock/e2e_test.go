@@ -315,7 +315,7 @@ func (u *upProcess) rows(want int) []string {
 	u.t.Helper()
 	var ids []string
 	eventually(u.t, 2*time.Minute, func() error {
-		text, err := u.query("SELECT crash_id FROM crashes ORDER BY crash_id")
+		text, err := u.query("SELECT crash_id FROM crashes ORDER BY toString(crash_id)")
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func TestUpgradeFromTheReleaseBefore(t *testing.T) {
 	u := newUp(t, filepath.Join(dir, "data"), "--symbols", sampleSymbols)
 	u.start()
 	u.waitOpen()
-	got, err := u.query("SELECT crash_id, signature_version, signature FROM crashes ORDER BY crash_id FORMAT TSV")
+	got, err := u.query("SELECT crash_id, signature_version, signature FROM crashes ORDER BY toString(crash_id) FORMAT TSV")
 	if err != nil || got != string(want) {
 		t.Errorf("seen after the upgrade: %v\n%s\nbefore it:\n%s", err, got, want)
 	}
