@@ -56,15 +56,20 @@ type ExportDay struct {
 
 // ExportTo writes a day's crashes, by id. ClickHouse makes the format.
 func (db *DB) ExportTo(ctx context.Context, e Export, day time.Time, w io.Writer) error {
-	columns := "*"
+	const id = "toString(crash_id) AS crash_id" // Parquet has 16 bytes for a UUID, which few programs show as one
+	columns := "* REPLACE (" + id + ")"
 	if len(e.Columns) > 0 {
 		var names []string
 		for _, name := range e.Columns {
+			if name == "crash_id" {
+				names = append(names, id)
+				continue
+			}
 			names = append(names, "`"+strings.NewReplacer("`", "", `\`, "").Replace(name)+"`")
 		}
 		columns = strings.Join(names, ", ")
 	}
-	body, err := db.patient.QueryFormat(exporting(ctx, day), e.Format, e.statement(columns)+" ORDER BY crash_id")
+	body, err := db.patient.QueryFormat(exporting(ctx, day), e.Format, e.statement(columns)+" ORDER BY "+e.Of.View+".crash_id")
 	if err != nil {
 		return named(err)
 	}
