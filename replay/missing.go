@@ -96,7 +96,7 @@ const lost = `SELECT count() FROM (
 const seen = `SELECT crash_id, raw_topic, raw_partition, raw_offset, count() OVER () FROM aftershock.$rows FINAL
 WHERE signature_version = $loser AND $days AND $range
     AND crash_id NOT IN (SELECT crash_id FROM aftershock.$rows WHERE signature_version = $winner AND $days)
-ORDER BY day, crash_id LIMIT $limit`
+ORDER BY day, toString(crash_id) LIMIT $limit`
 
 // lostSince is lost of few crashes: the winner's rows are looked up.
 const lostSince = `SELECT count() FROM (SELECT DISTINCT day, crash_id FROM aftershock.$rows WHERE signature_version = $loser AND $recent)
@@ -109,7 +109,7 @@ WHERE signature_version = $loser AND $range
     AND (day, crash_id) IN (SELECT day, crash_id FROM aftershock.$rows WHERE signature_version = $loser AND $recent)
     AND (day, crash_id) NOT IN (SELECT day, crash_id FROM aftershock.$rows WHERE signature_version = $winner AND (day, crash_id) IN
         (SELECT day, crash_id FROM aftershock.$rows WHERE signature_version = $loser AND $recent))
-ORDER BY day, crash_id LIMIT $limit`
+ORDER BY day, toString(crash_id) LIMIT $limit`
 
 // missing looks at some days at a time, or at what was not looked at before. Only where
 // something is lost it asks for the rows that are seen, which costs several times as much.

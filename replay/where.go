@@ -38,7 +38,7 @@ func Where(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, p clickh
 	// readonly stops what writes, url(), file() and remote(). The line ends keep the
 	// condition's own from reaching what follows.
 	from := " FROM aftershock." + p.View + " WHERE (\n%s\n) "
-	rows, err := db.Query(ctx, l, fmt.Sprintf("SELECT crash_id, raw_topic, raw_partition, raw_offset"+from+"ORDER BY day, crash_id LIMIT %d SETTINGS readonly = 1", condition, limit+1))
+	rows, err := db.Query(ctx, l, fmt.Sprintf("SELECT crash_id, raw_topic, raw_partition, raw_offset"+from+"ORDER BY day, toString(crash_id) LIMIT %d SETTINGS readonly = 1", condition, limit+1))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,9 +1,11 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +17,12 @@ import (
 type announced struct {
 	mu    sync.Mutex
 	days  map[dayOfVersion]span
-	names map[string]struct{}
+	names map[nameOfVersion]struct{}
+}
+
+type nameOfVersion struct {
+	version int32
+	name    string
 }
 
 type dayOfVersion struct {
@@ -57,13 +64,13 @@ func (db *DB) announce(ctx context.Context, rows []row) error {
 		}
 	}
 	if len(names) > 0 {
-		b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.signature_names (signature)")
+		b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.signature_words (signature_version, signature)")
 		if err != nil {
 			return fmt.Errorf("names of signatures: %w", err)
 		}
 		defer b.Close() //nolint:errcheck // as above
 		for _, name := range names {
-			if err := b.Append(name); err != nil {
+			if err := b.Append(uint32(name.version), name.name); err != nil {
 				return fmt.Errorf("names of signatures: %w", err)
 			}
 		}
@@ -76,11 +83,11 @@ func (db *DB) announce(ctx context.Context, rows []row) error {
 }
 
 // lacks are the spans and names of the rows that were not written yet.
-func (a *announced) lacks(rows []row) (days map[dayOfVersion]span, names []string) {
+func (a *announced) lacks(rows []row) (days map[dayOfVersion]span, names []nameOfVersion) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	days = map[dayOfVersion]span{}
-	last := ""
+	var last nameOfVersion
 	for i := range rows {
 		r := &rows[i]
 		of := dayOfVersion{r.p.SignatureVersion, r.day}
@@ -92,7 +99,7 @@ func (a *announced) lacks(rows []row) (days map[dayOfVersion]span, names []strin
 		if !ok || at.Before(s.first) || !at.Before(s.last) {
 			days[of] = s.with(at)
 		}
-		name := r.pub.Signature
+		name := nameOfVersion{r.p.SignatureVersion, r.pub.Signature}
 		if name == last && i > 0 {
 			continue
 		}
@@ -101,7 +108,9 @@ func (a *announced) lacks(rows []row) (days map[dayOfVersion]span, names []strin
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b nameOfVersion) int {
+		return cmp.Or(cmp.Compare(a.version, b.version), strings.Compare(a.name, b.name))
+	})
 	return days, slices.Compact(names)
 }
 
@@ -122,7 +131,7 @@ func (s span) with(at time.Time) span {
 }
 
 // keep remembers what was written.
-func (a *announced) keep(days map[dayOfVersion]span, names []string) {
+func (a *announced) keep(days map[dayOfVersion]span, names []nameOfVersion) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.days == nil || len(a.days) > maxAnnouncedDays {
@@ -135,7 +144,7 @@ func (a *announced) keep(days map[dayOfVersion]span, names []string) {
 		a.days[of] = s
 	}
 	if a.names == nil || len(a.names) > maxAnnouncedNames {
-		a.names = map[string]struct{}{}
+		a.names = map[nameOfVersion]struct{}{}
 	}
 	for _, name := range names {
 		a.names[name] = struct{}{}

@@ -18,7 +18,7 @@ func announcedRow(version int32, at time.Time, signature string) row {
 // What was written is not written again before something is outside of it.
 func TestDaysAndNamesAreAnnouncedOnce(t *testing.T) {
 	var a announced
-	look := func(rows ...row) (days map[dayOfVersion]span, names []string) {
+	look := func(rows ...row) (days map[dayOfVersion]span, names []nameOfVersion) {
 		days, names = a.lacks(rows)
 		a.keep(days, names)
 		return days, names
@@ -26,11 +26,11 @@ func TestDaysAndNamesAreAnnouncedOnce(t *testing.T) {
 	noon := day.Add(12 * time.Hour)
 	of := dayOfVersion{1, day}
 	days, names := look(announcedRow(1, noon, "g"), announcedRow(1, noon.Add(time.Minute), "f"), announcedRow(1, noon, "g"))
-	if want := (span{noon, noon.Add(time.Hour)}); len(days) != 1 || days[of] != want || !slices.Equal(names, []string{"f", "g"}) {
-		t.Errorf("%v %q, want %v", days, names, want)
+	if want := (span{noon, noon.Add(time.Hour)}); len(days) != 1 || days[of] != want || !slices.Equal(names, []nameOfVersion{{1, "f"}, {1, "g"}}) {
+		t.Errorf("%v %v, want %v", days, names, want)
 	}
 	if days, names := look(announcedRow(1, noon.Add(time.Hour-1), "f")); len(days) != 0 || len(names) != 0 {
-		t.Errorf("%v %q again", days, names)
+		t.Errorf("%v %v again", days, names)
 	}
 	days, _ = look(announcedRow(1, noon.Add(time.Hour), "f"))
 	if want := (span{noon, noon.Add(2 * time.Hour)}); days[of] != want {
@@ -40,8 +40,8 @@ func TestDaysAndNamesAreAnnouncedOnce(t *testing.T) {
 	if want := (span{noon.Add(-time.Hour), noon.Add(2 * time.Hour)}); days[of] != want {
 		t.Errorf("earlier: %v, want %v", days, want)
 	}
-	if days, names = look(announcedRow(2, noon, "h")); len(days) != 1 || len(names) != 1 {
-		t.Errorf("of another version: %v %q", days, names)
+	if days, names = look(announcedRow(2, noon, "f")); len(days) != 1 || len(names) != 1 {
+		t.Errorf("of another version: %v %v", days, names)
 	}
 	// What two batches write at once is remembered as both.
 	a.keep(map[dayOfVersion]span{of: {noon.Add(9 * time.Hour), noon.Add(10 * time.Hour)}}, nil)
@@ -52,17 +52,17 @@ func TestDaysAndNamesAreAnnouncedOnce(t *testing.T) {
 
 func TestWhatIsRememberedOfAnnouncementsHasALimit(t *testing.T) {
 	var a announced
-	names := func(n int) (out []string) {
+	names := func(n int) (out []nameOfVersion) {
 		for i := range n {
-			out = append(out, fmt.Sprint(i))
+			out = append(out, nameOfVersion{1, fmt.Sprint(i)})
 		}
 		return out
 	}
 	a.keep(nil, names(maxAnnouncedNames))
-	if a.keep(nil, []string{"one"}); len(a.names) != maxAnnouncedNames+1 {
+	if a.keep(nil, []nameOfVersion{{1, "one"}}); len(a.names) != maxAnnouncedNames+1 {
 		t.Errorf("%d names at the limit", len(a.names))
 	}
-	if a.keep(nil, []string{"two"}); len(a.names) != 1 {
+	if a.keep(nil, []nameOfVersion{{1, "two"}}); len(a.names) != 1 {
 		t.Errorf("%d names past the limit", len(a.names))
 	}
 	days := map[dayOfVersion]span{}

@@ -21,7 +21,8 @@ type Export struct {
 	Format  string // ClickHouse's name: Parquet, CSVWithNames, JSONEachRow
 }
 
-// statement selects what, of the crashes of a day, by id.
+// statement selects what, of the crashes of a day. The condition is inside: what is selected
+// has names that would hide its columns.
 func (e Export) statement(what string) string {
 	database := "aftershock"
 	if e.Protected {
@@ -31,7 +32,7 @@ func (e Export) statement(what string) string {
 	if e.Where != "" {
 		where = " AND (" + e.Where + "\n)" // a comment at its end ends with the line
 	}
-	return "SELECT " + what + " FROM " + database + "." + e.Of.View + " WHERE day = {export_day:Date}" + where
+	return "SELECT " + what + " FROM (SELECT * FROM " + database + "." + e.Of.View + " WHERE day = {export_day:Date}" + where + ") AS crashes"
 }
 
 // ExportDays are the days that have such crashes, from a day to another, and how many each.
@@ -54,7 +55,7 @@ type ExportDay struct {
 	Crashes uint64
 }
 
-// ExportTo writes a day's crashes, by id. ClickHouse makes the format.
+// ExportTo writes a day's crashes, in the order of the tables. ClickHouse makes the format.
 func (db *DB) ExportTo(ctx context.Context, e Export, day time.Time, w io.Writer) error {
 	const id = "toString(crash_id) AS crash_id" // Parquet has 16 bytes for a UUID, which few programs show as one
 	columns := "* REPLACE (" + id + ")"
@@ -69,7 +70,7 @@ func (db *DB) ExportTo(ctx context.Context, e Export, day time.Time, w io.Writer
 		}
 		columns = strings.Join(names, ", ")
 	}
-	body, err := db.patient.QueryFormat(exporting(ctx, day), e.Format, e.statement(columns)+" ORDER BY "+e.Of.View+".crash_id")
+	body, err := db.patient.QueryFormat(exporting(ctx, day), e.Format, e.statement(columns)+" ORDER BY crashes.crash_id")
 	if err != nil {
 		return named(err)
 	}

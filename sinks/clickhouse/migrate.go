@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 //go:embed migrations/*.sql
@@ -23,12 +24,13 @@ type migration struct {
 	statements []statement
 }
 
-// statement is one of a migration. It is idempotent; one that could not be is run only while
-// when, a query, does not answer 0.
-type statement struct{ when, sql string }
-
-// whenLine begins the first line of a statement with a condition.
-const whenLine = "-- when "
+// statement is one of a migration. It is idempotent; one that could not be says so in comments
+// that are queries:
+//
+//	-- when QUERY     run it only while QUERY does not answer 0
+//	-- until QUERY    wait before it until QUERY answers 0
+//	-- each QUERY     run it for each text that QUERY answers, as $each; -- then begins what follows each time
+type statement struct{ when, until, each, sql, then string }
 
 // migrations reads the files in the order of their numbers, from 1 without gaps.
 func migrations() ([]migration, error) {
@@ -55,14 +57,18 @@ func migrations() ([]migration, error) {
 
 // statements splits a file at semicolons that end a line.
 func statements(text string) (out []statement) {
-	for s := range strings.SplitSeq(text, ";\n") {
-		s = strings.TrimSpace(s)
-		var when string
-		if strings.HasPrefix(s, whenLine) {
-			when, s, _ = strings.Cut(strings.TrimPrefix(s, whenLine), "\n")
+	for sql := range strings.SplitSeq(text, ";\n") {
+		var s statement
+		for line := range strings.SplitSeq(sql, "\n") {
+			for prefix, query := range map[string]*string{"-- when ": &s.when, "-- until ": &s.until, "-- each ": &s.each} {
+				if text, ok := strings.CutPrefix(line, prefix); ok && *query == "" {
+					*query = text
+				}
+			}
 		}
-		if s != "" {
-			out = append(out, statement{when, s})
+		s.sql, s.then, _ = strings.Cut(strings.TrimSpace(sql), "\n-- then\n")
+		if s.sql != "" {
+			out = append(out, s)
 		}
 	}
 	return out
@@ -125,12 +131,17 @@ func (db *DB) step(ctx context.Context, s statement) error {
 		if s.when == "" {
 			return true, nil
 		}
-		var n uint64
-		err := db.patient.QueryRow(ctx, s.when).Scan(&n)
+		n, err := db.count(ctx, s.when)
 		return n != 0, err
 	}
 	if ok, err := wanted(); !ok || err != nil {
 		return err
+	}
+	if err := db.await(ctx, s.until); err != nil {
+		return err
+	}
+	if s.each != "" {
+		return db.stepEach(ctx, s)
 	}
 	err := db.patient.Exec(ctx, s.sql)
 	if err != nil && s.when != "" {
@@ -139,6 +150,57 @@ func (db *DB) step(ctx context.Context, s statement) error {
 		}
 	}
 	return err
+}
+
+// stepEach runs a statement for each of the texts that it is for.
+func (db *DB) stepEach(ctx context.Context, s statement) error {
+	var each []string
+	err := db.scan(ctx, s.each, func(scan func(...any) error) error {
+		var text string
+		err := scan(&text)
+		each = append(each, text)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, text := range each {
+		for _, sql := range []string{s.sql, s.then} {
+			if err := db.patient.Exec(ctx, strings.ReplaceAll(sql, "$each", text)); err != nil {
+				return fmt.Errorf("%s: %w", text, err)
+			}
+		}
+	}
+	return nil
+}
+
+// awaited is how long a migration waits for what has to end first.
+const awaited = 2 * time.Minute
+
+// await waits until a query answers 0; none is no reason to wait.
+func (db *DB) await(ctx context.Context, query string) error {
+	if query == "" {
+		return nil
+	}
+	for end := time.Now().Add(awaited); ; {
+		n, err := db.count(ctx, query)
+		if n == 0 || err != nil {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%d inserts of an older release go on after %v: stop its sinks", n, awaited)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (db *DB) count(ctx context.Context, query string) (n uint64, err error) {
+	err = db.patient.QueryRow(ctx, query).Scan(&n)
+	return n, err
 }
 
 // applied returns the migrations that the database has, by number: names and digests.

@@ -4,14 +4,18 @@
 -- What is compared is small: the id is a UUID, the signature has a number, digests are bytes,
 -- and functions are words.
 --
--- The tables change as no older release knows them: sinks of older releases are refused by
--- them, and lose nothing. The rows of before are copied; each step can be repeated.
+-- The tables change as no older release knows them: its sinks fail and commit nothing. Rows
+-- of before are copied a month at a time, and a month that is copied goes. Each step can be
+-- repeated, and be done by several processes at once: the tables of before stay, empty, so
+-- that nobody who comes late can move new ones away.
+-- when SELECT count() FROM system.columns WHERE database = 'aftershock' AND table = 'crash_rows' AND name = 'crash_id' AND type = 'String'
 DROP VIEW IF EXISTS aftershock.signatures_of_crash_rows;
-
-DROP VIEW IF EXISTS aftershock.signatures_of_ping_rows;
 
 -- when SELECT count() FROM system.columns WHERE database = 'aftershock' AND table = 'crash_rows' AND name = 'crash_id' AND type = 'String'
 RENAME TABLE aftershock.crash_rows TO aftershock.crash_rows_by_month;
+
+-- when SELECT count() FROM system.columns WHERE database = 'aftershock' AND table = 'ping_rows' AND name = 'crash_id' AND type = 'String'
+DROP VIEW IF EXISTS aftershock.signatures_of_ping_rows;
 
 -- when SELECT count() FROM system.columns WHERE database = 'aftershock' AND table = 'ping_rows' AND name = 'crash_id' AND type = 'String'
 RENAME TABLE aftershock.ping_rows TO aftershock.ping_rows_by_month;
@@ -315,41 +319,71 @@ CREATE TABLE IF NOT EXISTS aftershock.days
     last SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
 )
 ENGINE = AggregatingMergeTree
+PARTITION BY signature_version
 ORDER BY (signature_version, day);
 
--- The signatures of all rows that there were, by their number. Sinks write it before they
--- write rows; a signature without rows finds nothing.
-CREATE TABLE IF NOT EXISTS aftershock.signature_names
+-- The signatures of a version's rows, by their number. Sinks write it before they write rows.
+CREATE TABLE IF NOT EXISTS aftershock.signature_words
 (
+    signature_version UInt32,
     signature_id UInt64 DEFAULT sipHash64(signature),
     signature String
 )
 ENGINE = ReplacingMergeTree
-ORDER BY signature_id;
+PARTITION BY signature_version
+ORDER BY (signature_version, signature_id);
+
+-- Those of versions that are seen; a name may be there several times.
+CREATE OR REPLACE VIEW aftershock.signature_names AS
+WITH (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS active
+SELECT signature_id, signature
+FROM aftershock.signature_words
+WHERE has(tupleElement(active, 'signature_version'), signature_version);
+
+-- Inserts of an older release that are under way end up in the tables of before: they are
+-- waited for.
+-- until SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND match(query, 'INSERT INTO aftershock(_protected)?.(crash|ping)_rows ')
+SELECT 1;
 
 -- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'crash_rows_by_month'
 INSERT INTO aftershock.days
 SELECT signature_version, day, min(received_at), max(received_at)
 FROM aftershock.crash_rows_by_month
-GROUP BY signature_version, day;
+GROUP BY signature_version, day
+SETTINGS max_partitions_per_insert_block = 0;
 
 -- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'crash_rows_by_month'
-INSERT INTO aftershock.signature_names (signature)
-SELECT DISTINCT CAST(signature, 'String')
-FROM aftershock.crash_rows_by_month;
+INSERT INTO aftershock.signature_words (signature_version, signature)
+SELECT DISTINCT signature_version, CAST(signature, 'String')
+FROM aftershock.crash_rows_by_month
+SETTINGS max_partitions_per_insert_block = 0;
+
+-- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'crash_rows_by_month'
+INSERT INTO aftershock.signatures
+SELECT signature_version, day, toUUID(crash_id), revision, ver, received_at, signature, sipHash64(`modules.symbols_sha256`)
+FROM aftershock.crash_rows_by_month
+SETTINGS max_partitions_per_insert_block = 0;
 
 -- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'ping_rows_by_month'
 INSERT INTO aftershock.days
 SELECT signature_version, day, min(received_at), max(received_at)
 FROM aftershock.ping_rows_by_month
-GROUP BY signature_version, day;
+GROUP BY signature_version, day
+SETTINGS max_partitions_per_insert_block = 0;
 
 -- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'ping_rows_by_month'
-INSERT INTO aftershock.signature_names (signature)
-SELECT DISTINCT CAST(signature, 'String')
-FROM aftershock.ping_rows_by_month;
+INSERT INTO aftershock.signature_words (signature_version, signature)
+SELECT DISTINCT signature_version, CAST(signature, 'String')
+FROM aftershock.ping_rows_by_month
+SETTINGS max_partitions_per_insert_block = 0;
 
--- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'crash_rows_by_month'
+-- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'ping_rows_by_month'
+INSERT INTO aftershock.ping_signatures
+SELECT signature_version, day, toUUID(crash_id), revision, ver, received_at, signature, sipHash64(`modules.symbols_sha256`)
+FROM aftershock.ping_rows_by_month
+SETTINGS max_partitions_per_insert_block = 0;
+
+-- each SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = 'aftershock' AND table = 'crash_rows_by_month' ORDER BY partition_id
 INSERT INTO aftershock.crash_rows
 (
     signature_version, day, crash_id, received_at, revision, ver, signature, proto_functions, signature_notes, dump_status, product, version,
@@ -401,9 +435,12 @@ SELECT
     main_thread_runnable, plugin_version, gmp_plugin, dom_ipc_enabled, dom_fission_enabled, last_interaction_duration, marionette,
     remote_agent, headless_mode, background_task_mode, windows_error_reporting, application_build_id, bios_manufacturer
 FROM aftershock.crash_rows_by_month
-SETTINGS max_partitions_per_insert_block = 0;
+WHERE _partition_id = '$each'
+SETTINGS max_partitions_per_insert_block = 0
+-- then
+ALTER TABLE aftershock.crash_rows_by_month DROP PARTITION ID '$each' SETTINGS max_partition_size_to_drop = 0;
 
--- when SELECT count() FROM system.tables WHERE database = 'aftershock' AND name = 'ping_rows_by_month'
+-- each SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = 'aftershock' AND table = 'ping_rows_by_month' ORDER BY partition_id
 INSERT INTO aftershock.ping_rows
 (
     signature_version, day, crash_id, received_at, revision, ver, signature, proto_functions, signature_notes, dump_status, product, version,
@@ -455,9 +492,12 @@ SELECT
     main_thread_runnable, plugin_version, gmp_plugin, dom_ipc_enabled, dom_fission_enabled, last_interaction_duration, marionette,
     remote_agent, headless_mode, background_task_mode, windows_error_reporting, application_build_id, bios_manufacturer
 FROM aftershock.ping_rows_by_month
-SETTINGS max_partitions_per_insert_block = 0;
+WHERE _partition_id = '$each'
+SETTINGS max_partitions_per_insert_block = 0
+-- then
+ALTER TABLE aftershock.ping_rows_by_month DROP PARTITION ID '$each' SETTINGS max_partition_size_to_drop = 0;
 
--- when SELECT count() FROM system.tables WHERE database = 'aftershock_protected' AND name = 'crash_rows_by_month'
+-- each SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = 'aftershock_protected' AND table = 'crash_rows_by_month' ORDER BY partition_id
 INSERT INTO aftershock_protected.crash_rows
 (
     signature_version, day, crash_id, received_at, revision, ver, address, process_id, annotations, `crashpad_annotations.module`,
@@ -485,9 +525,12 @@ SELECT
     abort_message, moz_crash_reason, java_stack_trace, java_exception, async_shutdown_timeout, glean_client_id, remote_type, phc_kind,
     phc_usable_size, phc_alloc_stack, phc_free_stack, graphics_critical_error, ipc_shutdown_state, plugin_filename, plugin_name, app_notes
 FROM aftershock_protected.crash_rows_by_month
-SETTINGS max_partitions_per_insert_block = 0;
+WHERE _partition_id = '$each'
+SETTINGS max_partitions_per_insert_block = 0
+-- then
+ALTER TABLE aftershock_protected.crash_rows_by_month DROP PARTITION ID '$each' SETTINGS max_partition_size_to_drop = 0;
 
--- when SELECT count() FROM system.tables WHERE database = 'aftershock_protected' AND name = 'ping_rows_by_month'
+-- each SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = 'aftershock_protected' AND table = 'ping_rows_by_month' ORDER BY partition_id
 INSERT INTO aftershock_protected.ping_rows
 (
     signature_version, day, crash_id, received_at, revision, ver, address, process_id, annotations, `crashpad_annotations.module`,
@@ -515,7 +558,10 @@ SELECT
     abort_message, moz_crash_reason, java_stack_trace, java_exception, async_shutdown_timeout, glean_client_id, remote_type, phc_kind,
     phc_usable_size, phc_alloc_stack, phc_free_stack, graphics_critical_error, ipc_shutdown_state, plugin_filename, plugin_name, app_notes
 FROM aftershock_protected.ping_rows_by_month
-SETTINGS max_partitions_per_insert_block = 0;
+WHERE _partition_id = '$each'
+SETTINGS max_partitions_per_insert_block = 0
+-- then
+ALTER TABLE aftershock_protected.ping_rows_by_month DROP PARTITION ID '$each' SETTINGS max_partition_size_to_drop = 0;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS aftershock.signatures_of_crash_rows TO aftershock.signatures AS
 SELECT signature_version, day, crash_id AS crash, revision, ver, received_at, signature, sipHash64(`modules.symbols_sha256`) AS symbols
@@ -529,9 +575,11 @@ FROM aftershock.ping_rows;
 -- their partitions are chosen, and no row is asked. The second are all other days of active
 -- versions, where each row is.
 --
--- A query's scalars are newer than what it reads of a table: so a row that it reads is of a
--- day whose times are known. Both parts have one scalar, which is evaluated once: with two a
--- promotion in between would show rows of both versions, or of none.
+-- Of one table a query's scalars are newer than what it reads of it: a row that it reads is of
+-- a day whose times are known. Of two views in a query they may be older. So a day is taken to
+-- reach a day before and after itself: then what comes in meanwhile changes nothing, unless its
+-- door's clock was wrong by a day. Both parts have one scalar, which is evaluated once: with
+-- two a promotion in between would show rows of both versions, or of none.
 CREATE OR REPLACE VIEW aftershock.crashes AS
 WITH
 (
@@ -539,7 +587,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver) REPLACE (lower(hex(content_hash)) AS content_hash), arrayStringConcat(proto_functions, ' | ') AS proto_signature
@@ -552,7 +603,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver) REPLACE (lower(hex(content_hash)) AS content_hash), arrayStringConcat(proto_functions, ' | ') AS proto_signature
@@ -568,7 +622,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver) REPLACE (lower(hex(content_hash)) AS content_hash), arrayStringConcat(proto_functions, ' | ') AS proto_signature
@@ -581,7 +638,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver) REPLACE (lower(hex(content_hash)) AS content_hash), arrayStringConcat(proto_functions, ' | ') AS proto_signature
@@ -597,7 +657,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver)
@@ -610,7 +673,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver)
@@ -626,7 +692,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver)
@@ -639,7 +708,10 @@ WITH
     FROM
     (
         SELECT (SELECT argMax(ranges, epoch) FROM aftershock.activation) AS ranges,
-            (SELECT groupArray((signature_version, day, f, l)) FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)) AS days
+            (
+                SELECT groupArray((signature_version, day, least(f, toDateTime64(day, 3, 'UTC') - toIntervalDay(1)), greatest(l, toDateTime64(day, 3, 'UTC') + toIntervalDay(2))))
+                FROM (SELECT signature_version, day, min(first) AS f, max(last) AS l FROM aftershock.days GROUP BY signature_version, day)
+            ) AS days
     )
 ) AS seen
 SELECT * EXCEPT (ver)
@@ -647,11 +719,3 @@ FROM aftershock_protected.ping_rows FINAL
 WHERE has(tupleElement(tupleElement(seen, 1), 'signature_version'), signature_version)
   AND (signature_version, day) NOT IN (SELECT tupleElement(arrayJoin(tupleElement(seen, 2)) AS d, 1), tupleElement(d, 2))
   AND arrayExists(r -> r.signature_version = signature_version AND r.from <= received_at AND received_at < r.to, tupleElement(seen, 1));
-
-DROP TABLE IF EXISTS aftershock.crash_rows_by_month SYNC SETTINGS max_table_size_to_drop = 0;
-
-DROP TABLE IF EXISTS aftershock.ping_rows_by_month SYNC SETTINGS max_table_size_to_drop = 0;
-
-DROP TABLE IF EXISTS aftershock_protected.crash_rows_by_month SYNC SETTINGS max_table_size_to_drop = 0;
-
-DROP TABLE IF EXISTS aftershock_protected.ping_rows_by_month SYNC SETTINGS max_table_size_to_drop = 0;
