@@ -15,14 +15,12 @@ import (
 // questionMemory is what a question may have; one that needs more fails.
 const questionMemory = 512 << 20
 
-// byMonthView has the crashes as releases before 0.9 kept and showed them: partitions of
-// months in several parts, ids as text, and every row asked whether it is seen.
-const byMonthView = "before.crashes"
-
 // columns that the compared questions read.
 const comparedColumns = "signature_version, day, received_at, revision, ver, signature, product, version, build_id, os, process_type, install_time, startup_crash, throttle_rate"
 
-// byMonth makes the tables of before, which need only some columns: no question reads others.
+// byMonth makes the tables of before, as migration 0009 had them: partitions of months in
+// several parts, ids as text, and every row asked whether it is seen. They need only some
+// columns: no question reads others.
 func (b *bench) byMonth(ctx context.Context) error {
 	for _, statement := range []string{
 		"CREATE DATABASE IF NOT EXISTS before",
@@ -55,14 +53,20 @@ WHERE has(tupleElement(active, 'signature_version'), signature_version)
 
 // compared are the measures of both designs: of before as one would have asked then.
 var compared = []struct{ name, before, now string }{
-	{"all-time top 50", "SELECT signature, count() AS n FROM before.crashes GROUP BY signature ORDER BY n DESC, signature LIMIT 50",
-		"SELECT signature, n FROM (SELECT signature_id, count() AS n FROM aftershock.crashes GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY n DESC, signature LIMIT 50"},
+	{
+		"all-time top 50", "SELECT signature, count() AS n FROM before.crashes GROUP BY signature ORDER BY n DESC, signature LIMIT 50",
+		"SELECT signature, n FROM (SELECT signature_id, count() AS n FROM aftershock.crashes GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY n DESC, signature LIMIT 50",
+	},
 	{"a signature by day and version", "SELECT day, version, count() FROM before.crashes WHERE signature = {signature:String} GROUP BY day, version ORDER BY day, version", "SELECT day, version, count() FROM aftershock.crashes WHERE signature = {signature:String} GROUP BY day, version ORDER BY day, version"},
 	{"a facet of a signature", "SELECT os, count() FROM before.crashes WHERE signature = {signature:String} GROUP BY os ORDER BY os", "SELECT os, count() FROM aftershock.crashes WHERE signature = {signature:String} GROUP BY os ORDER BY os"},
-	{"substring of signatures", "SELECT signature, count() AS n FROM before.crashes WHERE positionCaseInsensitive(signature, 'queue') > 0 GROUP BY signature ORDER BY n DESC, signature LIMIT 50",
-		"SELECT signature, n FROM (SELECT signature_id, count() AS n FROM aftershock.crashes WHERE signature_id IN (SELECT signature_id FROM aftershock.signature_names WHERE positionCaseInsensitive(signature, 'queue') > 0) GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY n DESC, signature LIMIT 50"},
-	{"first seen of all signatures", "SELECT signature, min(received_at) AS first FROM before.crashes GROUP BY signature ORDER BY first DESC, signature LIMIT 50",
-		"SELECT signature, first FROM (SELECT signature_id, min(received_at) AS first FROM aftershock.crashes GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY first DESC, signature LIMIT 50"},
+	{
+		"substring of signatures", "SELECT signature, count() AS n FROM before.crashes WHERE positionCaseInsensitive(signature, 'queue') > 0 GROUP BY signature ORDER BY n DESC, signature LIMIT 50",
+		"SELECT signature, n FROM (SELECT signature_id, count() AS n FROM aftershock.crashes WHERE signature_id IN (SELECT signature_id FROM aftershock.signature_names WHERE positionCaseInsensitive(signature, 'queue') > 0) GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY n DESC, signature LIMIT 50",
+	},
+	{
+		"first seen of all signatures", "SELECT signature, min(received_at) AS first FROM before.crashes GROUP BY signature ORDER BY first DESC, signature LIMIT 50",
+		"SELECT signature, first FROM (SELECT signature_id, min(received_at) AS first FROM aftershock.crashes GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY first DESC, signature LIMIT 50",
+	},
 	{"a crash by its id, some columns", "SELECT signature, product, version, os FROM before.crashes WHERE crash_id = {crash:String}", "SELECT signature, product, version, os FROM aftershock.crashes WHERE crash_id = {crash:String}"},
 	{"a crash by its id, everything", "", "SELECT * FROM aftershock.crashes AS c INNER JOIN aftershock_protected.crashes AS p ON c.crash_id = p.crash_id WHERE c.crash_id = {crash:String} AND p.crash_id = {crash:String}"},
 }

@@ -26,7 +26,8 @@ func TestEachCrashIsSeenOnceWhileTheViewsFlip(t *testing.T) {
 		return schema.ActiveRange{From: from, To: to, SignatureVersion: version}
 	}
 	states := [][]schema.ActiveRange{
-		{all(1)}, {all(2)},
+		{all(1)},
+		{all(2)},
 		{part(schema.TimeBegin, middle, 1), part(middle, schema.TimeEnd, 2)},
 		{part(schema.TimeBegin, middle.AddDate(0, 0, 1), 2), part(middle.AddDate(0, 0, 1), schema.TimeEnd, 1)},
 		{part(schema.TimeBegin, noon, 1), part(noon, middle, 2), part(middle, schema.TimeEnd, 1)},
