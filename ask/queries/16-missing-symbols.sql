@@ -4,7 +4,7 @@
 -- param product String = '': product; empty for all
 -- param limit UInt32 = 50: rows at most
 -- chart bars module crashes
-SELECT min(file) AS file, min(debug_id) AS debug_id, module, count() AS crashes, uniqExact(signature_id) AS signatures, min(toString(crash_id)) AS example
+SELECT min(filename) AS file, min(debug_id) AS debug_id, module, count() AS crashes, uniqExact(signature_id) AS signatures, min(toString(crash_id)) AS example
 FROM aftershock.missing_symbols
 WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String})
 GROUP BY module

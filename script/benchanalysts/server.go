@@ -19,7 +19,7 @@ import (
 )
 
 // engineMemory is what the server may use; a question has far less.
-const engineMemory = 6 << 30
+const engineMemory int64 = 6 << 30
 
 // serve starts the server. end stops it.
 func (b *bench) serve(ctx context.Context) (end func() error, err error) {

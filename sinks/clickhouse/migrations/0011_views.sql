@@ -30,6 +30,6 @@ LEFT JOIN (SELECT signature, min(toNullable(first_seen)) AS first FROM heirs GRO
 -- A row is a crash that lacks a module's symbols, where the module is in the stack.
 CREATE OR REPLACE VIEW aftershock.missing_symbols AS
 WITH splitByChar('/', replaceAll(module, '\\/', '\0')) AS parts
-SELECT day, received_at, crash_id, product, version, signature, signature_id, module, replaceAll(parts[1], '\0', '/') AS file, parts[3] AS debug_id
+SELECT day, received_at, crash_id, product, version, signature, signature_id, module, replaceAll(parts[1], '\0', '/') AS filename, parts[3] AS debug_id
 FROM aftershock.crashes
 ARRAY JOIN missing_symbols AS module;
