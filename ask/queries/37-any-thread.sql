@@ -9,16 +9,16 @@
 SELECT c.signature AS signature, count() AS crashes, countIf(length(p.found) > 1 OR ifNull(p.found[1] != c.crashing_thread + 1, true)) AS in_other_threads
 FROM
 (
-    SELECT crash_id, arrayFilter((n, stack) -> has(stack, {frame:String}), arrayEnumerate(`threads.stack`), `threads.stack`) AS found
-    FROM aftershock_protected.crashes
-    WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND has(arrayFlatten(`threads.stack`), {frame:String})
-) AS p
-INNER JOIN
-(
     SELECT crash_id, signature, crashing_thread
     FROM aftershock.crashes
     WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String})
-) AS c ON c.crash_id = p.crash_id
+) AS c
+INNER JOIN
+(
+    SELECT crash_id, arrayFilter((n, stack) -> has(stack, {frame:String}), arrayEnumerate(`threads.stack`), `threads.stack`) AS found
+    FROM aftershock_protected.crashes
+    WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND has(arrayFlatten(`threads.stack`), {frame:String})
+) AS p ON c.crash_id = p.crash_id
 GROUP BY signature
 ORDER BY crashes DESC, signature
 LIMIT {limit:UInt32}

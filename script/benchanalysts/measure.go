@@ -144,16 +144,15 @@ func (b *bench) questions(ctx context.Context) error {
 	if _, err := fmt.Sscan(found["builds"], &builds[0], &builds[1]); err != nil {
 		return err
 	}
-	signature := map[string]string{"signature": found["signature"]}
 	given := map[string]map[string]string{
 		"top-by-build": {"build_from": builds[0], "build_to": builds[1]}, "search": {"text": "queue"}, "function": {"function": found["function"]}, "module": {"module": found["module"]},
 		"missing-symbols-crashes": {"module": found["missing"]}, "version-moves": {"old": "1", "new": "2"}, "crash-free-sessions": {"product": found["product"]}, "regressions": {"old": builds[0], "new": builds[1]},
 		"any-thread": {"frame": found["frame"]},
 	}
-	for _, name := range []string{"signature-platforms", "correlations", "builds", "hardware-clusters", "first-bad-build", "comments"} {
-		given[name] = signature
-	}
 	for _, q := range ask.Queries() {
+		if slices.ContainsFunc(q.Params, func(p ask.Param) bool { return p.Name == "signature" && p.Required }) {
+			given[q.Name] = map[string]string{"signature": found["signature"]}
+		}
 		values, err := q.Values(given[q.Name], now)
 		if err != nil {
 			return err

@@ -17,6 +17,11 @@ type page struct {
 	cold      bool // the system's cache was emptied as well
 }
 
+// reasons are those of what takes longer than the others.
+const reasons = "What takes longest: *correlations* makes a row of each of 60 modules of each crash of a week, and *any-thread* reads all threads' stacks where a skip index " +
+	"does not leave them out (a function that is in one of 8,192 crashes is in most granules). *top-by-build* counts distinct installs of every signature. A crash with everything is planned for " +
+	"longer than it is read: two views of 170 and 77 columns, each of two parts."
+
 func (p *page) markdown(b *bench) []byte {
 	var out bytes.Buffer
 	say := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
@@ -54,6 +59,8 @@ func (p *page) markdown(b *bench) []byte {
 	for _, m := range p.questions {
 		say("| %s | %s | %s | %.1f | %d |", m.name, milliseconds(m.now[0]), milliseconds(median(m.now)), float64(m.bytes)/1e6, m.rows)
 	}
+	say("")
+	say("%s", reasons)
 	say("")
 	say("## Bytes")
 	say("")
