@@ -104,10 +104,10 @@ type keepFlag struct {
 	Keep *keptDays `help:"Days that crashes are kept in the tables, like 400d: those of older days go; 0d keeps all. Without it the tables stay as they are, which is to keep all at first. The same for every sink." placeholder:"DAYS"`
 }
 
-// retain makes the tables keep what the flag says.
-func (f keepFlag) retain(ctx context.Context, db *clickhouse.DB) error {
-	if f.Keep == nil {
-		return nil
+// migrate brings the tables up to date, and makes them keep what the flag says.
+func (f keepFlag) migrate(ctx context.Context, db *clickhouse.DB, raw string, log zerolog.Logger) error {
+	if err := migrate(ctx, db, raw, log); err != nil || f.Keep == nil {
+		return err
 	}
 	return db.Retain(ctx, int(*f.Keep))
 }

@@ -34,11 +34,7 @@ func (v *sinkClickHouseVerb) Run(r *run) error {
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	return runRole(r, kafka, v.instance(), v.metricsFlag, clickHouseUses, func(ctx context.Context, roles *roles) error {
 		migrated := roles.health.part("migrations")
-		err := migrate(ctx, db, url, r.log)
-		if err == nil {
-			err = v.retain(ctx, db)
-		}
-		if err != nil {
+		if err := v.migrate(ctx, db, url, r.log); err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // the end was asked for meanwhile
 			}

@@ -182,11 +182,7 @@ func (v *upVerb) servers(ctx context.Context, s *servers, kafka stream.Kafka) (s
 	if err != nil {
 		return kafka, nil, err
 	}
-	err = migrate(ctx, db, v.ClickhouseURL, s.log)
-	if err == nil {
-		err = v.retain(ctx, db)
-	}
-	if err != nil {
+	if err := v.migrate(ctx, db, v.ClickhouseURL, s.log); err != nil {
 		return kafka, nil, errors.Join(err, db.Close())
 	}
 	return kafka, db, nil

@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-const (
-	days      = 28
-	databases = "aftershock aftershock_protected"
-)
+const days = 28
+
+var databases = []string{"aftershock", "aftershock_protected"}
 
 // copies are the rows of a day under other ids, on another of the days and of other installs.
 // Both databases get the same ids.
@@ -52,7 +51,7 @@ func (b *bench) fill(ctx context.Context) error {
 		}
 		say("copy %d of %d", n, (b.rows+made-1)/made-1)
 		for day := range days {
-			for database := range strings.FieldsSeq(databases) {
+			for _, database := range databases {
 				more := ""
 				if database == "aftershock" {
 					more = fmt.Sprintf(", install_time + %d AS install_time", n*7919)
@@ -95,7 +94,7 @@ func (b *bench) generate(ctx context.Context) (int, error) {
 
 // settle waits until the days have one part, as those of the field have that are over.
 func (b *bench) settle(ctx context.Context) error {
-	for database := range strings.FieldsSeq(databases) {
+	for _, database := range databases {
 		parts, err := b.ask(ctx, "SELECT partition_id FROM system.parts WHERE active AND database = '"+database+"' AND table = 'crash_rows' GROUP BY partition_id HAVING count() > 1", nil)
 		if err != nil {
 			return err

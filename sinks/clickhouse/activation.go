@@ -17,15 +17,10 @@ func (db *DB) Activate(ctx context.Context, a schema.Activation) error {
 	for i, r := range a.Ranges {
 		ranges[i] = []any{r.From.UTC(), r.To.UTC(), uint32(r.SignatureVersion)}
 	}
-	b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.activation (epoch, ranges)")
+	err := db.batch(ctx, "INSERT INTO aftershock.activation (epoch, ranges)", func(add func(...any) error) error {
+		return add(uint64(a.Epoch), ranges)
+	})
 	if err != nil {
-		return fmt.Errorf("activation: %w", err)
-	}
-	defer b.Close() //nolint:errcheck // after Send it does nothing; before, the error is known
-	if err := b.Append(uint64(a.Epoch), ranges); err != nil {
-		return fmt.Errorf("activation: %w", err)
-	}
-	if err := b.Send(); err != nil {
 		return fmt.Errorf("activation: %w", err)
 	}
 	return nil

@@ -49,32 +49,28 @@ const (
 func (db *DB) announce(ctx context.Context, rows []row) error {
 	days, names := db.announced.lacks(rows)
 	if len(days) > 0 {
-		b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.days (signature_version, day, first, last)")
-		if err != nil {
-			return fmt.Errorf("days: %w", err)
-		}
-		defer b.Close() //nolint:errcheck // after Send it does nothing; before, the error is known
-		for of, s := range days {
-			if err := b.Append(uint32(of.version), of.day, s.first, s.last); err != nil {
-				return &sinks.RefusedError{Code: "time_out_of_range", Err: err}
+		err := db.batch(ctx, "INSERT INTO aftershock.days (signature_version, day, first, last)", func(add func(...any) error) error {
+			for of, s := range days {
+				if err := add(uint32(of.version), of.day, s.first, s.last); err != nil {
+					return &sinks.RefusedError{Code: "time_out_of_range", Err: err}
+				}
 			}
-		}
-		if err := b.Send(); err != nil {
+			return nil
+		})
+		if err != nil {
 			return fmt.Errorf("days: %w", err)
 		}
 	}
 	if len(names) > 0 {
-		b, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.signature_words (signature_version, signature)")
-		if err != nil {
-			return fmt.Errorf("names of signatures: %w", err)
-		}
-		defer b.Close() //nolint:errcheck // as above
-		for _, name := range names {
-			if err := b.Append(uint32(name.version), name.name); err != nil {
-				return fmt.Errorf("names of signatures: %w", err)
+		err := db.batch(ctx, "INSERT INTO aftershock.signature_words (signature_version, signature)", func(add func(...any) error) error {
+			for _, name := range names {
+				if err := add(uint32(name.version), name.name); err != nil {
+					return err
+				}
 			}
-		}
-		if err := b.Send(); err != nil {
+			return nil
+		})
+		if err != nil {
 			return fmt.Errorf("names of signatures: %w", err)
 		}
 	}
@@ -87,7 +83,6 @@ func (a *announced) lacks(rows []row) (days map[dayOfVersion]span, names []nameO
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	days = map[dayOfVersion]span{}
-	var last nameOfVersion
 	for i := range rows {
 		r := &rows[i]
 		of := dayOfVersion{r.p.SignatureVersion, r.day}
@@ -100,10 +95,6 @@ func (a *announced) lacks(rows []row) (days map[dayOfVersion]span, names []nameO
 			days[of] = s.with(at)
 		}
 		name := nameOfVersion{r.p.SignatureVersion, r.pub.Signature}
-		if name == last && i > 0 {
-			continue
-		}
-		last = name
 		if _, ok := a.names[name]; !ok {
 			names = append(names, name)
 		}

@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -22,23 +21,22 @@ func (db *DB) LoadBugs(ctx context.Context, bugs []Bug, replace bool, now time.T
 			return 0, err
 		}
 	}
-	batch, err := db.conn.PrepareBatch(ctx, "INSERT INTO aftershock.signature_bugs (signature, bug, url, summary, state, removed, loaded)")
-	if err != nil {
-		return 0, named(err)
-	}
 	loaded := uint64(now.UnixMicro())
-	for _, b := range bugs {
-		delete(gone, [2]string{b.Signature, b.Bug})
-		if err := batch.Append(b.Signature, b.Bug, b.URL, b.Summary, b.State, uint8(0), loaded); err != nil {
-			return 0, fmt.Errorf("clickhouse: %w", err)
+	err = db.batch(ctx, "INSERT INTO aftershock.signature_bugs (signature, bug, url, summary, state, removed, loaded)", func(add func(...any) error) error {
+		for _, b := range bugs {
+			delete(gone, [2]string{b.Signature, b.Bug})
+			if err := add(b.Signature, b.Bug, b.URL, b.Summary, b.State, uint8(0), loaded); err != nil {
+				return err
+			}
 		}
-	}
-	for key := range gone {
-		if err := batch.Append(key[0], key[1], "", "", "", uint8(1), loaded); err != nil {
-			return 0, fmt.Errorf("clickhouse: %w", err)
+		for key := range gone {
+			if err := add(key[0], key[1], "", "", "", uint8(1), loaded); err != nil {
+				return err
+			}
 		}
-	}
-	if err := batch.Send(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return 0, named(err)
 	}
 	return len(gone), nil

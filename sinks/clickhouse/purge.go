@@ -11,8 +11,7 @@ func (db *DB) Purge(ctx context.Context, version int32) error {
 	rows, err := db.conn.Query(ctx, `SELECT DISTINCT p.database, p.table, p.partition_id
 		FROM system.parts AS p INNER JOIN system.tables AS t ON t.database = p.database AND t.name = p.table
 		WHERE p.active AND p.database IN ('aftershock', 'aftershock_protected')
-		  AND (startsWith(t.partition_key, '(signature_version,') AND startsWith(p.partition, ?) OR t.partition_key = 'signature_version' AND p.partition = ?)`,
-		fmt.Sprintf("(%d,", version), fmt.Sprint(version))
+		  AND splitByChar(',', trimLeft(t.partition_key, '('))[1] = 'signature_version' AND splitByChar(',', trimLeft(p.partition, '('))[1] = ?`, fmt.Sprint(version))
 	if err != nil {
 		return fmt.Errorf("purge signature version %d: %w", version, err)
 	}

@@ -24,6 +24,12 @@ func TestPurgeTakesOneVersionAndNothingElse(t *testing.T) {
 		}
 	}
 	tables := []string{"aftershock.crash_rows", "aftershock_protected.crash_rows", "aftershock.signatures", "aftershock.ping_rows", "aftershock_protected.ping_rows", "aftershock.ping_signatures"}
+	// The key of these partitions is the version alone.
+	for _, table := range []string{"aftershock.days", "aftershock.signature_words"} {
+		if got := ask(t, conn, "SELECT DISTINCT toString(signature_version) AS v FROM "+table+" ORDER BY v"); !slices.Equal(got, []string{"1", "12"}) {
+			t.Errorf("%s: %v", table, got)
+		}
+	}
 	for _, table := range tables {
 		got := ask(t, conn, "SELECT concat(toString(signature_version), ' ', toString(count())) FROM "+table+" GROUP BY signature_version ORDER BY signature_version")
 		if !slices.Equal(got, []string{"1 3", "12 3"}) {

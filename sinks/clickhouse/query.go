@@ -66,6 +66,20 @@ func (db *DB) scan(ctx context.Context, query string, each func(scan func(...any
 	return nil
 }
 
+// batch stores the rows that fill adds, which have the columns of an INSERT. An error of fill
+// ends it, stores nothing, and is returned as it is.
+func (db *DB) batch(ctx context.Context, insert string, fill func(add func(...any) error) error) error {
+	b, err := db.conn.PrepareBatch(ctx, insert)
+	if err != nil {
+		return err
+	}
+	defer b.Close() //nolint:errcheck // after Send it does nothing; before, the error is known
+	if err := fill(b.Append); err != nil {
+		return err
+	}
+	return b.Send()
+}
+
 // Exec runs a statement that has no rows.
 func (db *DB) Exec(ctx context.Context, l Limits, statement string, args ...any) error {
 	if err := db.patient.Exec(ch.Context(ctx, ch.WithSettings(l.settings())), statement, args...); err != nil {

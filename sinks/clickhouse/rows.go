@@ -56,12 +56,14 @@ func (db *DB) write(ctx context.Context, in []sinks.Row) error {
 	if err != nil {
 		return err
 	}
+	for _, of := range Populations {
+		if err := db.announce(ctx, rows[of]); err != nil {
+			return err
+		}
+	}
 	for _, t := range tables {
 		if len(rows[t.of]) == 0 {
 			continue
-		}
-		if err := db.announce(ctx, rows[t.of]); err != nil {
-			return err
 		}
 		if err := db.insert(ctx, t, rows[t.of]); err != nil {
 			return fmt.Errorf("insert into %s: %w", t.name, refused(err))
