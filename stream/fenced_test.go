@@ -19,10 +19,13 @@ func TestWhoIsFencedWasNotKilled(t *testing.T) {
 	t.Parallel()
 	k, _ := streamtest.Broker(t, 1, "in", "out", schema.TopicDeadLetter)
 	put(t, k, "in", "0000")
-	type twin struct{ begun, release chan struct{} }
+	type twin struct {
+		begun, release chan struct{}
+		stop           func()
+	}
 	twins := [2]twin{}
 	for i := range twins {
-		twins[i] = twin{make(chan struct{}, 100), make(chan struct{})}
+		twins[i] = twin{begun: make(chan struct{}, 100), release: make(chan struct{})}
 	}
 	start := func(i int) {
 		tr := copying(k)
@@ -34,7 +37,7 @@ func TestWhoIsFencedWasNotKilled(t *testing.T) {
 			<-twins[i].release
 			return work(ctx, in)
 		}
-		go tr.Run(t.Context()) //nolint:errcheck // it may be fenced too often
+		twins[i].stop = streamtest.Run(t, tr.Run)
 	}
 	for n := range 8 { // one after the other begins and fences the other, who then is told so, and begins again
 		i := n % 2
@@ -50,6 +53,7 @@ func TestWhoIsFencedWasNotKilled(t *testing.T) {
 		}
 	}
 	close(twins[0].release)
+	twins[0].stop() // or they go on until both were fenced too often
 	close(twins[1].release)
 	if got := streamtest.Keys(streamtest.Committed(t, k, "out", 1)); len(got) != 1 {
 		t.Errorf("%q", got)

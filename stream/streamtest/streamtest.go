@@ -59,36 +59,65 @@ const (
 	afterwards = 500 * time.Millisecond
 )
 
-// Committed waits until a topic has n committed records and returns all that are
-// there a moment later; those of one partition are in their order.
+// Committed waits until it has read n committed records of a topic and all that
+// were committed when it was called, and returns those that are there a moment
+// later; those of one partition are in their order.
 func Committed(t testing.TB, k stream.Kafka, topic string, n int) []*kgo.Record {
 	t.Helper()
-	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))...)
+	cl, err := kgo.NewClient(append(k.Options(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(100*time.Millisecond), kgo.KeepControlRecords())...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
+	unread := committedEnds(t, cl, topic)
 	var out []*kgo.Record
-	wait := patience
-	if n == 0 {
-		wait = afterwards
-	}
 	for {
+		wait := patience
+		if len(out) >= n && len(unread) == 0 {
+			wait = afterwards
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		fetches := cl.PollFetches(ctx)
 		late := ctx.Err() != nil
 		cancel()
-		out = append(out, fetches.Records()...)
+		fetches.EachRecord(func(r *kgo.Record) {
+			if end, ok := unread[r.Partition]; ok && r.Offset+1 >= end {
+				delete(unread, r.Partition)
+			}
+			if !r.Attrs.IsControl() {
+				out = append(out, r)
+			}
+		})
 		if late {
-			if len(out) < n {
-				t.Fatalf("%s has %d records, want %d", topic, len(out), n)
+			if len(out) < n || len(unread) > 0 {
+				t.Fatalf("%s has %d records, want %d; not read to the end: partitions and ends %v", topic, len(out), n, unread)
 			}
 			return out
 		}
-		if len(out) >= n {
-			wait = afterwards
-		}
 	}
+}
+
+// committedEnds returns the last stable offset of each partition of a topic that has
+// a record before it.
+func committedEnds(t testing.TB, cl *kgo.Client, topic string) map[int32]int64 {
+	t.Helper()
+	adm := kadm.NewClient(cl)
+	starts, err := adm.ListStartOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, err := adm.ListCommittedOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[int32]int64{}
+	ends.Each(func(end kadm.ListedOffset) {
+		if start, ok := starts.Lookup(topic, end.Partition); ok && end.Offset > start.Offset {
+			out[end.Partition] = end.Offset
+		}
+	})
+	return out
 }
 
 // Run runs a loop until stop is called or the test ends, and fails the test when the
