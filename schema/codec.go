@@ -14,7 +14,7 @@ var avscFiles embed.FS
 
 // Event is a Go type that travels in Kafka.
 type Event interface {
-	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest | RulesetEvent
+	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest | RulesetEvent | SymbolsEvent
 }
 
 // Released is one released schema of an event.
@@ -52,6 +52,7 @@ var released = load(table{
 	{ID: 11, Subject: "crash.telemetry-value", Version: 2, record: "TelemetryCrash", Avsc: "telemetry_crash.v2.avsc"},
 	{ID: 12, Subject: "crash.processed-value", Version: 4, record: "ProcessedCrash", Avsc: "processed_crash.v4.avsc"},
 	{ID: 13, Subject: "crash.telemetry-value", Version: 3, record: "TelemetryCrash", Avsc: "telemetry_crash.v3.avsc"},
+	{ID: 14, Subject: "crash.symbols-value", Version: 1, record: "SymbolsEvent", Avsc: "symbols_event.v1.avsc"},
 })
 
 func load(t table) table {
@@ -122,6 +123,8 @@ func recordName(event any) string {
 		return "ReprocessRequest"
 	case *RulesetEvent:
 		return "RulesetEvent"
+	case *SymbolsEvent:
+		return "SymbolsEvent"
 	}
 	return ""
 }

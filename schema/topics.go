@@ -17,6 +17,7 @@ const (
 	TopicDeadLetter = "crash.deadletter"
 	TopicHeal       = "crash.heal"
 	TopicRulesets   = "crash.rulesets"
+	TopicSymbols    = "crash.symbols"
 )
 
 const processedPrefix = "crash.processed.v"
@@ -88,6 +89,10 @@ func Topics(partitions int32) []Topic {
 		{TopicHeal, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(30 * day), "max.message.bytes": large,
 		}},
+		// One partition: its offset says up to where somebody has heard of symbols.
+		{TopicSymbols, 1, map[string]string{
+			"cleanup.policy": "compact,delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
+		}},
 		Processed(Archived, partitions),
 		{TopicDeadLetter, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
@@ -108,6 +113,9 @@ func Processed(n, partitions int32) Topic {
 
 // GroupHeal consumes the requests of crashes that lacked symbols for a while.
 const GroupHeal = "heal"
+
+// GroupSymbols consumes what symbols have come, and asks for the crashes that lacked them.
+const GroupSymbols = "heal.symbols"
 
 // named is the end of a group's name that is signature version n's, or of all archived
 // versions.

@@ -83,6 +83,9 @@ func (a *Archivist) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 	if len(wanted) == 0 {
 		return nil, nil
 	}
+	if err := a.Arrivals.passed(in); err != nil {
+		return nil, err
+	}
 	raw, err := RawAt(ctx, a.Kafka, request.Raw)
 	switch {
 	case errors.Is(err, ErrGone):

@@ -41,6 +41,9 @@ type Processor struct {
 	// Memory as well; nil bounds nothing.
 	Memory *Memory
 	Blobs  blob.Store
+	// Arrivals is what tells the symbols that Process finds of new ones: a crash whose symbols
+	// have come waits until they know. May be nil.
+	Arrivals *Arrivals
 	// Process derives the processed crash. It must depend on nothing but the
 	// input, the symbols and the signature version. An error, and a panic,
 	// make the record a dead letter; ctx carries the record's deadline, and

@@ -27,7 +27,6 @@ type Reprocessor struct {
 	// Of is the version when it has a Base: requests before its BaseRequests are answered
 	// by signing again, and later ones wait until that is done. May be nil.
 	Of *schema.SignatureVersion
-
 	passed    passed
 	resigning resigning
 }
@@ -73,6 +72,9 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 		return nil, err
 	}
 	if err := r.resigning.wait(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.Arrivals.passed(in); err != nil {
 		return nil, err
 	}
 	raw, err := RawAt(ctx, r.Kafka, request.Raw)

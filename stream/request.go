@@ -13,6 +13,10 @@ import (
 // that is appended twice does no harm: the second result has the higher revision.
 // After an error some may have been appended.
 func Request(ctx context.Context, k Kafka, requests []schema.ReprocessRequest) error {
+	return request(ctx, k, requests)
+}
+
+func request(ctx context.Context, k Kafka, requests []schema.ReprocessRequest, headers ...kgo.RecordHeader) error {
 	if len(requests) == 0 {
 		return nil
 	}
@@ -24,6 +28,9 @@ func Request(ctx context.Context, k Kafka, requests []schema.ReprocessRequest) e
 	records, err := requestRecords(requests)
 	if err != nil {
 		return err
+	}
+	for _, r := range records {
+		r.Headers = headers
 	}
 	if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("append to %s: %w", schema.TopicReprocess, err)

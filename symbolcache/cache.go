@@ -72,6 +72,7 @@ type Cache struct {
 	handles *handles
 	misses  *misses
 	flights map[string]*flight
+	arrived map[string]time.Time // when symbols came, by hash: of the last LoadTimeout
 }
 
 // New opens a cache. Close ends it.
@@ -89,7 +90,7 @@ func New(o Options) (*Cache, error) {
 	}
 	c := &Cache{
 		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
-		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{},
+		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{}, arrived: map[string]time.Time{},
 	}
 	for range o.Sources {
 		c.asking = append(c.asking, make(slots, maxPerSource))
@@ -169,7 +170,7 @@ func (c *Cache) get(ctx context.Context, key Key, refresh bool) Lookup {
 	}
 	c.mu.Lock()
 	f := c.flights[r.hash]
-	if f == nil {
+	if f == nil || c.outdated(f) {
 		f = c.launch(r)
 	}
 	f.waiters++

@@ -6,12 +6,15 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // flight is a load under way that any number of callers wait for. It has a
 // context of its own: who started it may leave, the others still get the answer.
 type flight struct {
-	done chan struct{} // closed when the answer is there
+	done  chan struct{} // closed when the answer is there
+	hash  string
+	began time.Time
 
 	// The cache's mutex guards these.
 	waiters int
@@ -51,7 +54,7 @@ func (c *Cache) leased(h *handle) Lookup {
 
 // launch starts a load. It is called with the mutex held.
 func (c *Cache) launch(r request) *flight {
-	f := &flight{done: make(chan struct{})}
+	f := &flight{done: make(chan struct{}), hash: r.hash, began: c.o.Now()}
 	r.fetched = &f.fetched
 	c.flights[r.hash] = f
 	c.loads.Add(1)
@@ -99,7 +102,12 @@ func (c *Cache) settle(r request, f *flight, h *handle, m *miss) {
 		}
 	}
 	f.settled = true
-	delete(c.flights, r.hash)
+	if c.flights[r.hash] == f {
+		delete(c.flights, r.hash)
+	}
+	if c.outdated(f) {
+		c.forget(r.hash) // who comes next asks again; who waited had asked before
+	}
 	close(f.done)
 }
 
