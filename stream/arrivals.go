@@ -20,7 +20,9 @@ const HeaderSymbols = "aftershock_symbols"
 // Arrivals follows crash.symbols for a process that remembers what symbols there were. It
 // is safe for concurrent use. Nil is for one that remembers nothing.
 type Arrivals struct {
-	kafka Kafka
+	kafka  Kafka
+	began  bool
+	before int64 // the log's end when it began to be followed
 
 	mu   sync.Mutex
 	next int64 // the offset behind what was followed
@@ -30,8 +32,9 @@ type Arrivals struct {
 func NewArrivals(k Kafka) *Arrivals { return &Arrivals{kafka: k} }
 
 // Run hands on each event of the log, from the first, until ctx is done: those that were
-// there before as well, for what is remembered may be older. at is when the event was
-// appended. It rides out brokers that are away.
+// there before as well, for what is remembered may be older. at says since when what is
+// remembered is no news: now, or of an event that was there before, when it was appended,
+// with a margin for the clock of who appended it. It rides out brokers that are away.
 func (a *Arrivals) Run(ctx context.Context, arrived func(e *schema.SymbolsEvent, at time.Time)) {
 	for ctx.Err() == nil {
 		err := a.follow(ctx, arrived)
@@ -46,10 +49,27 @@ func (a *Arrivals) Run(ctx context.Context, arrived func(e *schema.SymbolsEvent,
 	}
 }
 
+// appendMargin is how wrong the clocks of those who append may be, compared with ours. What was
+// loaded in that time after an event is loaded once more.
+const appendMargin = 5 * time.Minute
+
 // follow is Run until the first error.
 func (a *Arrivals) follow(ctx context.Context, arrived func(*schema.SymbolsEvent, time.Time)) error {
+	a.mu.Lock()
+	from := kgo.NewOffset().AtStart()
+	if a.next > 0 {
+		from = kgo.NewOffset().At(a.next)
+	}
+	a.mu.Unlock()
+	spans, err := a.kafka.committedSpans(ctx, schema.TopicSymbols)
+	if err != nil {
+		return err
+	}
+	if !a.began {
+		a.began, a.before = true, spans[0].End
+	}
 	cl, err := kgo.NewClient(append(a.kafka.Options(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{schema.TopicSymbols: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{schema.TopicSymbols: {0: from}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	)...)
 	if err != nil {
@@ -68,7 +88,11 @@ func (a *Arrivals) follow(ctx context.Context, arrived func(*schema.SymbolsEvent
 			// An event that cannot be read is of a later release, or nobody's: nothing can be
 			// forgotten for it, and nobody waits for it.
 			if event, err := schema.Decode[schema.SymbolsEvent](r.Value); err == nil {
-				arrived(event, r.Timestamp)
+				at := time.Now()
+				if r.Offset < a.before && r.Timestamp.Add(appendMargin).Before(at) {
+					at = r.Timestamp.Add(appendMargin)
+				}
+				arrived(event, at)
 			}
 			a.mu.Lock()
 			a.next = max(a.next, r.Offset+1)

@@ -26,7 +26,7 @@ type Reprocessor struct {
 	Processor
 	// Of is the version when it has a Base: requests before its BaseRequests are answered
 	// by signing again, and later ones wait until that is done. May be nil.
-	Of *schema.SignatureVersion
+	Of        *schema.SignatureVersion
 	passed    passed
 	resigning resigning
 }

@@ -20,6 +20,7 @@ import (
 
 	"aftershock/processor"
 	"aftershock/replay"
+	"aftershock/heal"
 	"aftershock/schema"
 	"aftershock/signature"
 	"aftershock/sinks"
@@ -169,6 +170,21 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 			})
 		})
 	},
+	"heal": func(t *testing.T, admin, k stream.Kafka) error {
+		e := schema.SymbolsEvent{DebugFile: "orchard", DebugID: "A1", Reason: schema.SymbolsUpload}
+		if err := stream.Announce(t.Context(), admin, []schema.SymbolsEvent{e}); err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.CheckStart(t.Context(), k, healUses); err != nil {
+			return err
+		}
+		r := heal.Rechecker{Kafka: k, DB: lackingTables{}, Versions: streamtest.Following(t, k), Ask: func(context.Context, string, string) heal.Answer { return heal.Answer{SHA256: "12"} }, Log: zerolog.Nop()}
+		if err := r.Once(t.Context()); err != nil {
+			return err
+		}
+		h := heal.Healer{Kafka: k, DB: lackingTables{}, Versions: streamtest.Following(t, k), Instance: "0", Log: zerolog.Nop()}
+		return working(t, admin, k, healUses, []string{schema.TopicReprocess}, h.Run)
+	},
 	"consumer": func(t *testing.T, admin, k stream.Kafka) error {
 		streamtest.Put(t, admin, &kgo.Record{Topic: schema.TopicTelemetry, Key: []byte(accessCrash)})
 		cl, err := k.GroupClient("consumer.test", schema.TopicTelemetry, "0")
@@ -198,6 +214,25 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		}
 		return err
 	},
+}
+
+// lackingTables have one crash, which lacks everything.
+type lackingTables struct{}
+
+func (lackingTables) DaysSince(context.Context, []int32, time.Time) ([]time.Time, error) {
+	return []time.Time{time.Now()}, nil
+}
+
+func (lackingTables) EachLacking(_ context.Context, _ clickhouse.Population, day time.Time, _ clickhouse.Arrived, each func(clickhouse.Lacking) error) error {
+	return each(clickhouse.Lacking{CrashID: accessCrash, Version: 1, Day: day, Raw: schema.Position{Topic: schema.TopicRaw}})
+}
+
+func (lackingTables) Asked(context.Context, clickhouse.Population, int64, time.Time, []clickhouse.Lacking) error {
+	return nil
+}
+
+func (lackingTables) MostSought(context.Context, []int32, time.Time, int) ([]clickhouse.Sought, error) {
+	return []clickhouse.Sought{{DebugFile: "orchard", DebugID: "A1", Crashes: 1}}, nil
 }
 
 // archiving makes a late crash of an archived version.

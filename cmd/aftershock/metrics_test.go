@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/collector"
+	"aftershock/heal"
 	"aftershock/spool"
 	"aftershock/stream"
 	"aftershock/symbolcache"
@@ -57,6 +58,7 @@ func registered() *describing {
 	collector.New(collector.Options{Metrics: d})
 	newRulesOutdated(d)
 	symbolcache.NewMetrics(d)
+	heal.NewMetrics(d)
 	spool.NewMetrics(d)
 	return d
 }

@@ -118,6 +118,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
+	arrivals := stream.NewArrivals(r.kafka)
 	processors := processors{kafka: r.kafka, registries: r.registries, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Aside: stream.Aside, Budget: f.budget()}}
 	processorOf := func(ctx context.Context, v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
 		p, err := processors.of(ctx, *v)
@@ -127,7 +128,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		guard := dead.guard()
 		guard.SelfTest = p.SelfTest
 		return stream.Processor{
-			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Guard: guard,
+			Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Version: v.Number, Begins: v.Begins, Workers: workers, Memory: memory, Blobs: blobs, Arrivals: arrivals, Guard: guard,
 			Process: processWith(p),
 			Ready:   ready, Metrics: r.stream, Log: r.log,
 		}, nil
@@ -135,6 +136,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 	shares := func(_ context.Context, state *schema.VersionEvent) { workers.Follow(state) }
 	var others sync.WaitGroup
 	defer others.Wait()
+	others.Go(func() { arrivals.Run(ctx, arrivedAt(symbols)) })
 	others.Go(func() {
 		r.perVersion(ctx, versionRole{name: "resign", changed: shares, wanted: whole(resignWants), run: func(ctx context.Context, v *schema.SignatureVersion, part stream.Part, ready func(error)) error {
 			p, err := processors.of(ctx, *v)
@@ -171,7 +173,7 @@ func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlag
 		r.always(ctx, "reprocess.archived", func(ctx context.Context, ready func(error)) error {
 			archivist := stream.Archivist{
 				Processor: stream.Processor{
-					Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Workers: workers, Memory: memory, Blobs: blobs, Guard: dead.guard(),
+					Kafka: r.kafka, Versions: r.versions, Instance: r.instance, Workers: workers, Memory: memory, Blobs: blobs, Arrivals: arrivals, Guard: dead.guard(),
 					Ready: ready, Metrics: r.stream, Log: r.log,
 				},
 				Of: func(ctx context.Context, v *schema.SignatureVersion) (func(context.Context, stream.Input) (*schema.ProcessedCrash, error), error) {

@@ -13,7 +13,7 @@ var (
 	doorUses = stream.Uses{Topics: []stream.Use{{Topic: schema.TopicRaw, Write: true}}}
 
 	processUses = stream.Uses{
-		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.TopicHeal, Read: true, Write: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
+		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicRaw, Read: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.TopicHeal, Read: true, Write: true}, {Topic: schema.TopicSymbols, Read: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true, Write: true}, {Topic: schema.TopicDeadLetter, Write: true}},
 		Processed: stream.Use{Read: true, Write: true}, // read back, to know what is done: stream/recent.go
 		Wanted:    processWants,
 	}
@@ -27,12 +27,17 @@ var (
 		Processed: stream.Use{Read: true},
 		Wanted:    telemetryWants,
 	}
+	healUses = stream.Uses{
+		Topics: []stream.Use{{Topic: schema.TopicSymbols, Read: true, Write: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}},
+		Wanted: func(*schema.VersionEvent, schema.SignatureVersion) bool { return false }, // what it does with versions is ask for them
+	}
 	// upUses are all of them in one, so that a warning is given once.
 	upUses = stream.Uses{
 		Topics: []stream.Use{
 			{Topic: schema.TopicRaw, Read: true, Write: true},
 			{Topic: schema.TopicReprocess, Read: true, Write: true},
 			{Topic: schema.TopicHeal, Read: true, Write: true},
+			{Topic: schema.TopicSymbols, Read: true, Write: true},
 			{Topic: schema.TopicTelemetry, Read: true, Write: true},
 			{Topic: schema.TopicDeadLetter, Write: true},
 		},

@@ -22,6 +22,9 @@ type symbolsVerbs struct {
 	Inspect symbolsInspectVerb `cmd:"" help:"Say what a compiled symbol file holds."`
 	Lookup  symbolsLookupVerb  `cmd:"" help:"Say what is at addresses of a module."`
 	Scrub   symbolsScrubVerb   `cmd:"" help:"Compare compiled symbol files with their checksums."`
+
+	Announce symbolsAnnounceVerb `cmd:"" help:"Say that symbol files have come: crashes that lacked them are made again."`
+	Healed   symbolsHealedVerb   `cmd:"" help:"What symbols that came have made of crashes: which signatures became real names."`
 }
 
 // symbolsCompileVerb compiles one file.

@@ -44,13 +44,14 @@ type upVerb struct {
 	processFlags
 	deadLetterFlags
 	symbolFlags
+	healFlags
 	instanceFlag
 	metricsFlag
 }
 
 // Validate is called by the flags' parser, which calls one only.
 func (v *upVerb) Validate() error {
-	return errors.Join(v.doorFlags.Validate(), v.processFlags.Validate(), v.deadLetterFlags.Validate())
+	return errors.Join(v.doorFlags.Validate(), v.processFlags.Validate(), v.deadLetterFlags.Validate(), v.healFlags.Validate())
 }
 
 // analystsOff is the address of analysts that is none.
@@ -137,6 +138,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
+	g.Go(func() error { roles.heal(ctx, v.healFlags, db, symbols); return nil })
 	g.Go(func() error {
 		return roles.collect(ctx, v.doorFlags, blobs, func(context.Context) error { return nil }) // servers has looked
 	})
