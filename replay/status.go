@@ -2,7 +2,10 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"aftershock/schema"
 	"aftershock/stream"
@@ -17,6 +20,9 @@ type Status struct {
 	Promoting []SeenRange     `json:"promoting,omitempty"`
 	Since     *time.Time      `json:"promoting_since,omitempty"`
 	Versions  []VersionStatus `json:"versions"`
+	// Arrivals is how far the healer is through what tells of symbols that have come; what it
+	// asked for is among the versions' Requests.
+	Arrivals []Progress `json:"arrivals,omitempty"`
 }
 
 // SeenRange is received_at, half open, of the crashes that are seen in a version.
@@ -110,7 +116,25 @@ func (o *Operator) Look(ctx context.Context) (*Status, error) {
 		at.Seen = state.Activation.Names(v.Number)
 		s.Versions = append(s.Versions, *at)
 	}
-	return s, nil
+	s.Arrivals, err = arrivals(ctx, g)
+	return s, err
+}
+
+// arrivals is the healer's way. A cluster that has not been brought up to date has no topic
+// for it.
+func arrivals(ctx context.Context, g *stream.Groups) (out []Progress, err error) {
+	spans, err := g.Spans(ctx, schema.TopicSymbols)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	at, err := g.Offsets(ctx, schema.GroupSymbols, schema.TopicSymbols)
+	for partition, s := range spans {
+		out = append(out, Progress{Partition: partition, Begin: s.From, At: max(at[partition], s.From), End: s.End})
+	}
+	return out, err
 }
 
 func lookAt(ctx context.Context, g *stream.Groups, state *schema.VersionEvent, v *schema.SignatureVersion) (*VersionStatus, error) {

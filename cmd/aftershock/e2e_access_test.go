@@ -18,9 +18,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"aftershock/heal"
 	"aftershock/processor"
 	"aftershock/replay"
-	"aftershock/heal"
 	"aftershock/schema"
 	"aftershock/signature"
 	"aftershock/sinks"

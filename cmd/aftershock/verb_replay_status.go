@@ -116,6 +116,9 @@ func printStatus(out io.Writer, s *replay.Status, rates []rateJSON) {
 	for i := range s.Versions {
 		printVersion(out, &s.Versions[i], rates[i])
 	}
+	if left, _ := replay.Left(s.Arrivals); left > 0 {
+		say(out, "symbols: of %d modules that have come no crashes were looked for yet (aftershock heal, or up)\n", left)
+	}
 	if n := newerThan(s); n != nil {
 		say(out, "This release has a ruleset or a processor that no version has; nothing changes by itself: %s\n", n.Command)
 	}
@@ -147,6 +150,9 @@ func printVersion(out io.Writer, v *replay.VersionStatus, rate rateJSON) {
 	say(out, "version %d: %s; ruleset %.12s, process version %d\n", v.Number, strings.Join(what, ", "), v.RulesetHash, v.ProcessVersion)
 	if live && v.Members == 0 {
 		say(out, "  NOBODY PROCESSES IT: no processor can load it, or none runs (see /readyz of the processors)\n")
+	}
+	if waiting, _ := replay.Left(v.Requests); waiting > 0 && live {
+		say(out, "  %d crashes that were asked for again wait\n", waiting)
 	}
 	left, all := v.Left()
 	if all == 0 || !live {
