@@ -39,6 +39,29 @@ const (
 	DebugInfo  = "debuginfo"
 )
 
+// IncomingFolder is where files come to that are not yet looked at.
+const IncomingFolder = reserved + "/incoming/"
+
+// Incoming is the path of the n'th file of an upload, whose id has 32 hexadecimal digits;
+// -1 is that of the upload itself.
+func Incoming(id string, n int) string {
+	if n < 0 {
+		return IncomingFolder + id
+	}
+	return fmt.Sprintf("%s%s-%d", IncomingFolder, id, n)
+}
+
+// incomingIDDigits are those of an upload, and incomingDigits those of a file's number.
+const incomingIDDigits, incomingDigits = 32, 6
+
+// inIncoming tells whether a path is one of Incoming.
+func inIncoming(path string) bool {
+	name, ok := strings.CutPrefix(path, IncomingFolder)
+	id, number, file := strings.Cut(name, "-")
+	return ok && len(id) == incomingIDDigits && strings.Trim(id, "0123456789abcdef") == "" &&
+		(!file || number != "" && len(number) <= incomingDigits && strings.Trim(number, "0123456789") == "")
+}
+
 // Kind is what the id of a path is.
 type Kind int
 
@@ -167,9 +190,9 @@ func ofModule(p Path) bool {
 	return false
 }
 
-// checkPath tells whether a store has such a path: a file's, or one of the index.
+// checkPath tells whether a store has such a path: a file's, one of the index, or of what comes in.
 func checkPath(path string) error {
-	if p, ok := parsePath(path); ok && p.String() == path || inIndex(path) {
+	if p, ok := parsePath(path); ok && p.String() == path || inIndex(path) || inIncoming(path) {
 		return nil
 	}
 	return fmt.Errorf("%w: %.300q", ErrBadPath, path)

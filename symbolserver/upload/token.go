@@ -1,0 +1,226 @@
+package upload
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// What a token may do.
+const (
+	CanUpload = "upload" // into the regular tier, and into that of tried builds
+	CanTry    = "try"    // into that of tried builds alone
+)
+
+// Limits of tokens.
+const (
+	MaxTokens    = 10_000
+	maxTokenName = 100
+	tokenDigits  = 32
+	// tokenFileBytes bounds their file.
+	tokenFileBytes = MaxTokens * 512
+	// tokenLook is how old what is known of the file may be: one that was revoked is of no
+	// use afterwards.
+	tokenLook = time.Second
+)
+
+// Token is who may upload. What its holder sends is not kept, only its digest.
+type Token struct {
+	Name    string    `json:"name"`
+	SHA256  string    `json:"sha256"`
+	Can     []string  `json:"can"`
+	Created time.Time `json:"created"`
+	// Expires is when it is of no use any more; zero: never.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// may tells whether it can put files into a tier.
+func (t *Token) may(try bool) bool {
+	return slices.Contains(t.Can, CanUpload) || try && slices.Contains(t.Can, CanTry)
+}
+
+// tryOnly tells whether what it uploads is of tried builds, whatever it says.
+func (t *Token) tryOnly() bool { return !slices.Contains(t.Can, CanUpload) }
+
+// Tokens are those of a file, which may change at any time. They are safe for concurrent use.
+type Tokens struct {
+	file string
+	now  func() time.Time
+
+	mu     sync.Mutex
+	looked time.Time
+	is     fs.FileInfo
+	all    []Token
+}
+
+// OpenTokens are the tokens of a file; one that does not exist has none.
+func OpenTokens(file string, now func() time.Time) (*Tokens, error) {
+	t := &Tokens{file: file, now: now}
+	if _, err := t.List(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// List are all tokens, those that have expired too.
+func (t *Tokens) List() ([]Token, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.look(); err != nil {
+		return nil, err
+	}
+	return slices.Clone(t.all), nil
+}
+
+// look reads the file if it has changed. It is called with the mutex held.
+func (t *Tokens) look() error {
+	info, err := os.Stat(t.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.all, t.is = nil, nil
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tokens: %w", err)
+	}
+	if t.is != nil && os.SameFile(info, t.is) && info.ModTime().Equal(t.is.ModTime()) && info.Size() == t.is.Size() {
+		return nil
+	}
+	all, err := readTokens(t.file)
+	if err != nil {
+		return err
+	}
+	t.all, t.is = all, info
+	return nil
+}
+
+func readTokens(file string) (all []Token, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	text, err := io.ReadAll(io.LimitReader(f, tokenFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	if len(text) > tokenFileBytes {
+		return nil, fmt.Errorf("tokens: %s: more than %d bytes", file, tokenFileBytes)
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("tokens: %s: %w", file, err)
+	}
+	return all, nil
+}
+
+// Find is the token that somebody sent, or nil. What follows a minus is a label of theirs.
+func (t *Tokens) Find(sent string) (*Token, error) {
+	secret, _, _ := strings.Cut(strings.TrimSpace(sent), "-")
+	if len(secret) != tokenDigits {
+		return nil, nil //nolint:nilnil // nobody
+	}
+	digest := digestOf(secret)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	if now.Sub(t.looked) >= tokenLook {
+		if err := t.look(); err != nil {
+			return nil, err
+		}
+		t.looked = now
+	}
+	for i := range t.all {
+		// The digest is compared, not the secret: how long it takes tells nothing of that.
+		if found := t.all[i]; found.SHA256 == digest && (found.Expires.IsZero() || now.Before(found.Expires)) {
+			return &found, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nobody
+}
+
+func digestOf(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// Add makes a token and returns what its holder has to send, which is not kept. A name is
+// given once.
+func (t *Tokens) Add(name string, can []string, expires time.Time) (secret string, err error) {
+	if name == "" || len(name) > maxTokenName || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", fmt.Errorf("token: want a name of 1 to %d bytes without control characters", maxTokenName)
+	}
+	if len(can) == 0 {
+		return "", fmt.Errorf("token: want what it can: %s, %s", CanUpload, CanTry)
+	}
+	for _, c := range can {
+		if c != CanUpload && c != CanTry {
+			return "", fmt.Errorf("token: it can %.40q: want %s or %s", c, CanUpload, CanTry)
+		}
+	}
+	var random [tokenDigits / 2]byte
+	rand.Read(random[:]) //nolint:errcheck,gosec // it never fails
+	secret = hex.EncodeToString(random[:])
+	return secret, t.change(func(all []Token) ([]Token, error) {
+		if slices.ContainsFunc(all, func(other Token) bool { return other.Name == name }) {
+			return nil, fmt.Errorf("token: there is one named %q: revoke it first", name)
+		}
+		if len(all) >= MaxTokens {
+			return nil, fmt.Errorf("token: there are %d: revoke some", len(all))
+		}
+		return append(all, Token{Name: name, SHA256: digestOf(secret), Can: can, Created: t.now().UTC().Truncate(time.Second), Expires: expires}), nil
+	})
+}
+
+// Revoke removes a token.
+func (t *Tokens) Revoke(name string) error {
+	return t.change(func(all []Token) ([]Token, error) {
+		left := slices.DeleteFunc(all, func(t Token) bool { return t.Name == name })
+		if len(left) == len(all) {
+			return nil, fmt.Errorf("token: there is none named %q", name)
+		}
+		return left, nil
+	})
+}
+
+// change writes the file anew. Who reads it meanwhile has the one or the other.
+func (t *Tokens) change(change func([]Token) ([]Token, error)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.look(); err != nil {
+		return err
+	}
+	all, err := change(slices.Clone(t.all))
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		return err
+	}
+	aside, err := os.CreateTemp(filepath.Dir(t.file), ".tokens-")
+	if err != nil {
+		return fmt.Errorf("tokens: %w", err)
+	}
+	_, err = aside.Write(append(text, '\n'))
+	err = errors.Join(err, aside.Sync(), aside.Close())
+	if err == nil {
+		err = os.Rename(aside.Name(), t.file)
+	}
+	if err != nil {
+		os.Remove(aside.Name()) //nolint:errcheck,gosec // it is of no use
+		return fmt.Errorf("tokens: %w", err)
+	}
+	t.is = nil
+	return t.look()
+}
