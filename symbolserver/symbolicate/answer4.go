@@ -34,7 +34,10 @@ func (s *stream) stack4(modules []module, frames []frame) {
 			s.buf = append(s.buf, ',')
 		}
 		s.buf = append(s.buf, '"')
-		s.locate(modules, f)
+		s.at.Reset()
+		if file := fileOf(modules, f); file != nil {
+			file.AppendLocations(&s.at, f.offset)
+		}
 		switch n := len(s.at.List); {
 		case n == 0:
 			s.buf = appendOffset(s.buf, f)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"aftershock/breakpad"
+	"aftershock/symbolcache"
 )
 
 // unknown is the module of a frame that is in none, and the function of a record
@@ -48,8 +49,8 @@ func (s *stream) stack5(modules []module, frames []frame) {
 		s.buf = s.appendModule(s.buf, f)
 		s.buf = append(s.buf, `","module_offset":"`...)
 		s.buf = append(appendOffset(s.buf, f), '"')
-		if s.locate(modules, f); len(s.at.List) > 0 {
-			s.buf = appendNames(s.buf, f.offset, s.at.List, appendCleanPath)
+		if file := fileOf(modules, f); file != nil {
+			s.names(file, f.offset, v5)
 		}
 		s.buf = append(s.buf, '}')
 		if !s.full() {
@@ -61,13 +62,13 @@ func (s *stream) stack5(modules []module, frames []frame) {
 
 // quoteModules writes down what answers call the modules, escaped.
 func (s *stream) quoteModules(modules []module) {
-	s.quoted, s.names = s.quoted[:0], s.names[:0]
+	s.quoted, s.escaped = s.quoted[:0], s.escaped[:0]
 	for i := range modules {
-		start := len(s.names)
+		start := len(s.escaped)
 		if m := &modules[i]; m.needed {
-			s.names = appendEscaped(s.names, nameOf(m))
+			s.escaped = appendEscaped(s.escaped, []byte(nameOf(m)))
 		}
-		s.quoted = append(s.quoted, s.names[start:])
+		s.quoted = append(s.quoted, s.escaped[start:])
 	}
 }
 
@@ -90,15 +91,35 @@ func (s *stream) appendModule(b []byte, f frame) []byte {
 	return append(b, s.quoted[f.module]...)
 }
 
-// locate looks a frame up, into s.at.
-func (s *stream) locate(modules []module, f frame) {
-	s.at.Reset()
+// fileOf is where v4 and v5 take the names of a frame from; nil when there is none.
+func fileOf(modules []module, f frame) *symbolcache.File {
 	if f.module == nowhere || f.below {
-		return
+		return nil
 	}
-	if file := modules[f.module].lookup.file(); file != nil {
-		file.AppendLocations(&s.at, f.offset)
+	return modules[f.module].lookup.file()
+}
+
+// names writes the members that tell what is at an offset, if anything is, and tells
+// whether that is the name of a PUBLIC record.
+func (s *stream) names(file *symbolcache.File, offset uint64, v version) (named, public bool) {
+	p := placeOf(file, offset, v)
+	w, ok := s.known.get(&p)
+	if ok {
+		s.buf = append(s.buf, w.text...)
+		return w.text != "", w.public
 	}
+	path := appendCleanPath
+	if v == v6 {
+		path = appendEscaped
+	}
+	start := len(s.buf)
+	s.at.Reset()
+	if file.AppendLocations(&s.at, offset); len(s.at.List) > 0 {
+		public = s.at.List[len(s.at.List)-1].Public
+		s.buf = appendNames(s.buf, offset, s.at.List, path)
+	}
+	s.known.put(&p, s.buf[start:], public)
+	return len(s.buf) > start, public
 }
 
 // appendNames appends the function at an offset, which is the last of a list, and the
@@ -127,7 +148,7 @@ func appendFunction(b []byte, l *breakpad.Location) []byte {
 	if len(l.Function) == 0 && !l.Inline {
 		return append(b, `"`+unknown+`"`...)
 	}
-	return appendString(b, l.Function)
+	return append(appendEscaped(append(b, '"'), l.Function), '"')
 }
 
 // appendPlace appends the file, and the line, which means nothing without: it may be
@@ -156,8 +177,8 @@ func (s *stream) foundModules(q *request, modules []module) {
 			s.buf = append(s.buf, ',')
 		}
 		q.keys[m.key] = i
-		s.buf = appendEscaped(append(s.buf, '"'), m.key.DebugFile)
-		s.buf = appendEscaped(append(s.buf, '/'), m.key.DebugID)
+		s.buf = appendEscaped(append(s.buf, '"'), []byte(m.key.DebugFile))
+		s.buf = appendEscaped(append(s.buf, '/'), []byte(m.key.DebugID))
 		s.buf = append(s.buf, `":`...)
 		s.buf = appendFound(s.buf, m.lookup)
 		if !s.full() {

@@ -87,7 +87,7 @@ func (s *stream) stack6(modules []module, frames []frame) {
 		if i > 0 {
 			s.buf = append(s.buf, ',')
 		}
-		s.buf = s.appendFrame6(s.buf, modules, f)
+		s.frame6(modules, f)
 		if !s.full() {
 			return
 		}
@@ -95,21 +95,19 @@ func (s *stream) stack6(modules []module, frames []frame) {
 	s.buf = append(s.buf, ']')
 }
 
-func (s *stream) appendFrame6(b []byte, modules []module, f frame) []byte {
+func (s *stream) frame6(modules []module, f frame) {
 	if f.module == nowhere {
-		return append(appendHex(append(b, `{"module":null,"address":"`...), f.offset), `"}`...)
+		s.buf = append(appendHex(append(s.buf, `{"module":null,"address":"`...), f.offset), `"}`...)
+		return
 	}
-	b = strconv.AppendInt(append(b, `{"module":`...), int64(f.module), 10)
-	b = append(appendHex(append(b, `,"offset":"`...), f.offset), '"')
+	s.buf = strconv.AppendInt(append(s.buf, `{"module":`...), int64(f.module), 10)
+	s.buf = append(appendHex(append(s.buf, `,"offset":"`...), f.offset), '"')
 	if l := modules[f.module].lookup; l != nil && l.File != nil {
-		s.at.Reset()
-		l.File.AppendLocations(&s.at, f.offset)
-		if n := len(s.at.List); n > 0 {
-			b = appendNames(b, f.offset, s.at.List, appendEscaped[[]byte])
-			b = appendDoubts(b, l, s.at.List[n-1].Public)
+		if named, public := s.names(l.File, f.offset, v6); named {
+			s.buf = appendDoubts(s.buf, l, public)
 		}
 	}
-	return append(b, '}')
+	s.buf = append(s.buf, '}')
 }
 
 // appendDoubts appends the reasons to doubt a name, if there are any.

@@ -12,8 +12,8 @@ func (t *timings) add(l *lookup, number []byte) {
 	if len(*t) > 0 {
 		*t = append(*t, ',')
 	}
-	*t = appendEscaped(append(*t, '"'), l.key.DebugFile)
-	*t = appendEscaped(append(*t, '/'), l.key.DebugID)
+	*t = appendEscaped(append(*t, '"'), []byte(l.key.DebugFile))
+	*t = appendEscaped(append(*t, '/'), []byte(l.key.DebugID))
 	*t = append(append(*t, `":`...), number...)
 }
 

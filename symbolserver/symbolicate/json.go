@@ -14,24 +14,32 @@ import (
 type scanner struct {
 	text  string
 	at    int
-	depth int
-	deep  bool // values nest too deep
+	valid bool     // the text has been looked through
+	depth int      // until then
+	deep  bool     // values nest too deep
+	ends  []extent // of the outermost arrays and objects, in their order: to skip them
 }
 
-// valid tells whether a text is one value. It may begin with a byte order mark, of
-// which rest is without.
-func valid(text string) (rest string, p *problem) {
-	text = strings.TrimPrefix(text, "\ufeff")
-	s := scanner{text: text}
+// The arrays and objects whose ends are noted: from the request to the stacks of a job.
+const (
+	endsDepth = 4
+	maxEnds   = 1 << 14
+)
+
+// valid makes the scanner of a text, which must be one value and may begin with a byte
+// order mark. It uses the memory of ends.
+func valid(text string, ends []extent) (scanner, *problem) {
+	s := scanner{text: strings.TrimPrefix(text, "\ufeff"), ends: ends[:0]}
 	ok := s.value()
 	s.space()
 	switch {
 	case s.deep:
-		return "", badRequest("Payload is nested too deep")
-	case !ok, s.at < len(text), !utf8.ValidString(text):
-		return "", badRequest("Payload is not valid JSON")
+		return s, badRequest("Payload is nested too deep")
+	case !ok, s.at < len(s.text), !utf8.ValidString(s.text):
+		return s, badRequest("Payload is not valid JSON")
 	}
-	return text, nil
+	s.at, s.valid = 0, true
+	return s, nil
 }
 
 func (s *scanner) space() {
@@ -47,6 +55,9 @@ func (s *scanner) space() {
 
 // peek is the next byte that is no space; 0 at the end.
 func (s *scanner) peek() byte {
+	if s.at < len(s.text) && s.text[s.at] > ' ' { // as a rule
+		return s.text[s.at]
+	}
 	if s.space(); s.at == len(s.text) {
 		return 0
 	}
@@ -66,12 +77,23 @@ func (s *scanner) take(c byte) bool {
 func (s *scanner) value() bool {
 	switch c := s.peek(); c {
 	case '{', '[':
+		if s.valid {
+			return s.container(c + 2)
+		}
 		if s.depth == maxDepth {
 			s.deep = true
 			return false
 		}
 		s.depth++
-		ok := s.container(c + 2) // in ASCII the closing bracket
+		ends := len(s.ends)
+		noted := s.depth <= endsDepth && ends < maxEnds
+		if noted {
+			s.ends = append(s.ends, extent{from: s.at})
+		}
+		ok := s.container(c + 2)
+		if noted {
+			s.ends[ends].to = s.at
+		}
 		s.depth--
 		return ok
 	case '"':
@@ -99,7 +121,8 @@ func (s *scanner) word(w string) bool {
 	return ok
 }
 
-// container moves behind an array or object.
+// container moves behind an array or object, given the closing bracket: in ASCII it is
+// the next but one to the opening one.
 func (s *scanner) container(end byte) bool {
 	s.at++
 	if s.take(end) {
@@ -186,11 +209,12 @@ func (s *scanner) number() bool {
 }
 
 func (s *scanner) digits() bool {
-	start := s.at
-	for s.at < len(s.text) && isDigit(s.text[s.at]) {
-		s.at++
+	start, at := s.at, s.at
+	for at < len(s.text) && isDigit(s.text[at]) {
+		at++
 	}
-	return s.at > start
+	s.at = at
+	return at > start
 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }

@@ -13,6 +13,8 @@ type Limits struct {
 	// HeldBytes bounds the bodies of all requests together; who finds no room is
 	// asked to come again.
 	HeldBytes int64
+	// RememberedBytes bounds what is kept of answers for the requests to come.
+	RememberedBytes int64
 }
 
 // Defaults of Options.
@@ -32,6 +34,9 @@ const (
 	// DefaultHeldBytes leaves room for requests as large as they may be, and for
 	// thousands of usual ones.
 	DefaultHeldBytes = 256 << 20
+	// DefaultRememberedBytes keeps some hundred thousand frames, which is most of what
+	// the crashes of a day have.
+	DefaultRememberedBytes = 128 << 20
 	// DefaultDeadline is below the minute after which proxies give up.
 	DefaultDeadline = 30 * time.Second
 )
@@ -72,6 +77,7 @@ func (l Limits) withDefaults() Limits {
 	l.Modules = orDefault(l.Modules, DefaultModules)
 	l.BodyBytes = orDefault(l.BodyBytes, DefaultBodyBytes)
 	l.HeldBytes = max(orDefault(l.HeldBytes, DefaultHeldBytes), l.BodyBytes)
+	l.RememberedBytes = orDefault(l.RememberedBytes, DefaultRememberedBytes)
 	return l
 }
 

@@ -6,7 +6,7 @@ import "bytes"
 // .. between separators, which all are \ in a path of Windows. v6 tells it as the
 // symbol file does.
 func appendCleanPath(b, path []byte) []byte {
-	windows := isWindowsPath(path)
+	windows := isWindowsPath(path) // a path with a backslash is
 	if !needsCleaning(path, windows) {
 		return appendEscaped(b, path)
 	}
@@ -34,28 +34,13 @@ func appendCleanPath(b, path []byte) []byte {
 	return appendEscaped(b, bytes.Join(segments, []byte{separator}))
 }
 
-// needsCleaning tells it of few paths, without a memory of its own.
+// needsCleaning tells of most paths that they are clean.
 func needsCleaning(path []byte, windows bool) bool {
-	start := true // of a segment
-	for i, c := range path {
-		switch {
-		case c == '/' && windows:
-			return true
-		case c == '/' || c == '\\':
-			start = true
-			continue
-		case c == '.' && start:
-			rest := path[i+1:]
-			if len(rest) > 0 && rest[0] == '.' {
-				rest = rest[1:]
-			}
-			if len(rest) == 0 || rest[0] == '/' || rest[0] == '\\' {
-				return true
-			}
-		}
-		start = false
+	switch {
+	case len(path) > 0 && path[0] == '.', bytes.Contains(path, []byte("/.")):
+		return true
 	}
-	return false
+	return windows && (bytes.IndexByte(path, '/') >= 0 || bytes.Contains(path, []byte(`\.`)))
 }
 
 // isWindowsPath tells whether a path has a drive, a server or a backslash.

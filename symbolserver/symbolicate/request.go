@@ -16,6 +16,7 @@ type request struct {
 	frames  []frame
 	keys    map[symbolcache.Key]int // of lookups
 	spans   []span                  // of the job that is read
+	ends    []extent                // see scanner
 }
 
 type job struct{ modules, stacks extent }

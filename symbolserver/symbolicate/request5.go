@@ -11,38 +11,41 @@ import (
 // order and the words of Eliot: of the first job that has one, the modules before
 // the stacks.
 func (q *request) decode5(text string, v version, l *Limits) *problem {
-	text, p := valid(text)
+	s, p := valid(text, q.ends)
+	q.ends = s.ends
 	if p != nil {
 		return p
 	}
-	s := scanner{text: text}
 	if v == v5 && s.peek() == '{' {
-		if jobs, ok := membersOf(text, "jobs"); ok {
-			return q.decodeJobs(jobs, l)
+		if jobs := s.back(0).member("jobs"); jobs != absent {
+			return q.decodeJobs(s.back(jobs), l)
 		}
 	}
-	return q.decodeJob(0, text, l)
+	return q.decodeJob(0, &s, l)
 }
 
-// membersOf is the value of a member of an object. Of several with one name the last
-// counts.
-func membersOf(object, name string) (value string, ok bool) {
-	s := scanner{text: object, at: 1}
+// member is where the value of a member of an object starts. Of several with one name
+// the last counts.
+func (s *scanner) member(name string) (value int) {
+	value = absent
+	if !s.object() {
+		return value
+	}
 	for s.more('}') {
 		if s.key() == name {
-			value, ok = s.skip(), true
+			value = s.skip()
 		} else {
-			s.value()
+			s.skip()
 		}
 	}
-	return value, ok
+	return value
 }
 
-func (q *request) decodeJobs(jobs string, l *Limits) *problem {
-	switch s := (scanner{text: jobs}); s.peek() {
+func (q *request) decodeJobs(s *scanner, l *Limits) *problem {
+	switch s.peek() {
 	case '[':
 	case '{', '"': // Eliot takes these for lists of their keys and letters
-		if value := s.skip(); value == `""` || strings.TrimLeft(value[1:], " \t\r\n") == "}" {
+		if s.at++; s.peek() == '}' || s.text[s.at-1:s.at+1] == `""` {
 			return nil
 		}
 		return badRequest("job 0 is invalid")
@@ -50,27 +53,26 @@ func (q *request) decodeJobs(jobs string, l *Limits) *problem {
 		return badRequest("jobs must be a list")
 	}
 	count := 0
-	for s := (scanner{text: jobs, at: 1}); s.more(']'); count++ {
-		s.value()
+	for all := s.back(s.at + 1); all.more(']'); count++ {
+		all.skip()
 	}
 	if count > l.Jobs {
 		return tooMany("jobs", l.Jobs)
 	}
-	s := scanner{text: jobs, at: 1}
+	s.array()
 	for i := 0; s.more(']'); i++ {
-		if p := q.decodeJob(i, s.skip(), l); p != nil {
+		if p := q.decodeJob(i, s, l); p != nil {
 			return p
 		}
 	}
 	return nil
 }
 
-func (q *request) decodeJob(i int, text string, l *Limits) *problem {
-	s := scanner{text: text}
+func (q *request) decodeJob(i int, s *scanner, l *Limits) *problem {
 	if !s.object() {
 		return badRequest(fmt.Sprintf("job %d is invalid", i))
 	}
-	var stacks, modules string
+	stacks, modules := absent, absent
 	for s.more('}') {
 		switch s.key() {
 		case "stacks":
@@ -78,22 +80,22 @@ func (q *request) decodeJob(i int, text string, l *Limits) *problem {
 		case "memoryMap":
 			modules = s.skip()
 		default:
-			s.value()
+			s.skip()
 		}
 	}
-	switch {
-	case stacks == "":
+	switch absent {
+	case stacks:
 		return badRequest(fmt.Sprintf("job %d is invalid: no stacks specified", i))
-	case modules == "":
+	case modules:
 		return badRequest(fmt.Sprintf("job %d is invalid: no memoryMap specified", i))
 	}
 	q.beginJob()
-	if mistake, p := q.decodeModules5(modules, l); p != nil {
+	if mistake, p := q.decodeModules5(s.back(modules), l); p != nil {
 		return p
 	} else if mistake != "" {
 		return badRequest(fmt.Sprintf("job %d has invalid modules: %s", i, mistake))
 	}
-	if mistake, p := q.decodeStacks5(stacks, l); p != nil {
+	if mistake, p := q.decodeStacks5(s.back(stacks), l); p != nil {
 		return p
 	} else if mistake != "" {
 		return badRequest(fmt.Sprintf("job %d has invalid stacks: %s", i, mistake))
@@ -103,8 +105,7 @@ func (q *request) decodeJob(i int, text string, l *Limits) *problem {
 }
 
 // decodeModules5 reads [[debug file, debug id], ...].
-func (q *request) decodeModules5(text string, l *Limits) (mistake string, p *problem) {
-	s := scanner{text: text}
+func (q *request) decodeModules5(s *scanner, l *Limits) (mistake string, p *problem) {
 	if !s.array() {
 		return "modules must be a list", nil
 	}
@@ -117,7 +118,7 @@ func (q *request) decodeModules5(text string, l *Limits) (mistake string, p *pro
 				if n < len(texts) {
 					texts[n], ok[n] = s.string()
 				} else {
-					s.value()
+					s.skip()
 				}
 			}
 		}
@@ -156,10 +157,9 @@ func isNameByte(c byte) bool {
 func isHexByte(c byte) bool { return isDigit(c) || (c|0x20)-'a' < 6 }
 
 // decodeStacks5 reads [[[module, offset], ...], ...].
-func (q *request) decodeStacks5(text string, l *Limits) (mistake string, p *problem) {
+func (q *request) decodeStacks5(s *scanner, l *Limits) (mistake string, p *problem) {
 	j := &q.jobs[len(q.jobs)-1]
 	modules := uint64(j.modules.to - j.modules.from)
-	s := scanner{text: text}
 	if !s.array() {
 		return "stacks must be a list of lists", nil
 	}
@@ -197,7 +197,7 @@ func (s *scanner) frame5(modules uint64) (f frame, mistake string) {
 			if n < len(numbers) {
 				numbers[n], ok[n] = s.integer()
 			} else {
-				s.value()
+				s.skip()
 			}
 		}
 	}

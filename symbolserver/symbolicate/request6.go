@@ -12,23 +12,23 @@ import (
 // Members that it does not know are left alone, null is as if the member were not
 // there.
 func (q *request) decode6(text string, l *Limits) *problem {
-	text, p := valid(text)
+	s, p := valid(text, q.ends)
+	q.ends = s.ends
 	if p != nil {
 		return p
 	}
-	s := scanner{text: text}
 	if s.peek() != '{' {
 		return badRequest("the request must be an object")
 	}
-	text, _ = membersOf(text, "jobs")
-	if s = (scanner{text: text}); !s.array() {
+	jobs := s.back(s.member("jobs"))
+	if !jobs.array() {
 		return badRequest("jobs must be a list")
 	}
-	for i := 0; s.more(']'); i++ {
+	for i := 0; jobs.more(']'); i++ {
 		if i == l.BatchJobs {
 			return tooMany("jobs", l.BatchJobs)
 		}
-		if mistake, p := q.decodeJob6(s.skip(), l); p != nil {
+		if mistake, p := q.decodeJob6(jobs, l); p != nil {
 			return p
 		} else if mistake != "" {
 			return badRequest(fmt.Sprintf("job %d: %s", i, mistake))
@@ -37,12 +37,11 @@ func (q *request) decode6(text string, l *Limits) *problem {
 	return nil
 }
 
-func (q *request) decodeJob6(text string, l *Limits) (mistake string, p *problem) {
-	s := scanner{text: text}
+func (q *request) decodeJob6(s *scanner, l *Limits) (mistake string, p *problem) {
 	if !s.object() {
 		return "must be an object", nil
 	}
-	var modules, stacks string
+	stacks, modules := absent, absent
 	for s.more('}') {
 		switch s.key() {
 		case "modules":
@@ -50,20 +49,19 @@ func (q *request) decodeJob6(text string, l *Limits) (mistake string, p *problem
 		case "stacks":
 			stacks = s.skip()
 		default:
-			s.value()
+			s.skip()
 		}
 	}
 	q.beginJob()
-	if mistake, p = q.decodeModules6(modules, l); mistake == "" && p == nil {
-		mistake, p = q.decodeStacks6(stacks, l)
+	if mistake, p = q.decodeModules6(s.back(modules), l); mistake == "" && p == nil {
+		mistake, p = q.decodeStacks6(s.back(stacks), l)
 	}
 	q.endJob()
 	return mistake, p
 }
 
-func (q *request) decodeModules6(text string, l *Limits) (mistake string, p *problem) {
+func (q *request) decodeModules6(s *scanner, l *Limits) (mistake string, p *problem) {
 	q.spans = q.spans[:0]
-	s := scanner{text: text}
 	if !s.array() {
 		return "modules must be a list", nil
 	}
@@ -97,7 +95,7 @@ func (s *scanner) module6() (k symbolcache.Key, at span, mistake string) {
 	for s.more('}') {
 		name := s.key()
 		if s.peek() == 'n' { // null
-			s.value()
+			s.skip()
 			continue
 		}
 		ok := true
@@ -117,7 +115,7 @@ func (s *scanner) module6() (k symbolcache.Key, at span, mistake string) {
 			size, ok = s.address()
 			hasSize = true
 		default:
-			s.value()
+			s.skip()
 		}
 		if !ok {
 			return k, at, "invalid " + name
@@ -148,17 +146,16 @@ func (s *scanner) address() (uint64, bool) {
 		v, err := strconv.ParseUint(digits, 16, 64)
 		return v, ok && err == nil
 	case 't', 'f':
-		s.value()
+		s.skip()
 		return 0, false
 	}
 	n, ok := s.integer()
 	return n.abs, ok && !n.negative && !n.huge
 }
 
-func (q *request) decodeStacks6(text string, l *Limits) (mistake string, p *problem) {
+func (q *request) decodeStacks6(s *scanner, l *Limits) (mistake string, p *problem) {
 	j := &q.jobs[len(q.jobs)-1]
 	modules := uint64(j.modules.to - j.modules.from)
-	s := scanner{text: text}
 	if !s.array() {
 		return "stacks must be a list", nil
 	}
@@ -192,7 +189,7 @@ func (s *scanner) frame6(modules uint64, spans []span) (f frame, mistake string)
 	for s.more('}') {
 		name := s.key()
 		if s.peek() == 'n' { // null
-			s.value()
+			s.skip()
 			continue
 		}
 		ok := true
@@ -209,7 +206,7 @@ func (s *scanner) frame6(modules uint64, spans []span) (f frame, mistake string)
 			address, ok = s.address()
 			hasAddress = true
 		default:
-			s.value()
+			s.skip()
 		}
 		if !ok {
 			return f, "invalid " + name

@@ -52,6 +52,7 @@ type Handler struct {
 	log      zerolog.Logger
 	now      func() time.Time
 	held     held
+	names    *remembered
 }
 
 // New makes the handler of every path of the API. The cache stays the caller's, who
@@ -65,6 +66,7 @@ func New(cache *symbolcache.Cache, o Options) *Handler {
 		h.now = time.Now
 	}
 	h.held.limit = h.limits.HeldBytes
+	h.names = newRemembered(h.limits.RememberedBytes)
 	return h
 }
 
@@ -135,7 +137,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, v version) stri
 		cancel() // who has left waits for nothing
 		found.release(h.metrics)
 	}()
-	a := newStream(r.Context(), w)
+	a := newStream(r.Context(), w, h.names)
 	defer a.free()
 	switch v {
 	case v4:

@@ -1,7 +1,9 @@
 package symbolicate
 
 import (
-	"math/bits"
+	"cmp"
+	"math"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -35,7 +37,7 @@ func (s *scanner) open(c byte) bool {
 		s.at++
 		return true
 	}
-	s.value()
+	s.skip()
 	return false
 }
 
@@ -47,18 +49,36 @@ func (s *scanner) key() string {
 	return unescape(raw, escaped)
 }
 
-// skip moves behind a value and answers its text.
-func (s *scanner) skip() string {
-	s.space()
-	start := s.at
+// skip moves behind a value and answers where it starts.
+func (s *scanner) skip() (start int) {
+	c := s.peek()
+	start = s.at
+	if c == '[' || c == '{' {
+		i, ok := slices.BinarySearchFunc(s.ends, start, func(e extent, at int) int { return cmp.Compare(e.from, at) })
+		if ok {
+			s.at = s.ends[i].to
+			return start
+		}
+	}
 	s.value()
-	return s.text[start:s.at]
+	return start
+}
+
+// absent stands for the start of a value that is not there.
+const absent = -1
+
+// back is a scanner that stands at a value which was skipped, or at nothing.
+func (s *scanner) back(start int) *scanner {
+	if start == absent {
+		return &scanner{valid: true}
+	}
+	return &scanner{text: s.text, at: start, valid: true, ends: s.ends}
 }
 
 // string reads a string; anything else is skipped.
 func (s *scanner) string() (string, bool) {
 	if s.peek() != '"' {
-		s.value()
+		s.skip()
 		return "", false
 	}
 	raw, escaped, _ := s.str()
@@ -77,32 +97,35 @@ type number struct {
 func (s *scanner) integer() (n number, ok bool) {
 	switch c := s.peek(); {
 	case c == 't' || c == 'f':
-		s.value()
+		s.skip()
 		if c == 't' {
 			n.abs = 1
 		}
 		return n, true
 	case c != '-' && !isDigit(c):
-		s.value()
+		s.skip()
 		return n, false
 	case c == '-':
 		n.negative = true
 		s.at++
 	}
+	start := s.at
 	if !isDigit(s.peek()) { // -Infinity
-		s.value()
+		s.skip()
 		return n, false
 	}
-	for s.at < len(s.text) && isDigit(s.text[s.at]) {
-		high, low := bits.Mul64(n.abs, 10)
-		sum, carry := bits.Add64(low, uint64(s.text[s.at]-'0'), 0)
-		n.abs, n.huge = sum, n.huge || high|carry != 0
-		s.at++
-	}
-	if s.at < len(s.text) && (s.text[s.at] == '.' || s.text[s.at]|0x20 == 'e') {
-		for s.at < len(s.text) && (isDigit(s.text[s.at]) || s.text[s.at] == '.' || s.text[s.at]|0x20 == 'e' || s.text[s.at] == '-' || s.text[s.at] == '+') {
-			s.at++
+	at, v := s.at, uint64(0)
+	for ; at < len(s.text) && isDigit(s.text[at]); at++ {
+		digit := uint64(s.text[at] - '0')
+		if v > math.MaxUint64/10 || v*10 > math.MaxUint64-digit {
+			n.huge = true
 		}
+		v = v*10 + digit
+	}
+	s.at, n.abs = at, v
+	if at < len(s.text) && (s.text[at] == '.' || s.text[at]|0x20 == 'e') {
+		s.at = start
+		s.skip()
 		return n, false
 	}
 	n.negative = n.negative && (n.abs != 0 || n.huge)

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"aftershock/breakpad"
 )
@@ -21,15 +20,16 @@ type stream struct {
 	started bool
 	err     error
 	at      breakpad.Locations
-	quoted  [][]byte // of a job's modules, what answers say of each; in names
-	names   []byte
+	known   *remembered
+	quoted  [][]byte // of a job's modules, what answers say of each; in escaped
+	escaped []byte
 }
 
 var streams = sync.Pool{New: func() any { return new(stream) }}
 
-func newStream(client context.Context, w http.ResponseWriter) *stream {
+func newStream(client context.Context, w http.ResponseWriter, known *remembered) *stream {
 	s := streams.Get().(*stream) //nolint:forcetypeassert // the pool holds nothing else
-	s.w, s.control, s.client = w, http.NewResponseController(w), client
+	s.w, s.control, s.client, s.known = w, http.NewResponseController(w), client, known
 	return s
 }
 
@@ -39,7 +39,7 @@ func (s *stream) free() {
 	}
 	clear(s.quoted[:cap(s.quoted)])
 	s.at.Reset()
-	*s = stream{buf: s.buf[:0], at: s.at, quoted: s.quoted[:0], names: s.names[:0]}
+	*s = stream{buf: s.buf[:0], at: s.at, quoted: s.quoted[:0], escaped: s.escaped[:0]}
 	streams.Put(s)
 }
 
@@ -100,67 +100,4 @@ func (s *stream) await(modules []module, finished bool) {
 			l.wait()
 		}
 	}
-}
-
-const hexDigits = "0123456789abcdef"
-
-// plain are the bytes that stand for themselves in a JSON string.
-var plain = func() (t [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		t[c] = c != '"' && c != '\\'
-	}
-	return t
-}()
-
-// appendString appends a JSON string. What is no UTF-8 becomes U+FFFD.
-func appendString[T ~string | ~[]byte](b []byte, text T) []byte {
-	return append(appendEscaped(append(b, '"'), text), '"')
-}
-
-// appendEscaped appends what stands between the quotes.
-func appendEscaped[T ~string | ~[]byte](b []byte, text T) []byte {
-	from := 0
-	for i := 0; i < len(text); {
-		c := text[i]
-		if plain[c] {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := decodeRune(text[i:])
-			if r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-			b = append(append(b, text[from:i]...), "\ufffd"...)
-		} else {
-			b = append(b, text[from:i]...)
-			if c == '"' || c == '\\' {
-				b = append(b, '\\', c)
-			} else {
-				b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			}
-		}
-		i++
-		from = i
-	}
-	return append(b, text[from:]...)
-}
-
-func decodeRune[T ~string | ~[]byte](text T) (rune, int) {
-	var head [utf8.UTFMax]byte
-	return utf8.DecodeRune(head[:copy(head[:], text)])
-}
-
-// appendHex appends 0x and the digits.
-func appendHex(b []byte, v uint64) []byte {
-	return strconv.AppendUint(append(b, "0x"...), v, 16)
-}
-
-// appendOffset appends a frame's offset, as a JSON string's content.
-func appendOffset(b []byte, f frame) []byte {
-	if f.below {
-		return append(b, "-0x1"...)
-	}
-	return appendHex(b, f.offset)
 }
