@@ -151,6 +151,41 @@ func BenchmarkWarm(b *testing.B) {
 	}
 }
 
+// BenchmarkCold is a first request, whose module is fetched and compiled for it, and what
+// compiling alone takes of the same text, to a file.
+func BenchmarkCold(b *testing.B) {
+	root, addresses := benchSymbols(b)
+	text := request5(1, 50, addresses)
+	b.Run("Compile", func(b *testing.B) {
+		out := filepath.Join(b.TempDir(), "out")
+		for b.Loop() {
+			in, err := os.Open(filepath.Join(root, "big", benchID, "big.sym"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			to, err := os.Create(out) //nolint:gosec // below the test's folder
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := symbolcache.Compile(to, in); err != nil {
+				b.Fatal(err)
+			}
+			in.Close()
+			to.Close()
+		}
+	})
+	b.Run("Stack50", func(b *testing.B) {
+		for b.Loop() {
+			h := symbolicate.New(openCache(b, symbolcache.Dir(root)), symbolicate.Options{Deadline: 10 * time.Minute})
+			d := &discard{header: http.Header{}}
+			h.ServeHTTP(d, httptest.NewRequest(http.MethodPost, "/symbolicate/v5", strings.NewReader(text)))
+			if d.bytes < 5000 {
+				b.Fatal(d)
+			}
+		}
+	})
+}
+
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
