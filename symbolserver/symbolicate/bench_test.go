@@ -2,6 +2,7 @@ package symbolicate_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -32,7 +33,7 @@ func benchSymbols(b *testing.B) (root string, addresses []uint64) {
 		b.Fatal(err)
 	}
 	if named := os.Getenv("AFTERSHOCK_BENCH_SYM"); named != "" {
-		text, err := os.ReadFile(named)
+		text, err := os.ReadFile(named) //nolint:gosec // whoever sets it means the file
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -81,7 +82,7 @@ func benchSymbols(b *testing.B) (root string, addresses []uint64) {
 
 func write(b *testing.B, file string, text []byte) {
 	b.Helper()
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // below the test's folder
 		b.Fatal(err)
 	}
 }
@@ -163,15 +164,16 @@ func BenchmarkCold(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			to, err := os.Create(out) //nolint:gosec // below the test's folder
+			to, err := os.Create(out)
 			if err != nil {
 				b.Fatal(err)
 			}
 			if err := symbolcache.Compile(to, in); err != nil {
 				b.Fatal(err)
 			}
-			in.Close()
-			to.Close()
+			if err := errors.Join(in.Close(), to.Close()); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 	b.Run("Stack50", func(b *testing.B) {

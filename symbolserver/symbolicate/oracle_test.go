@@ -80,7 +80,7 @@ func readKnown(t *testing.T, symbols memory) []known {
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".sym" {
 				return err
 			}
-			text, err := os.ReadFile(path)
+			text, err := os.ReadFile(path) //nolint:gosec // in folders of ours
 			if err == nil {
 				out = append(out, addKnown(t, symbols, fmt.Sprintf("known%d", len(out)), string(text)))
 			}
@@ -108,7 +108,7 @@ func addKnown(t *testing.T, symbols memory, name, text string) known {
 	for line := range strings.Lines(text) {
 		var address, size uint64
 		for _, form := range []string{"FUNC m %x %x", "FUNC %x %x", "PUBLIC %x", "%x %x"} {
-			if n, _ := fmt.Sscanf(line, form, &address, &size); n > 0 { //nolint:errcheck // most lines have none
+			if n, _ := fmt.Sscanf(line, form, &address, &size); n > 0 {
 				k.edges = append(k.edges, address, address+size-1, address+size)
 				break
 			}

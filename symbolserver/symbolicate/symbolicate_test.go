@@ -2,6 +2,8 @@ package symbolicate_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -42,3 +44,5 @@ func openCache(t testing.TB, sources ...symbolcache.Source) *symbolcache.Cache {
 	t.Cleanup(func() { c.Close() }) //nolint:gosec // nothing can be done
 	return c
 }
+
+func sha(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
