@@ -167,6 +167,39 @@ func TestTheDeadlineEndsWaiting(t *testing.T) {
 		answerJSON(t, h, "/symbolicate/v6", `{"jobs":[{"modules":[{"debug_file":"hangs","debug_id":"`+appID+`"}],"stacks":[[{"module":0,"offset":1}]]}]}`))
 }
 
+// TestManyModulesThatHangLeaveRoomForOthers: a module that is on disk is found although more
+// modules than are asked for at a time hang before it.
+func TestManyModulesThatHangLeaveRoomForOthers(t *testing.T) {
+	source := hanging{memory{appPath: appText}, make(chan struct{}, 1)}
+	dir := t.TempDir()
+	open := func() *symbolcache.Cache {
+		c, err := symbolcache.New(symbolcache.Options{Dir: dir, Sources: []symbolcache.Source{source}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	const app = `["app.pdb","` + appID + `"]`
+	c := open()
+	answerJSON(t, symbolicate.New(c, symbolicate.Options{}), "/symbolicate/v4", `{"memoryMap":[`+app+`],"stacks":[[[0,1]]]}`)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = open()
+	defer c.Close()
+	var modules, frames []string
+	for i := range 120 {
+		modules = append(modules, fmt.Sprintf(`["hangs","%s%d"]`, appID, i))
+		frames = append(frames, fmt.Sprintf("[%d,1]", i))
+	}
+	modules[60], frames[60] = app, "[60,4096]"
+	h := symbolicate.New(c, symbolicate.Options{Deadline: 3 * time.Second})
+	got := answerJSON(t, h, "/symbolicate/v4", `{"memoryMap":[`+strings.Join(modules, ",")+`],"stacks":[[`+strings.Join(frames, ",")+`]]}`)
+	if !strings.Contains(got, "false,true,false") || !strings.Contains(got, "f (in app.exe)") {
+		t.Error(got)
+	}
+}
+
 // TestLargeAnswersAreSentInParts counts the writes, and finds the answer whole.
 func TestLargeAnswersAreSentInParts(t *testing.T) {
 	registry := prometheus.NewRegistry()
