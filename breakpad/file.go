@@ -4,8 +4,9 @@ package breakpad
 type File struct {
 	// OS, DebugID and Name are the MODULE record's fields.
 	OS, DebugID, Name string
-	// CodeID is the INFO CODE_ID record's id, URL the last INFO URL's.
-	CodeID, URL string
+	// CodeID and CodeFile are the INFO CODE_ID record's id and the program's file
+	// that it names, as Windows' do; URL is the last INFO URL's.
+	CodeID, CodeFile, URL string
 	// Encoding is empty for a text that was written as it should be.
 	Encoding Encoding
 

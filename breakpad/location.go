@@ -27,6 +27,9 @@ type Location struct {
 	ParameterSize uint32
 	// Inline is set on calls that the compiler inlined.
 	Inline bool
+	// Public is set where the name is that of the PUBLIC record before the address.
+	// Such a record has no end: the address may be far behind its function.
+	Public bool
 }
 
 // Locations collects what lookups answer, and owns the names that had to be

@@ -14,7 +14,7 @@ func (f *File) AppendLocations(dst *Locations, rva uint64) {
 	if fn == nil {
 		if pub := f.publicAt(addr); pub != nil {
 			dst.List = append(dst.List, Location{
-				Function: f.text(pub.name), FunctionRVA: uint64(pub.rva), ParameterSize: pub.parameterSize,
+				Function: f.text(pub.name), FunctionRVA: uint64(pub.rva), ParameterSize: pub.parameterSize, Public: true,
 			})
 		}
 		return

@@ -237,7 +237,7 @@ func (p *parser) info(f *fields) bool {
 	p.besides++
 	switch key := f.token(); string(key) {
 	case "CODE_ID":
-		p.file.CodeID = string(f.token())
+		p.file.CodeID, p.file.CodeFile = string(f.token()), string(f.name())
 	case "URL":
 		p.file.URL = string(f.name())
 	}

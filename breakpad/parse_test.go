@@ -175,8 +175,8 @@ func TestParseRefusesWhatIsNoSymbolFile(t *testing.T) {
 
 func TestModuleAndInfo(t *testing.T) {
 	f := parse(t, "MODULE windows x86 5A9832E51 test app.pdb\nINFO CODE_ID 45D35F6C test.exe\nINFO URL http://a/\nINFO GENERATOR x\n")
-	got := []string{f.OS, f.DebugID, f.Name, f.CodeID, f.URL, f.Arch().String()}
-	if diff := cmp.Diff([]string{"windows", "5A9832E51", "test app.pdb", "45D35F6C", "http://a/", "x86"}, got); diff != "" {
+	got := []string{f.OS, f.DebugID, f.Name, f.CodeID, f.CodeFile, f.URL, f.Arch().String()}
+	if diff := cmp.Diff([]string{"windows", "5A9832E51", "test app.pdb", "45D35F6C", "test.exe", "http://a/", "x86"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -212,8 +212,9 @@ func (c *Cache) known(key Key, refresh bool) (Lookup, request, bool) {
 
 // changed tells whether a source has got another file since.
 func (c *Cache) changed(path string, since time.Time) bool {
+	other, cased := otherCase(path)
 	for _, s := range c.o.Sources {
-		if s, ok := s.(changer); ok && s.changedSince(path, since) {
+		if s, ok := s.(changer); ok && (s.changedSince(path, since) || cased && s.changedSince(other, since)) {
 			return true
 		}
 	}

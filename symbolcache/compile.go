@@ -147,7 +147,7 @@ func (c *compiler) Public(r breakpad.PublicRecord) {
 
 func (c *compiler) meta(file *breakpad.File) {
 	var b []byte
-	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.URL, string(file.Encoding)} {
+	for _, s := range []string{file.OS, file.DebugID, file.Name, file.CodeID, file.CodeFile, file.URL, string(file.Encoding)} {
 		b = appendText(b, []byte(s))
 	}
 	flags := byte(0)

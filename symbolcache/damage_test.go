@@ -157,7 +157,7 @@ func TestOpenAndClose(t *testing.T) {
 	for rva := range uint64(0x3000) {
 		o.agrees(t, rva)
 	}
-	if f.OS != "windows" || f.DebugID != "5A9832E51" || f.Name != "app.pdb" || f.CodeID != "45D35F6C" || f.URL != "http://a/" || f.Arch() != breakpad.X86 {
+	if f.OS != "windows" || f.DebugID != "5A9832E51" || f.Name != "app.pdb" || f.CodeID != "45D35F6C" || f.CodeFile != "app.exe" || f.URL != "http://a/" || f.Arch() != breakpad.X86 {
 		t.Errorf("%+v", f)
 	}
 	if f.Records() != o.text.Records() || f.BadLines() != 0 || f.TextBytes() != uint64(len(small)) {

@@ -21,9 +21,9 @@ import (
 // The file must not be changed in place while it is open (replace it by a
 // rename instead): bytes that vanish from below a mapping kill the process.
 type File struct {
-	// OS, DebugID, Name, CodeID and URL are those of breakpad.File.
-	OS, DebugID, Name, CodeID, URL string
-	Encoding                       breakpad.Encoding
+	// OS, DebugID, Name, CodeID, CodeFile and URL are those of breakpad.File.
+	OS, DebugID, Name, CodeID, CodeFile, URL string
+	Encoding                                 breakpad.Encoding
 
 	header   header
 	strict   bool
@@ -76,7 +76,7 @@ func OpenBytes(b []byte) (*File, error) {
 		f.sections[i] = b[s.offset:end:end]
 	}
 	meta := reader{b: f.sections[sectionMeta]}
-	for _, field := range [...]*string{&f.OS, &f.DebugID, &f.Name, &f.CodeID, &f.URL, (*string)(&f.Encoding)} {
+	for _, field := range [...]*string{&f.OS, &f.DebugID, &f.Name, &f.CodeID, &f.CodeFile, &f.URL, (*string)(&f.Encoding)} {
 		size := meta.uvarint()
 		if meta.bad || size > uint64(len(meta.b)-meta.at) {
 			return nil, fmt.Errorf("%w: section %q", ErrCorrupt, sections[sectionMeta].name)

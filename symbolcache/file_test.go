@@ -125,7 +125,7 @@ func sameLocations(a, b []breakpad.Location) bool {
 	for i := range a {
 		x, y := a[i], b[i]
 		if !bytes.Equal(x.Function, y.Function) || !bytes.Equal(x.File, y.File) || x.FunctionRVA != y.FunctionRVA || x.Line != y.Line ||
-			x.LineRVA != y.LineRVA || x.ParameterSize != y.ParameterSize || x.Inline != y.Inline || x.HasFile != y.HasFile || x.HasLine != y.HasLine {
+			x.LineRVA != y.LineRVA || x.ParameterSize != y.ParameterSize || x.Inline != y.Inline || x.Public != y.Public || x.HasFile != y.HasFile || x.HasLine != y.HasLine {
 			return false
 		}
 	}

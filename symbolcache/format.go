@@ -16,7 +16,7 @@ import (
 // Version is that of the compiled files this package writes, the only one it
 // reads. It counts changes of the layout and of the meaning: what breakpad makes
 // of a text is part of it, for that is what a compiled file holds.
-const Version = 3
+const Version = 4
 
 // Why a file is refused. All of them mean: compile again from the text.
 var (

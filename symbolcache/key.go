@@ -54,6 +54,18 @@ func (k Key) path() (string, bool) {
 	return join(k.CodeFile, strings.ToUpper(k.CodeID), ".dll")
 }
 
+// otherCase is a path with the digits of its age in upper case, as Eliot asks for it,
+// so that some stores have it so. It is false for a path that has no such digits.
+func otherCase(path string) (string, bool) {
+	name, rest, _ := strings.Cut(path, "/")
+	id, leaf, _ := strings.Cut(rest, "/")
+	upper := strings.ToUpper(id)
+	if upper == id {
+		return "", false
+	}
+	return name + "/" + upper + "/" + leaf, true
+}
+
 func debugID(id string) (string, bool) {
 	if len(id) < minDebugIDBytes || len(id) > maxDebugIDBytes || !digits(id) || !digits(id[:guidDigits]) {
 		return "", false

@@ -118,6 +118,11 @@ func (c *Cache) fromSource(ctx context.Context, s Source, r request) (*handle, e
 func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error) {
 	began := time.Now()
 	body, err := s.Open(ctx, r.path)
+	if errors.Is(err, ErrNotFound) {
+		if path, ok := otherCase(r.path); ok {
+			body, err = s.Open(ctx, path)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

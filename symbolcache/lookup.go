@@ -19,7 +19,7 @@ func (f *File) AppendLocations(dst *breakpad.Locations, rva uint64) {
 	start := len(dst.List)
 	size := f.append(dst, s.name)
 	l := &dst.List[start]
-	l.FunctionRVA, l.ParameterSize = uint64(s.base), s.parameterSize
+	l.FunctionRVA, l.ParameterSize, l.Public = uint64(s.base), s.parameterSize, s.public
 	if !s.public {
 		c, ok := f.codeAt(s.code, s.base)
 		if !ok {

@@ -43,6 +43,27 @@ func TestLayoutIsThatOfMozillasServer(t *testing.T) {
 	}
 }
 
+// TestAgeInUpperCase: with Eliot's spelling a file is found as well, also when it comes
+// later.
+func TestAgeInUpperCase(t *testing.T) {
+	root := t.TempDir()
+	c := open(t, symbolcache.Options{}, symbolcache.Dir(root))
+	k := symbolcache.Key{DebugFile: "app", DebugID: debugID[:32] + "a"}
+	if got := get(t, c, k); got.Outcome != symbolcache.Missing {
+		t.Fatal(got.Outcome)
+	}
+	put(t, root, "app/"+debugID[:32]+"A/app.sym", []byte(text))
+	if got := get(t, c, k); got.Outcome != symbolcache.Found {
+		t.Error(got.Outcome)
+	}
+	put(t, root, "app/"+debugID[:32]+"a/app.sym", []byte("MODULE Linux x86_64 1 other\nFUNC 1000 10 0 g\n"))
+	if got := c.Get(t.Context(), k); got.File == nil || got.File.Name != "other" {
+		t.Errorf("%+v: want the file of Breakpad's spelling", got)
+	} else {
+		got.Release()
+	}
+}
+
 func TestKeysThatNameNoFileAreNotAskedFor(t *testing.T) {
 	zeros := strings.Repeat("0", 33)
 	for name, k := range map[string]symbolcache.Key{
