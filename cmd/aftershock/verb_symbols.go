@@ -23,6 +23,8 @@ type symbolsVerbs struct {
 	Lookup  symbolsLookupVerb  `cmd:"" help:"Say what is at addresses of a module."`
 	Scrub   symbolsScrubVerb   `cmd:"" help:"Compare compiled symbol files with their checksums."`
 
+	Upload   symbolsUploadVerb   `cmd:"" help:"Send symbol files and modules to a symbol server: what it lacks, several at a time."`
+	Token    symbolsTokenVerbs   `cmd:"" help:"Who may upload: make tokens, list and revoke them."`
 	Announce symbolsAnnounceVerb `cmd:"" help:"Say that symbol files have come: crashes that lacked them are made again."`
 	Healed   symbolsHealedVerb   `cmd:"" help:"What symbols that came have made of crashes: which signatures became real names."`
 }
