@@ -158,7 +158,7 @@ func (d dir) Open(ctx context.Context, path string) (symbolcache.Body, error) {
 	if err != nil {
 		return symbolcache.Body{}, err
 	}
-	return symbolcache.Body{ReadCloser: content, Bytes: o.Bytes}, nil
+	return symbolcache.Body{ReadCloser: content, Bytes: o.Bytes, Encoding: o.Encoding}, nil
 }
 
 // Put writes the file aside, syncs it, writes what is known of it (note.go), and moves both

@@ -156,6 +156,9 @@ var leafEndings = []string{".sym", ".dl_", ".ex_", ".pd_", ".dbg", ".dbg.gz", ".
 // itself, that as the symbol server packs it, which has the last letter replaced, or one
 // of a known ending.
 func ofModule(p Path) bool {
+	if p.Leaf == "file.ptr" {
+		return false // asked for by symbol servers' clients, and never there
+	}
 	if p.Leaf == p.File || p.Leaf == p.File[:len(p.File)-1]+"_" {
 		return true
 	}

@@ -138,7 +138,7 @@ func (s s3) Open(ctx context.Context, path string) (symbolcache.Body, error) {
 	if err != nil {
 		return symbolcache.Body{}, s3Error(err)
 	}
-	return symbolcache.Body{ReadCloser: body, Bytes: info.Size, Remote: true}, nil
+	return symbolcache.Body{ReadCloser: body, Bytes: info.Size, Remote: true, Encoding: info.Metadata.Get("Content-Encoding")}, nil
 }
 
 // contentType is what a browser is told: a symbol file is text, the rest is to be kept.
