@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"aftershock/symbolcache"
 	"aftershock/symbolserver/store"
@@ -34,6 +35,9 @@ func lastSlash(path string) int {
 	}
 	return 0
 }
+
+// keepTime bounds putting a file into the store.
+const keepTime = 2 * time.Minute
 
 // fetch is a download from an upstream under way, which all who want the file follow. It
 // goes on when they leave: the next one finds the file.
@@ -71,12 +75,9 @@ func (s *Server) fetch(ctx context.Context, w wanted, refresh bool) (*fetch, sym
 	if len(asked) == 0 {
 		return nil, symbolcache.Missing
 	}
-	if outcome, missed := s.misses.Get(w.key(), s.o.Now()); missed && !refresh {
-		return nil, outcome
-	}
-	f := s.join(w, asked)
+	f, outcome := s.join(w, asked, refresh)
 	if f == nil {
-		return nil, symbolcache.Timeout // too many are under way
+		return nil, outcome
 	}
 	select {
 	case <-f.begun:
@@ -102,22 +103,25 @@ func (s *Server) askable(w wanted) (out []int) {
 	return out
 }
 
-// join returns the download of a file, which it starts if there is none.
-func (s *Server) join(w wanted, asked []int) *fetch {
+// join returns the download of a file, which it starts if there is none; nil when it is
+// known what became of one, or too many are under way.
+func (s *Server) join(w wanted, asked []int, refresh bool) (*fetch, symbolcache.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.loaded[w.key()]
-	switch {
-	case f != nil:
-	case len(s.loaded) >= s.o.MaxFetches:
-		return nil
-	default:
+	if f == nil {
+		if outcome, missed := s.misses.Get(w.key(), s.o.Now()); missed && !refresh {
+			return nil, outcome
+		}
+		if len(s.loaded) >= s.o.MaxFetches {
+			return nil, symbolcache.Timeout
+		}
 		f = &fetch{keys: []string{w.key()}, begun: make(chan struct{}), path: w.path, spool: newSpool(s.o.Folder)}
 		s.loaded[w.key()] = f
 		s.loads.Go(func() { s.load(f, w, asked) })
 	}
 	f.spool.retain()
-	return f
+	return f, symbolcache.Found
 }
 
 // load downloads and keeps a file.
@@ -128,9 +132,14 @@ func (s *Server) load(f *fetch, w wanted, asked []int) {
 	s.o.Metrics.fetching(1)
 	defer s.o.Metrics.fetching(-1)
 	outcome, err := s.contained(ctx, f, w, asked)
-	f.spool.finish(err)
-	if outcome == symbolcache.Found && !f.stored {
-		s.keep(f, w)
+	if outcome != symbolcache.Found { // who sees that it ended finds out why
+		s.settle(f, w, outcome)
+		f.spool.finish(err)
+		return
+	}
+	f.spool.finish(nil)
+	if err := s.keep(f, w); err != nil {
+		s.failed(-1, w.key(), err)
 	}
 	s.settle(f, w, outcome)
 }
@@ -202,21 +211,27 @@ func (s *Server) begin(ctx context.Context, f *fetch, w wanted) bool {
 	return !f.stored
 }
 
-// keep puts a file that has arrived into the store.
-func (s *Server) keep(f *fetch, w wanted) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.o.FetchTime)
+// keep puts what has arrived into the store, and into the index, also when the server is
+// about to end.
+func (s *Server) keep(f *fetch, w wanted) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), keepTime)
 	defer cancel()
-	o := store.Object{Path: f.path.String(), Bytes: f.spool.bytes(), Encoding: f.encoding, SHA256: f.sha256, By: "upstream"}
-	err := s.o.Store.Put(ctx, o, io.NewSectionReader(f.spool.file, 0, o.Bytes))
-	if err == nil && f.path.IsSym() {
-		err = store.IndexCode(ctx, s.o.Store, f.path, f.head)
-		if err == nil && w.code != nil {
-			err = store.IndexCode(ctx, s.o.Store, f.path, store.Head{CodeFile: w.code.file, CodeID: w.code.id})
+	if !f.stored {
+		o := store.Object{Path: f.path.String(), Bytes: f.spool.bytes(), Encoding: f.encoding, SHA256: f.sha256, By: "upstream"}
+		if err := s.o.Store.Put(ctx, o, io.NewSectionReader(f.spool.file, 0, o.Bytes)); err != nil {
+			return err
+		}
+		if f.path.IsSym() {
+			if err := store.IndexCode(ctx, s.o.Store, f.path, f.head); err != nil {
+				return err
+			}
 		}
 	}
-	if err != nil {
-		s.failed(-1, o.Path, err)
+	if w.code == nil {
+		return nil
 	}
+	s.codes.put(codeKey{false, w.code.file, w.code.id}, f.path, s.o.Now())
+	return store.IndexCode(ctx, s.o.Store, f.path, store.Head{CodeFile: w.code.file, CodeID: w.code.id})
 }
 
 // settle tells those who still wait, and remembers what was not found.

@@ -136,19 +136,10 @@ func (f *fetch) identify(content io.Reader, w wanted) (err error) {
 	if f.head.CodeID != "" && !strings.EqualFold(f.head.CodeID, w.code.id) {
 		return fmt.Errorf("%w: its code id is %.48q", errUnfit, f.head.CodeID)
 	}
-	if f.path, err = store.ParsePath(f.head.DebugFile + "/" + f.head.DebugID + "/" + symName(f.head.DebugFile)); err != nil {
+	if f.path, err = store.ParsePath(f.head.DebugFile + "/" + f.head.DebugID + "/" + store.SymName(f.head.DebugFile)); err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
 	return nil
-}
-
-// symName is the name of a module's symbol file.
-func symName(debugFile string) string {
-	const ending = ".pdb"
-	if n := len(debugFile) - len(ending); n > 0 && strings.EqualFold(debugFile[n:], ending) {
-		debugFile = debugFile[:n]
-	}
-	return debugFile + ".sym"
 }
 
 const maxMagicBytes = 32

@@ -17,6 +17,7 @@ import (
 	"aftershock/spool"
 	"aftershock/stream"
 	"aftershock/symbolcache"
+	"aftershock/symbolserver"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/metrics.md")
@@ -57,6 +58,7 @@ func registered() *describing {
 	collector.New(collector.Options{Metrics: d})
 	newRulesOutdated(d)
 	symbolcache.NewMetrics(d)
+	symbolserver.NewMetrics(d)
 	spool.NewMetrics(d)
 	return d
 }

@@ -72,6 +72,15 @@ func (p Path) String() string {
 // IsSym tells whether the path is that of a symbol file.
 func (p Path) IsSym() bool { return strings.HasSuffix(p.Leaf, ".sym") }
 
+// SymName is the name under which every tool looks for a module's symbol file.
+func SymName(debugFile string) string {
+	const ending = ".pdb"
+	if n := len(debugFile) - len(ending); n > 0 && strings.EqualFold(debugFile[n:], ending) {
+		debugFile = debugFile[:n]
+	}
+	return debugFile + ".sym"
+}
+
 // ParsePath reads a path of a file, whoever it is from. The id may be in any letter case.
 // What it returns stays below the place that it is joined to, and begins with no name
 // that is ours.
