@@ -46,7 +46,12 @@ func (a *answer) WriteHeader(status int) {
 			a.Header().Set("Debug-Time", strconv.FormatFloat(time.Since(a.began).Seconds(), 'f', 6, 64))
 		}
 	}
+	a.giveTime()
 	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) giveTime() {
+	a.control.SetWriteDeadline(time.Now().Add(sendTime)) //nolint:errcheck,gosec // what has none is a test's
 }
 
 // Write gives the client its time anew.
@@ -54,7 +59,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if !a.told {
 		a.WriteHeader(http.StatusOK)
 	}
-	a.control.SetWriteDeadline(time.Now().Add(sendTime)) //nolint:errcheck,gosec // what has none is a test's
+	a.giveTime()
 	n, err := a.ResponseWriter.Write(p)
 	a.metrics.sent(n)
 	if a.flushes && err == nil {

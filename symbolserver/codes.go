@@ -45,7 +45,7 @@ func (s *Server) byCode(a *answer, r *http.Request, c code) {
 	}
 	f, outcome := s.fetch(r.Context(), wanted{code: &c}, refresh(r))
 	if f == nil {
-		s.without(a, outcome)
+		s.without(a, r, outcome)
 		return
 	}
 	defer f.spool.release()

@@ -135,14 +135,16 @@ func (s *Server) fromUpstreams(a *answer, r *http.Request, p store.Path) {
 		defer content.Close() //nolint:errcheck // opened for reading
 		s.serve(a, r, p, file{Object: store.Object{Path: p.String(), Bytes: f.bytes, Encoding: f.encoding}, content: content, arriving: true})
 	default:
-		s.without(a, outcome)
+		s.without(a, r, outcome)
 	}
 }
 
 // without answers that there is no file, or that nobody knows: a client must be able to
 // tell the two apart.
-func (s *Server) without(a *answer, outcome symbolcache.Outcome) {
+func (s *Server) without(a *answer, r *http.Request, outcome symbolcache.Outcome) {
 	switch {
+	case r.Context().Err() != nil:
+		abort() // the client left
 	case !outcome.Transient():
 		a.notFound()
 	case outcome == symbolcache.Timeout:

@@ -54,8 +54,8 @@ type fetch struct {
 	spool    *spool
 
 	// What is put when all has arrived.
-	sha256 string
-	head   store.Head
+	sha256, by string
+	head       store.Head
 }
 
 // hasBegun is for the download itself.
@@ -167,6 +167,7 @@ func (s *Server) fromEach(ctx context.Context, f *fetch, w wanted, asked []int) 
 	}
 	outcome, last := symbolcache.Missing, symbolcache.ErrNotFound
 	for _, i := range asked {
+		f.by = "upstream " + s.o.Upstreams[i].Host
 		err := s.ask(ctx, i, f, w)
 		if err == nil {
 			return symbolcache.Found, nil
@@ -217,7 +218,7 @@ func (s *Server) keep(f *fetch, w wanted) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), keepTime)
 	defer cancel()
 	if !f.stored {
-		o := store.Object{Path: f.path.String(), Bytes: f.spool.bytes(), Encoding: f.encoding, SHA256: f.sha256, By: "upstream"}
+		o := store.Object{Path: f.path.String(), Bytes: f.spool.bytes(), Encoding: f.encoding, SHA256: f.sha256, By: f.by}
 		if err := s.o.Store.Put(ctx, o, io.NewSectionReader(f.spool.file, 0, o.Bytes)); err != nil {
 			return err
 		}
