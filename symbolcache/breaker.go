@@ -29,8 +29,8 @@ const (
 // errResting is about a source that is left alone.
 var errResting = fmt.Errorf("%w: it failed too often, and is not asked for a while", context.DeadlineExceeded)
 
-// breaker is what the cache knows of a source's health. It is safe for concurrent use.
-type breaker struct {
+// Breaker is what is known of a source's health. It is safe for concurrent use.
+type Breaker struct {
 	mu       sync.Mutex
 	failures int    // in a row
 	last     uint16 // the last answers, failures among them as ones
@@ -41,9 +41,9 @@ type breaker struct {
 	probing  bool
 }
 
-// allow tells whether the source may be asked. When a rest is over, one question is
+// Allow tells whether the source may be asked. When a rest is over, one question is
 // allowed, whose answer decides.
-func (b *breaker) allow(now time.Time) bool {
+func (b *Breaker) Allow(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.open {
@@ -58,7 +58,7 @@ func (b *breaker) allow(now time.Time) bool {
 
 // probed learns from the question whether a source that rests is well, and tells whether it
 // has come back.
-func (b *breaker) probed(now time.Time, err error) (back bool) {
+func (b *Breaker) probed(now time.Time, err error) (back bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.probing = false
@@ -75,9 +75,9 @@ func (b *breaker) probed(now time.Time, err error) (back bool) {
 
 func isFailure(err error) bool { return isTimeout(err) || errors.Is(err, ErrTemporary) }
 
-// told learns from an answer to a crash's question. While the source rests it says nothing:
+// Told learns from an answer to a crash's question. While the source rests it says nothing:
 // the question had been asked before.
-func (b *breaker) told(now time.Time, err error) {
+func (b *Breaker) Told(now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open || errors.Is(err, context.Canceled) {
@@ -100,13 +100,13 @@ func (b *breaker) told(now time.Time, err error) {
 }
 
 // rest lets the source alone for longer than the last time.
-func (b *breaker) rest(now time.Time) {
+func (b *Breaker) rest(now time.Time) {
 	b.until = now.Add(min(minRest<<min(b.rests, 10), maxRest))
 	b.rests++
 }
 
-// resting tells whether the source is left alone.
-func (b *breaker) resting() bool {
+// Resting tells whether the source is left alone.
+func (b *Breaker) Resting() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.open
@@ -131,8 +131,8 @@ func (c *Cache) ask(ctx context.Context, i int, r request) (*handle, error) {
 		return nil, errResting
 	}
 	h, err := c.fromSource(ctx, c.o.Sources[i], r)
-	c.breakers[i].told(c.o.Now(), err)
-	c.o.Metrics.resting(i, c.breakers[i].resting())
+	c.breakers[i].Told(c.o.Now(), err)
+	c.o.Metrics.resting(i, c.breakers[i].Resting())
 	return h, err
 }
 
@@ -140,10 +140,10 @@ func (c *Cache) ask(ctx context.Context, i int, r request) (*handle, error) {
 // is well, beside the crash that came first then: that one does not wait for it.
 func (c *Cache) leftAlone(i int) bool {
 	b := &c.breakers[i]
-	if !b.resting() {
+	if !b.Resting() {
 		return false
 	}
-	if b.allow(c.o.Now()) {
+	if b.Allow(c.o.Now()) {
 		c.loads.Go(func() { c.probe(c.ctx, i) }) // within a load, so that Close waits
 	}
 	return true
@@ -158,27 +158,33 @@ func (c *Cache) Well(ctx context.Context) bool {
 	well := true
 	for i := range c.breakers {
 		b := &c.breakers[i]
-		if b.resting() && b.allow(c.o.Now()) {
+		if b.Resting() && b.Allow(c.o.Now()) {
 			c.probe(ctx, i)
 		}
-		well = well && !b.resting()
+		well = well && !b.Resting()
 	}
 	return well
+}
+
+// Probe asks a source that rests whether it is well, after Allow, and tells whether it has
+// come back.
+func (b *Breaker) Probe(ctx context.Context, s Source, now func() time.Time) (back bool) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	body, err := s.Open(ctx, probePath)
+	if err == nil {
+		body.Close() //nolint:errcheck,gosec // only that it answers counts
+	}
+	return b.probed(now(), err)
 }
 
 // probe asks a source whether it is well. When it has come back, what it failed to answer
 // may be asked again at once.
 func (c *Cache) probe(ctx context.Context, i int) {
-	asking, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	body, err := c.o.Sources[i].Open(asking, probePath)
-	if err == nil {
-		body.Close() //nolint:errcheck,gosec // only that it answers counts
-	}
-	if c.breakers[i].probed(c.o.Now(), err) {
+	if c.breakers[i].Probe(ctx, c.o.Sources[i], c.o.Now) {
 		c.mu.Lock()
 		c.misses.dropTransient()
 		c.mu.Unlock()
 	}
-	c.o.Metrics.resting(i, c.breakers[i].resting())
+	c.o.Metrics.resting(i, c.breakers[i].Resting())
 }

@@ -9,47 +9,47 @@ import (
 )
 
 func TestABreakerRestsLongerEachTime(t *testing.T) {
-	var b breaker
+	var b Breaker
 	now := time.Unix(1000, 0)
 	fail := fmt.Errorf("%w: status 503", ErrTemporary)
 	for i := range maxFailures {
-		if !b.allow(now) || b.resting() {
+		if !b.Allow(now) || b.Resting() {
 			t.Fatalf("not asked after %d failures", i)
 		}
-		b.told(now, fail)
+		b.Told(now, fail)
 	}
 	rest := minRest
 	for range 8 {
-		b.told(now, fail) // one that had begun before
-		if b.allow(now.Add(rest - 1)) {
+		b.Told(now, fail) // one that had begun before
+		if b.Allow(now.Add(rest - 1)) {
 			t.Fatalf("asked within a rest of %s", rest)
 		}
 		now = now.Add(rest)
-		if !b.allow(now) || b.allow(now) {
+		if !b.Allow(now) || b.Allow(now) {
 			t.Fatal("want one question when the rest is over")
 		}
-		b.told(now, fail) // one that had begun before is no answer to that
-		if b.told(now, nil); !b.resting() || b.allow(now) {
+		b.Told(now, fail) // one that had begun before is no answer to that
+		if b.Told(now, nil); !b.Resting() || b.Allow(now) {
 			t.Fatal("an answer that was on its way was taken for the probe's")
 		}
 		b.probed(now, context.DeadlineExceeded)
 		rest = min(2*rest, maxRest)
 	}
 	now = now.Add(rest)
-	if !b.allow(now) || !b.probed(now, ErrNotFound) || b.resting() || !b.allow(now) {
+	if !b.Allow(now) || !b.probed(now, ErrNotFound) || b.Resting() || !b.Allow(now) {
 		t.Error("any answer is a good one")
 	}
 	for range maxFailures - 1 {
-		b.told(now, fail)
+		b.Told(now, fail)
 	}
-	b.told(now, nil)
-	if b.told(now, fail); b.resting() {
+	b.Told(now, nil)
+	if b.Told(now, fail); b.Resting() {
 		t.Error("failures in a row count, and no others")
 	}
 	for range 2 * maxFailures {
-		b.told(now, fmt.Errorf("closing: %w", context.Canceled))
+		b.Told(now, fmt.Errorf("closing: %w", context.Canceled))
 	}
-	if b.resting() {
+	if b.Resting() {
 		t.Error("what we ended ourselves says nothing of the source")
 	}
 }
@@ -57,7 +57,7 @@ func TestABreakerRestsLongerEachTime(t *testing.T) {
 // A source that is silent about some files and answers at once about others costs each
 // crash as much as one that is silent: it is left alone too, and longer each time.
 func TestASourceThatIsSilentAboutSomeFilesRests(t *testing.T) {
-	var b breaker
+	var b Breaker
 	now := time.Unix(1000, 0)
 	halfSilent := func(answers int) {
 		t.Helper()
@@ -66,41 +66,41 @@ func TestASourceThatIsSilentAboutSomeFilesRests(t *testing.T) {
 			if i%2 == 0 {
 				err = context.DeadlineExceeded
 			}
-			b.told(now, err)
+			b.Told(now, err)
 		}
 	}
 	rest := minRest
 	for range 3 {
-		if halfSilent(2*maxOfLast - 2); b.resting() {
+		if halfSilent(2*maxOfLast - 2); b.Resting() {
 			t.Fatal("rests after fewer failures than that")
 		}
-		if halfSilent(1); !b.resting() {
+		if halfSilent(1); !b.Resting() {
 			t.Fatal("is asked on and on")
 		}
-		if b.told(now, nil); !b.resting() || b.allow(now.Add(rest-1)) {
+		if b.Told(now, nil); !b.Resting() || b.Allow(now.Add(rest-1)) {
 			t.Fatalf("an answer that was on its way ended a rest of %s", rest)
 		}
 		now = now.Add(rest)
-		if !b.allow(now) || !b.probed(now, ErrNotFound) {
+		if !b.Allow(now) || !b.probed(now, ErrNotFound) {
 			t.Fatal("it answers what nobody has")
 		}
 		rest *= 2
 	}
 	for range forgiven {
-		b.told(now, nil)
+		b.Told(now, nil)
 	}
 	halfSilent(2 * maxOfLast)
-	if b.allow(now.Add(minRest-1)) || !b.allow(now.Add(minRest)) {
+	if b.Allow(now.Add(minRest-1)) || !b.Allow(now.Add(minRest)) {
 		t.Error("not forgiven")
 	}
 	// One failure in three is no reason.
-	b = breaker{}
+	b = Breaker{}
 	for i := range 300 {
 		err := ErrNotFound
 		if i%3 == 0 {
 			err = context.DeadlineExceeded
 		}
-		if b.told(now, err); b.resting() {
+		if b.Told(now, err); b.Resting() {
 			t.Fatalf("rests after %d answers", i+1)
 		}
 	}
@@ -182,7 +182,7 @@ func TestNobodyWaitsForAProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range maxFailures {
-		c.breakers[0].told(now, context.DeadlineExceeded)
+		c.breakers[0].Told(now, context.DeadlineExceeded)
 	}
 	now = now.Add(minRest)
 	for i := range 3 {

@@ -61,7 +61,7 @@ type Cache struct {
 	disk     *disk // nil without sources
 	compiles slots
 	asking   []slots         // of each source
-	breakers []breaker       // likewise
+	breakers []Breaker       // likewise
 	budget   *budget         // of what they hold
 	ctx      context.Context //nolint:containedctx // the cache's life, which loads share
 	stop     context.CancelFunc
@@ -89,7 +89,7 @@ func New(o Options) (*Cache, error) {
 		o.Now = time.Now
 	}
 	c := &Cache{
-		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
+		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]Breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
 		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{}, arrived: map[string]time.Time{},
 	}
 	for range o.Sources {

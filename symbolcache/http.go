@@ -90,7 +90,7 @@ func (s *httpSource) get(ctx context.Context, path string, body *download) (Body
 	}
 	if res.StatusCode == http.StatusOK {
 		body.src = res.Body
-		return Body{ReadCloser: body, Bytes: res.ContentLength, Remote: true}, nil
+		return Body{ReadCloser: body, Bytes: res.ContentLength, Remote: true, Encoding: res.Header.Get("Content-Encoding")}, nil
 	}
 	res.Body.Close() //nolint:errcheck,gosec // its text is of no use
 	return Body{}, statusError(res.StatusCode)

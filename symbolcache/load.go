@@ -25,7 +25,7 @@ func (c *Cache) load(ctx context.Context, r request) (*handle, *miss) {
 	}
 	unlock, err := c.disk.lock(ctx, r.hash)
 	if err != nil {
-		return nil, c.missed(r, outcomeOf(err))
+		return nil, c.missed(r, OutcomeOf(err))
 	}
 	defer unlock()
 	// Another process may have loaded it meanwhile.
@@ -86,9 +86,9 @@ func (c *Cache) fromSources(ctx context.Context, r request) (*handle, Outcome) {
 		}
 		var full *DiskError
 		if errors.As(err, &full) {
-			return nil, outcomeOf(err) // nothing another source has would fit
+			return nil, OutcomeOf(err) // nothing another source has would fit
 		}
-		if o := outcomeOf(err); outcome == Missing || o.Transient() {
+		if o := OutcomeOf(err); outcome == Missing || o.Transient() {
 			outcome = o
 		}
 	}
@@ -175,7 +175,8 @@ func (c contextReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-func outcomeOf(err error) Outcome {
+// OutcomeOf is what an error of a source, or of reading what it sent, makes of a lookup.
+func OutcomeOf(err error) Outcome {
 	var disk *DiskError
 	switch {
 	case isTimeout(err), errors.Is(err, context.Canceled):

@@ -43,7 +43,7 @@ func (s *s3Source) Open(ctx context.Context, path string) (Body, error) {
 		return Body{}, s3Error(err)
 	}
 	body.src = object
-	return Body{ReadCloser: body, Bytes: info.Size, Remote: true}, nil
+	return Body{ReadCloser: body, Bytes: info.Size, Remote: true, Encoding: info.Metadata.Get("Content-Encoding")}, nil
 }
 
 func s3Error(err error) error {

@@ -40,6 +40,9 @@ type Body struct {
 	io.ReadCloser
 	Bytes  int64 // -1 when unknown
 	Remote bool  // it comes over a network: progress is worth showing
+	// Encoding is what the source says it is encoded in, if it says anything: a symbol
+	// file's first bytes say it too.
+	Encoding string
 }
 
 // changer is a Source that can say cheaply whether it has got another file at a

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -219,4 +220,105 @@ func TestHealingSurvivesKills(t *testing.T) {
 		return err
 	})
 	u.eachOnceAsSeen(ids)
+}
+
+// Symbols that are uploaded to up's own server heal its crashes, and are told to who asks for
+// names; a file that is worse leaves what crashes have.
+func TestUploadsHealCrashes(t *testing.T) {
+	t.Parallel()
+	u := startUp(t, "--recheck", "0")
+	dumps := samples(t)
+	ids := u.submit(append([]string{"--annotation", "ProductName=orchard"}, dumps...)...)
+	u.rows(len(ids))
+	keys := symbolKeys(t, sampleSymbols)
+	ill, err := u.lacking(keys)
+	if err != nil || ill == 0 {
+		t.Fatalf("%d crashes lack symbols, %v", ill, err)
+	}
+	missing := func() string {
+		t.Helper()
+		text, err := httpGet("http://" + u.symbols + "/missing.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if text := missing(); !strings.HasPrefix(text, "debug_file,debug_id,code_file,code_id,") || !strings.Contains(text, "\norchard,") {
+		t.Errorf("%s", text)
+	}
+	token, err := program(t.Context(), "symbols", "token", "add", "ci", "--tokens", filepath.Join(u.dir, "symbol-tokens.json")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	upload := func(wantCode int, args ...string) string {
+		t.Helper()
+		cmd := program(t.Context(), append([]string{"symbols", "upload", "--url", "http://" + u.symbols}, args...)...)
+		cmd.Env = append(cmd.Env, symbolsTokenVariable+"="+strings.TrimSpace(string(token)))
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != wantCode {
+			t.Errorf("upload %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	// Each file by a process of its own, all at once, and then all once more.
+	var all sync.WaitGroup
+	for _, key := range keys {
+		all.Go(func() { upload(0, filepath.Join(sampleSymbols, key)) })
+	}
+	all.Wait()
+	if out := upload(0, sampleSymbols); !strings.Contains(out, fmt.Sprintf("0 uploaded, %d were there", len(keys))) {
+		t.Error(out)
+	}
+	eventually(t, 2*time.Minute, func() error {
+		left, err := u.lacking(keys)
+		if err == nil && left > 0 {
+			err = fmt.Errorf("%d crashes lack symbols still", left)
+		}
+		return err
+	})
+	u.eachOnceAsSeen(ids)
+	before, err := u.query("SELECT crash_id, signature, revision FROM crashes ORDER BY crash_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked := len(u.topic(schema.TopicReprocess)); asked > 3*ill {
+		t.Errorf("%d requests for %d crashes", asked, ill)
+	}
+	// Worse: a file without most of its lines. It needs --replace, and changes no crash.
+	worse := filepath.Join(t.TempDir(), "orchard.sym")
+	var orchard string
+	for _, key := range keys {
+		if strings.HasPrefix(key, "orchard/") {
+			orchard = key
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(sampleSymbols, orchard, "orchard.sym"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, worse, []byte(strings.SplitAfterN(string(text), "\n", 2)[0]+"PUBLIC 1000 0 only\n"))
+	if out := upload(1, worse); !strings.Contains(out, "another file is there: sha256") {
+		t.Error(out)
+	}
+	if out := upload(0, "--replace", worse); !strings.Contains(out, "tells less than what it replaces") {
+		t.Error(out)
+	}
+	time.Sleep(6 * time.Second) // longer than a pass waits and takes
+	if after, err := u.query("SELECT crash_id, signature, revision FROM crashes ORDER BY crash_id"); err != nil || after != before {
+		t.Errorf("%v\n%s\nwas\n%s", err, after, before)
+	}
+	// And back: the better file is asked for at once.
+	if out := upload(0, "--replace", filepath.Join(sampleSymbols, orchard)); !strings.Contains(out, "1 replaced") {
+		t.Error(out)
+	}
+	body := fmt.Sprintf(`{"jobs":[{"memoryMap":[["orchard",%q]],"stacks":[[[0,%d]]]}]}`, filepath.Base(orchard), 0x2500)
+	res, err := testClient.Post("http://"+u.symbols+"/symbolicate/v5", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil || !strings.Contains(string(answer), `"found_modules":{"`+orchard+`":true}`) {
+		t.Errorf("%s %s", res.Status, answer)
+	}
 }

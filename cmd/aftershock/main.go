@@ -37,7 +37,7 @@ type cli struct {
 	Throttle throttleVerbs `cmd:"" help:"Check and try the door's rules, which say what reports are kept."`
 	Walk     walkVerb      `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
 	Sign     signVerbs     `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`
-	Symbols  symbolsVerbs  `cmd:"" help:"Fetch symbol files into the cache; compile, inspect, ask and scrub compiled ones."`
+	Symbols  symbolsVerbs  `cmd:"" help:"Serve symbol files, and fetch them into the cache; compile, inspect, ask and scrub compiled ones."`
 	Blobs    blobsVerbs    `cmd:"" help:"Look after the blob store."`
 	Import   importVerb    `cmd:"" help:"Append the crashes of another system's storage, or of a folder of dumps, to crash.raw."`
 	Raw      rawVerbs      `cmd:"" help:"Check raw crashes that doors which are not ours have appended."`

@@ -18,6 +18,9 @@ import (
 	"aftershock/spool"
 	"aftershock/stream"
 	"aftershock/symbolcache"
+	"aftershock/symbolserver"
+	"aftershock/symbolserver/symbolicate"
+	"aftershock/symbolserver/upload"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/metrics.md")
@@ -59,6 +62,9 @@ func registered() *describing {
 	newRulesOutdated(d)
 	symbolcache.NewMetrics(d)
 	heal.NewMetrics(d)
+	symbolserver.NewMetrics(d)
+	symbolicate.New(nil, symbolicate.Options{Metrics: d})
+	upload.NewMetrics(d)
 	spool.NewMetrics(d)
 	return d
 }

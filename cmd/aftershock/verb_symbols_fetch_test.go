@@ -15,7 +15,7 @@ import (
 )
 
 // symbolServer serves the sample crashes' symbols and counts the requests.
-func symbolServer(t *testing.T) (string, *atomic.Int64) {
+func symbolFiles(t *testing.T) (string, *atomic.Int64) {
 	t.Helper()
 	asked := &atomic.Int64{}
 	files := http.FileServer(http.Dir(sampleSymbols))
@@ -32,7 +32,7 @@ func symbolServer(t *testing.T) (string, *atomic.Int64) {
 }
 
 func TestFetchedSymbolsNeedNoServer(t *testing.T) {
-	server, asked := symbolServer(t)
+	server, asked := symbolFiles(t)
 	cache := filepath.Join(t.TempDir(), "cache")
 	dumps := samples(t)[:2]
 	verb := func(args ...string) (string, string, int) {
@@ -87,7 +87,7 @@ func scrub(args ...string) (string, string, int) {
 }
 
 func TestFetchOfOneModule(t *testing.T) {
-	server, _ := symbolServer(t)
+	server, _ := symbolFiles(t)
 	ids, err := os.ReadDir(filepath.Join(sampleSymbols, "orchard"))
 	if err != nil {
 		t.Fatal(err)

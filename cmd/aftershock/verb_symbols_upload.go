@@ -32,8 +32,8 @@ type symbolsUploadVerb struct {
 const (
 	maxParallel = 64
 	// sendTime bounds one request: a large file over a slow line.
-	sendTime      = 30 * time.Minute
-	maxTokenBytes = 4096
+	sendTime            = 30 * time.Minute
+	maxUploadTokenBytes = 4096
 )
 
 // uploadLine is what is printed of a file.
@@ -120,7 +120,7 @@ func (t *totals) err(files int, dry bool) error {
 func (v *symbolsUploadVerb) token() (string, error) {
 	token := os.Getenv(symbolsTokenVariable)
 	if v.TokenFile != "" {
-		text, err := readSmall(v.TokenFile, maxTokenBytes)
+		text, err := readSmall(v.TokenFile, maxUploadTokenBytes)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}

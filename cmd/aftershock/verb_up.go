@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
@@ -36,8 +37,12 @@ type upVerb struct {
 	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912"`
 	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648"`
 	keepFlag
-	Partitions  int32 `help:"Partitions of a new topic. They never change afterwards." default:"4"`
-	Replication int16 `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
+	SymbolsListen  string   `help:"Address of the symbol server: downloads, uploads, symbolication; off for none." default:"127.0.0.1:8070"`
+	SymbolStore    string   `help:"Its store, which crashes are symbolicated with before --symbols: a directory, or s3://bucket/prefix?endpoint=URL&region=R. By default a directory in the data directory." placeholder:"DIR|URL"`
+	SymbolUpstream []string `help:"Server that it asks for what the store lacks; see symbols serve --upstream. Repeat it." placeholder:"[LAYOUT=]URL" sep:"none"`
+	SymbolTokens   string   `help:"File of the tokens of those who may upload (symbols token add). By default symbol-tokens.json in the data directory." placeholder:"FILE" type:"path"`
+	Partitions     int32    `help:"Partitions of a new topic. They never change afterwards." default:"4"`
+	Replication    int16    `help:"Replicas of a new topic; 1 with the embedded broker." default:"3"`
 	securityFlags
 	registryFlag
 	doorFlags
@@ -98,6 +103,10 @@ func (v *upVerb) Run(r *run) (err error) {
 		v.SymbolCache = filepath.Join(v.DataDir, "symbols")
 	}
 	registry := newRegistry()
+	server, err := v.symbolServer(r.ctx)
+	if err != nil {
+		return err
+	}
 	symbols, err := v.cache(r.log, symbolcache.NewMetrics(registry), nil, v.compileBytes())
 	if err != nil {
 		return err
@@ -139,6 +148,10 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
 	g.Go(func() error { roles.heal(ctx, v.healFlags, db, symbols); return nil })
+	if server != nil {
+		server.symbols, server.kafka, server.tables, server.registry, server.health, server.log = symbols, &kafka, db, registry, roles.health, r.log
+		g.Go(func() error { return server.serve(ctx) })
+	}
 	g.Go(func() error {
 		return roles.collect(ctx, v.doorFlags, blobs, func(context.Context) error { return nil }) // servers has looked
 	})
@@ -146,6 +159,38 @@ func (v *upVerb) Run(r *run) (err error) {
 		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).
 		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")
 	return g.Wait()
+}
+
+// symbolServer is up's own, with a store in the data directory that comes before all other
+// sources of symbols; nil when there is to be none.
+func (v *upVerb) symbolServer(ctx context.Context) (*symbolServer, error) {
+	if v.SymbolStore == "" {
+		v.SymbolStore = filepath.Join(v.DataDir, "symbol-store")
+	}
+	if v.SymbolsListen == symbolsOff {
+		return nil, nil //nolint:nilnil // see above
+	}
+	s := &symbolServer{storeName: v.SymbolStore}
+	if err := kong.ApplyDefaults(&s.flags); err != nil {
+		return nil, err
+	}
+	if v.SymbolTokens == "" {
+		v.SymbolTokens = filepath.Join(v.DataDir, "symbol-tokens.json")
+	}
+	s.flags.SymbolsListen, s.flags.Upstream, s.flags.Tokens = v.SymbolsListen, v.SymbolUpstream, v.SymbolTokens
+	var err error
+	if s.upstreams, err = s.flags.upstreams(v.SymbolRedirect); err != nil {
+		return nil, err
+	}
+	if s.store, err = (symbolStoreFlag{v.SymbolStore}).open(ctx); err != nil {
+		return nil, err
+	}
+	sources := []string{v.SymbolStore}
+	if len(s.upstreams) > 0 {
+		sources = append(sources, "http://"+dialable(v.SymbolsListen))
+	}
+	v.Symbols = append(sources, v.Symbols...)
+	return s, nil
 }
 
 // kafkaSecurity is that of the named brokers; the embedded one has none, and

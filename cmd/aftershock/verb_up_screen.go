@@ -100,6 +100,9 @@ func (s upScreen) addresses() [][3]string {
 		{"registry", "http://" + s.up.RegistryListen, "the schemas of what is in Kafka"},
 		{"metrics", "http://" + s.up.MetricsListen + "/metrics", "/readyz says what works"},
 	}
+	if s.up.SymbolsListen != symbolsOff {
+		out = slices.Insert(out, 4, [3]string{"symbols", "http://" + s.up.SymbolsListen, "downloads, uploads and symbolication; / says how"})
+	}
 	if s.analysts() {
 		out = slices.Insert(out, 2, [3]string{"analysts", "http://" + s.up.AnalystListen, "SQL; shows what is public, and writes nothing"})
 	}

@@ -186,3 +186,41 @@ LIMIT ?`), func(scan func(...any) error) error {
 	}, versions, since.Format(time.DateOnly), limit)
 	return sought, err
 }
+
+// Missing is a module of which no source had symbols.
+type Missing struct {
+	DebugFile, DebugID, CodeFile, CodeID string
+	Version                              string // of the module
+	// Crashes lack it, and Signatures are theirs: names behind which it may hide.
+	Crashes, Signatures int64
+	First, Last         time.Time
+	Said                []string // outcomes: what sources said
+}
+
+// MissingSymbols are the modules that most reports lack which are seen and were received since a
+// time, at most limit.
+func (db *DB) MissingSymbols(ctx context.Context, l Limits, since time.Time, limit int) (all []Missing, err error) {
+	rows, err := db.Query(ctx, l, `
+SELECT name, id, any(filename), any(code), any(built), toInt64(count()) AS crashes, toInt64(uniqExact(signature_id)), min(received_at), max(received_at), arraySort(groupUniqArray(CAST(outcome, 'String')))
+FROM aftershock.crashes
+ARRAY JOIN modules.debug_file AS name, modules.debug_id AS id, modules.filename AS filename, modules.code_id AS code, modules.version AS built, modules.symbols AS outcome
+WHERE day >= ? AND received_at >= ? AND outcome IN ('missing', 'denied', 'timeout', 'error', 'malformed')
+GROUP BY name, id
+ORDER BY crashes DESC, name, id
+LIMIT ?`, since.UTC().AddDate(0, 0, -1).Format(time.DateOnly), since.UTC(), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // read to the end below
+	for rows.Next() {
+		var m Missing
+		if err := rows.Scan(&m.DebugFile, &m.DebugID, &m.CodeFile, &m.CodeID, &m.Version, &m.Crashes, &m.Signatures, &m.First, &m.Last, &m.Said); err != nil {
+			return nil, named(err)
+		}
+		all = append(all, m)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, named(err)
+	}
+	return all, nil
+}

@@ -297,5 +297,47 @@ func contract(t *testing.T, fresh func(t *testing.T) store.Store) {
 			t.Errorf("%d bytes by %s, %v: not those of the note", len(all), o.By, err)
 		}
 	})
+	t.Run("who reads while it is replaced finds the one or the other", func(t *testing.T) {
+		s := fresh(t)
+		contents := map[string][]byte{}
+		encodings := []string{store.Zstd, store.Identity, store.Gzip}
+		replace := func(i int) error {
+			encoding := encodings[i%len(encodings)]
+			return s.Put(context.Background(), store.Object{Path: symPath, Encoding: encoding}, bytes.NewReader(contents[encoding]))
+		}
+		for _, encoding := range encodings {
+			contents[encoding] = packed(t, encoding, symText)
+		}
+		if err := replace(0); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			var err error
+			for i := 1; i < 100 && err == nil; i++ {
+				err = replace(i)
+			}
+			done <- err
+		}()
+		for {
+			o, body, err := s.Get(t.Context(), symPath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := io.ReadAll(body)
+			body.Close() //nolint:gosec // opened for reading
+			if err == nil && !bytes.Equal(all, contents[o.Encoding]) {
+				t.Fatalf("said to be %q: %q", o.Encoding, all)
+			}
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			default:
+			}
+		}
+	})
 	t.Run("index", func(t *testing.T) { index(t, fresh(t)) })
 }

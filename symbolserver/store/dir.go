@@ -84,22 +84,25 @@ func (d dir) Check(context.Context) error {
 	return nil
 }
 
-// find looks for the file of a path.
+// find looks for the file of a path. It looks twice before it says that there is none: one
+// encoding may just be taking the place of another.
 func (d dir) find(path string) (name, encoding string, info fs.FileInfo, err error) {
 	if err := checkRead(path); err != nil {
 		return "", "", nil, err
 	}
-	for _, e := range endings {
-		name, ok := fileName(path, e.encoding)
-		if !ok {
-			continue
-		}
-		info, err := os.Stat(d.at(name))
-		switch {
-		case err == nil && info.Mode().IsRegular():
-			return name, e.encoding, info, nil
-		case err != nil && !gone(err):
-			return "", "", nil, readError(err)
+	for range 2 {
+		for _, e := range endings {
+			name, ok := fileName(path, e.encoding)
+			if !ok {
+				continue
+			}
+			info, err := os.Stat(d.at(name))
+			switch {
+			case err == nil && info.Mode().IsRegular():
+				return name, e.encoding, info, nil
+			case err != nil && !gone(err):
+				return "", "", nil, readError(err)
+			}
 		}
 	}
 	return "", "", nil, symbolcache.ErrNotFound
@@ -137,19 +140,24 @@ func (d dir) Stat(_ context.Context, path string) (Object, error) {
 
 // Get opens the file, which stays what it was while it is read.
 func (d dir) Get(_ context.Context, path string) (Object, Content, error) {
-	name, encoding, _, err := d.find(path)
-	if err != nil {
-		return Object{}, nil, err
+	for again := false; ; again = true {
+		name, encoding, _, err := d.find(path)
+		if err != nil {
+			return Object{}, nil, err
+		}
+		f, err := os.Open(d.at(name))
+		if gone(err) && !again {
+			continue // another has taken its place
+		}
+		if err != nil {
+			return Object{}, nil, readError(err)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return Object{}, nil, errors.Join(err, f.Close())
+		}
+		return d.object(path, name, encoding, info), f, nil
 	}
-	f, err := os.Open(d.at(name))
-	if err != nil {
-		return Object{}, nil, readError(err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return Object{}, nil, errors.Join(err, f.Close())
-	}
-	return d.object(path, name, encoding, info), f, nil
 }
 
 // Open is that of a Source.
@@ -158,7 +166,7 @@ func (d dir) Open(ctx context.Context, path string) (symbolcache.Body, error) {
 	if err != nil {
 		return symbolcache.Body{}, err
 	}
-	return symbolcache.Body{ReadCloser: content, Bytes: o.Bytes}, nil
+	return symbolcache.Body{ReadCloser: content, Bytes: o.Bytes, Encoding: o.Encoding}, nil
 }
 
 // Put writes the file aside, syncs it, writes what is known of it (note.go), and moves both

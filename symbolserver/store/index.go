@@ -51,10 +51,11 @@ func inIndex(path string) bool {
 }
 
 // IndexCode writes down which symbol file a head is of. A head without a code id, or whose
-// names fit no path, is left out.
+// names fit no path, is left out, and so is a file that is not where tools look for it:
+// there may be others beside it.
 func IndexCode(ctx context.Context, s Store, of Path, h Head) error {
 	entry, ok := entryPath(of.Try, h.CodeFile, h.CodeID)
-	if !ok {
+	if !ok || of.Leaf != SymName(of.File) {
 		return nil
 	}
 	text := of.String() + "\n"
@@ -92,10 +93,10 @@ func readEntry(ctx context.Context, s Store, entry string, try bool) (Path, erro
 
 // Rebuilt is what RebuildIndex has done.
 type Rebuilt struct {
-	Files   int // symbol files looked at
-	Written int // entries that were missing or wrong
-	Dropped int // entries whose symbol file is gone
-	Bad     int // symbol files that begin with no MODULE record
+	Files   int `json:"files"`   // symbol files looked at
+	Written int `json:"written"` // entries that were missing or wrong
+	Dropped int `json:"dropped"` // entries whose symbol file is gone
+	Bad     int `json:"bad"`     // symbol files that begin with no MODULE record
 }
 
 // RebuildIndex makes the index again from the symbol files' first lines. Progress, if not
@@ -175,7 +176,7 @@ func indexFile(ctx context.Context, s Store, p Path) (indexed, error) {
 	case err != nil:
 		return indexed{}, err
 	}
-	if _, ok := entryPath(p.Try, h.CodeFile, h.CodeID); !ok {
+	if _, ok := entryPath(p.Try, h.CodeFile, h.CodeID); !ok || p.Leaf != SymName(p.File) {
 		return indexed{}, nil
 	}
 	if at, err := LookupCode(ctx, s, p.Try, h.CodeFile, h.CodeID); err == nil && at == p {

@@ -43,6 +43,7 @@ func index(t *testing.T, s store.Store) {
 	put(t, s, store.Object{Path: symPath, Encoding: store.Gzip}, packed(t, store.Gzip, symText))
 	put(t, s, store.Object{Path: elf}, []byte("MODULE Linux x86_64 BBA6FA10B8AAB33D00000000000000000 lib.so\r\nINFO CODE_ID 10faa6bbaab83db3\r\n"))
 	put(t, s, store.Object{Path: tried, Encoding: store.Zstd}, packed(t, store.Zstd, strings.Replace(symText, "651C9AF9", "11111111", 1)))
+	put(t, s, store.Object{Path: "app.pdb/" + debugID + "/app.old.sym"}, []byte(symText))
 	put(t, s, store.Object{Path: "a/" + debugID + "/a.sym"}, []byte("<html>"))
 	put(t, s, store.Object{Path: "b/" + debugID + "/b.sym"}, packed(t, store.Gzip, symText)[:20])
 	put(t, s, store.Object{Path: "c/" + debugID + "/c.sym"}, nil)
@@ -56,7 +57,7 @@ func index(t *testing.T, s store.Store) {
 
 	var last int
 	done, err := store.RebuildIndex(t.Context(), s, func(files int) { last = files })
-	if diff := cmp.Diff(store.Rebuilt{Files: 8, Written: 3, Dropped: 4, Bad: 3}, done); err != nil || diff != "" || last != 8 {
+	if diff := cmp.Diff(store.Rebuilt{Files: 9, Written: 3, Dropped: 4, Bad: 3}, done); err != nil || diff != "" || last != 9 {
 		t.Errorf("%v, progress %d\n%s", err, last, diff)
 	}
 	lookup(t, s, false, "app with a space.exe", "651c9af99241000", symPath)

@@ -95,6 +95,15 @@ func (p Path) String() string {
 // IsSym tells whether the path is that of a symbol file.
 func (p Path) IsSym() bool { return strings.HasSuffix(p.Leaf, ".sym") }
 
+// SymName is the name under which every tool looks for a module's symbol file.
+func SymName(debugFile string) string {
+	const ending = ".pdb"
+	if n := len(debugFile) - len(ending); n > 0 && strings.EqualFold(debugFile[n:], ending) {
+		debugFile = debugFile[:n]
+	}
+	return debugFile + ".sym"
+}
+
 // ParsePath reads a path of a file, whoever it is from. The id may be in any letter case.
 // What it returns stays below the place that it is joined to, and begins with no name
 // that is ours.
@@ -179,6 +188,9 @@ var leafEndings = []string{".sym", ".dl_", ".ex_", ".pd_", ".dbg", ".dbg.gz", ".
 // itself, that as the symbol server packs it, which has the last letter replaced, or one
 // of a known ending.
 func ofModule(p Path) bool {
+	if p.Leaf == "file.ptr" {
+		return false // asked for by symbol servers' clients, and never there
+	}
 	if p.Leaf == p.File || p.Leaf == p.File[:len(p.File)-1]+"_" {
 		return true
 	}

@@ -18,7 +18,7 @@ var badPaths = map[string]bool{
 	".aftershock/" + debugID + "/app.sym": true, ".aftershock/lock": true, ".aftershock/code/a": true, ".aftershock/code/a/b": true, ".aftershock/code/a/xyz": true, ".aftershock/code/../A": true,
 	".aftershock/code/a/ff": true, ".aftershock/note/" + symPath: true, "try/.aftershock/code/a/F": true, ".aftershock/try/code/a/b/F": true,
 	"app.pdb/" + strings.Repeat("0", 33) + "/app.sym": true, "app.pdb/" + strings.Repeat("0", 32) + "1/app.sym": true, "app.pdb/" + debugID[:32] + "/app.sym": true, "app.pdb/" + debugID[:32] + "g/app.sym": true,
-	"app.pdb/" + strings.Repeat("A", 49) + "/app.sym": true, "app.pdb/" + strings.ToLower(debugID) + "/app.sym": true, "file.ptr/" + debugID + "/x.ptr": true, "app.pdb/" + debugID + "/file.ptr": true, "app.pdb/" + debugID + "/.sym": true,
+	"app.pdb/" + strings.Repeat("A", 49) + "/app.sym": true, "app.pdb/" + strings.ToLower(debugID) + "/app.sym": true, "file.ptr/" + debugID + "/file.ptr": true, "app.pdb/" + debugID + "/file.ptr": true, "app.pdb/" + debugID + "/.sym": true,
 	"app.exe/651C9AF99241000/app.sym": true, "app.exe/651C9AF9/app.exe": true, "app.exe/651C9AF9924100012/app.exe": true, "app.exe/651c9af99241000/app.exe": true,
 	"buildid/0/executable": true, "buildid/00/executable": true, "buildid/0FF0/executable": true, "buildid/0ff/executable": true, "buildid/0ff0/source": true, "buildid/" + strings.Repeat("f", 130) + "/executable": true,
 	"try/try/" + symPath: true, "Try/" + symPath: true, "v1/" + symPath: true,

@@ -134,11 +134,11 @@ func (s s3) Open(ctx context.Context, path string) (symbolcache.Body, error) {
 	if err := checkRead(path); err != nil {
 		return symbolcache.Body{}, err
 	}
-	body, info, _, err := s.in.Core.GetObject(ctx, s.in.Name, s.in.Key(path), minio.GetObjectOptions{})
+	body, info, err := s.body(ctx, path, minio.GetObjectOptions{})
 	if err != nil {
-		return symbolcache.Body{}, s3Error(err)
+		return symbolcache.Body{}, err
 	}
-	return symbolcache.Body{ReadCloser: body, Bytes: info.Size, Remote: true}, nil
+	return symbolcache.Body{ReadCloser: body, Bytes: info.Size, Remote: true, Encoding: info.Metadata.Get("Content-Encoding")}, nil
 }
 
 // contentType is what a browser is told: a symbol file is text, the rest is to be kept.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -55,9 +56,9 @@ func (c *s3Content) open() error {
 			return err
 		}
 	}
-	body, _, _, err := c.s.in.Core.GetObject(c.ctx, c.s.in.Name, c.s.in.Key(c.path), o)
+	body, _, err := c.s.body(c.ctx, c.path, o)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", c.path, s3Error(err))
+		return fmt.Errorf("read %s: %w", c.path, err)
 	}
 	c.body, c.from = body, c.at
 	return nil
@@ -84,4 +85,34 @@ func (c *s3Content) Close() error {
 		return nil
 	}
 	return c.body.Close()
+}
+
+// s3Stall ends the reading of an object of which nothing arrives any more.
+const s3Stall = 30 * time.Second
+
+// body asks for an object.
+func (s s3) body(ctx context.Context, path string, o minio.GetObjectOptions) (io.ReadCloser, minio.ObjectInfo, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r, info, _, err := s.in.Core.GetObject(ctx, s.in.Name, s.in.Key(path), o)
+	if err != nil {
+		cancel()
+		return nil, info, s3Error(err)
+	}
+	return &s3Body{r, cancel}, info, nil
+}
+
+type s3Body struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *s3Body) Read(p []byte) (int, error) {
+	stall := time.AfterFunc(s3Stall, b.cancel)
+	defer stall.Stop()
+	return b.ReadCloser.Read(p)
+}
+
+func (b *s3Body) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }

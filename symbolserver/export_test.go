@@ -1,0 +1,7 @@
+package symbolserver
+
+// For tests of what is remembered.
+const (
+	KnownTime   = knownTime
+	UnknownTime = unknownTime
+)
