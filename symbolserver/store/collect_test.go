@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,5 +138,40 @@ func TestLeftoversOfABucket(t *testing.T) {
 	}
 	if got := collect(t, s, store.Collection{LeftBefore: now.Add(time.Hour)}); len(got) > 0 {
 		t.Errorf("a Put that failed has left %v", got)
+	}
+}
+
+// failing is a store whose files cannot be looked at.
+type failing struct{ store.Store }
+
+func (failing) Stat(context.Context, string) (store.Object, error) { return store.Object{}, errStop }
+
+// Of a file that cannot be looked at nobody knows whether it has had its time.
+func TestCollectingStopsWhenTheStoreFails(t *testing.T) {
+	s := open(t, t.TempDir())
+	tried := "try/" + symPath
+	for _, path := range []string{tried, ".aftershock/try/code/app.exe/12"} {
+		put(t, s, store.Object{Path: path}, []byte(tried+"\n"))
+		c := store.Collection{TriedBefore: time.Now().Add(time.Hour), Remove: true, Dropped: func(what string, _ int64) error {
+			t.Errorf("%s dropped", what)
+			return nil
+		}}
+		if err := store.Collect(t.Context(), failing{s}, c); !errors.Is(err, errStop) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := s.Stat(t.Context(), path); err != nil {
+			t.Error(err)
+		}
+		if err := s.Delete(t.Context(), path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := store.Text(iotest.ErrReader(errStop)); !errors.Is(err, errStop) {
+		t.Errorf("text of what cannot be read: %v", err)
+	}
+	put(t, s, store.Object{Path: symPath}, []byte(symText))
+	put(t, s, store.Object{Path: ".aftershock/code/app with a space.exe/651C9AF99241000"}, []byte(symPath+"\n"))
+	if _, err := store.RebuildIndex(t.Context(), failing{s}, nil); !errors.Is(err, errStop) {
+		t.Errorf("an index of what cannot be looked at: %v", err)
 	}
 }
