@@ -24,7 +24,7 @@ type symbolsVerbs struct {
 	Scrub   symbolsScrubVerb   `cmd:"" help:"Compare compiled symbol files with their checksums."`
 	Serve   symbolsServeVerb   `cmd:"" help:"Serve symbol files and modules' own files, as Mozilla's symbol server and debuginfod do, and keep what upstreams have."`
 	Index   symbolsIndexVerb   `cmd:"" help:"Make the index of code ids in a symbol server's store again."`
-	GC      symbolsGCVerb      `cmd:"" name:"gc" help:"Drop tried builds that have had their time from a symbol server's store, and what was left of writes that were broken off."`
+	GC      symbolsGCVerb      `cmd:"" name:"gc" help:"Drop tried builds, and files of upstreams, that have had their time from a symbol server's store, and what was left of writes that were broken off."`
 }
 
 // symbolsCompileVerb compiles one file.

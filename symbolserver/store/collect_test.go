@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,46 @@ func TestTriedBuildsAreCollected(t *testing.T) {
 	}
 	if got := collect(t, s, c); len(got) > 0 {
 		t.Errorf("again: %v", got)
+	}
+}
+
+// Files of upstreams can be had again, and go when that is asked for; others' never do.
+func TestFilesOfUpstreamsAreCollected(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root)
+	old, young, ours, foreign := "old.pdb/"+debugID+"/old.sym", "young.pdb/"+debugID+"/young.sym", "ours.pdb/"+debugID+"/ours.sym", "foreign.pdb/"+debugID+"/foreign.sym"
+	hour := time.Now().Add(-time.Hour)
+	for path, by := range map[string]string{old: "upstream a.test", young: "upstream a.test", ours: "jane", foreign: ""} {
+		put(t, s, store.Object{Path: path, By: by}, []byte(path))
+		if err := store.IndexCode(t.Context(), s, parse(t, path), store.Head{CodeFile: path[:3], CodeID: "12"}); err != nil {
+			t.Fatal(err)
+		}
+		if path == young {
+			continue
+		}
+		note := filepath.Join(root, ".aftershock/note", path)
+		if err := os.Chtimes(filepath.Join(root, path), hour, hour); err != nil {
+			t.Fatal(err)
+		}
+		if by != "" { // as if it had been put then
+			text := fmt.Sprintf(`{"by":%q,"bytes":%d,"modified_ns":%d}`, by, len(path), hour.UnixNano())
+			if err := os.WriteFile(note, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := listed(t, s, "")
+	c := store.Collection{Remove: true}
+	if got := collect(t, s, c); len(got) > 0 {
+		t.Errorf("nobody asked: %v", got)
+	}
+	c.KeptBefore = hour.Add(time.Minute)
+	if diff := cmp.Diff([]string{".aftershock/code/old/12", old}, collect(t, s, c)); diff != "" {
+		t.Error(diff)
+	}
+	left := slices.DeleteFunc(before, func(line string) bool { return strings.HasPrefix(line, "old.pdb/") || strings.Contains(line, "/old/") })
+	if diff := cmp.Diff(left, listed(t, s, "")); diff != "" {
+		t.Errorf("left: %s", diff)
 	}
 }
 
