@@ -167,7 +167,7 @@ func (s *Server) fromEach(ctx context.Context, f *fetch, w wanted, asked []int) 
 	}
 	outcome, last := symbolcache.Missing, symbolcache.ErrNotFound
 	for _, i := range asked {
-		f.by = "upstream " + s.o.Upstreams[i].Host
+		f.by = store.ByUpstream + s.o.Upstreams[i].Host
 		err := s.ask(ctx, i, f, w)
 		if err == nil {
 			return symbolcache.Found, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +112,7 @@ func TestAnUpstreamThatDrips(t *testing.T) {
 	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	behind.has("drips.pdb/"+debugID+"/a.sym", sends(symText))
 	s := openStore(t, t.TempDir())
-	server := start(t, symbolserver.Options{Store: s, Upstreams: upstreams(t, slow.URL, behind.URL), HeadTime: 100 * time.Millisecond, FetchTime: 400 * time.Millisecond})
+	server := start(t, symbolserver.Options{Store: s, Upstreams: upstreams(t, slow.URL, behind.URL), HeadTime: 200 * time.Millisecond, FetchTime: 2 * time.Second})
 	for name, answer := range map[string]http.HandlerFunc{"drips": drip, "silent": silent, "later": func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte(symText)) //nolint:errcheck,gosec // of a test
 		drip(w, r)
@@ -204,6 +205,61 @@ func TestDownloadsAreBounded(t *testing.T) {
 	}
 	if n := len(up.asks()); n != most {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// When there is no room for a download that is no fault of the upstream.
+func TestAFolderForDownloadsThatIsNotThere(t *testing.T) {
+	up := newUpstream(t)
+	folder := t.TempDir() + "/later"
+	var failed failures
+	clock := newClock()
+	server := start(t, symbolserver.Options{Upstreams: upstreams(t, up.URL), Folder: folder, Failed: failed.hear, Now: clock.Now})
+	const more = 10 // than the breaker would take
+	for i := range more {
+		path := fmt.Sprintf("a%d.pdb/%s/a.sym", i, debugID)
+		up.has(path, sends(symText))
+		a := ask(t, server, http.MethodGet, "/"+path)
+		a.check(t, path, http.StatusBadGateway, "An upstream failed")
+	}
+	if len(up.asks()) != more || !strings.Contains(failed.String(), "the folder for downloads") {
+		t.Errorf("asked %d times: %s", len(up.asks()), failed.String())
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	clock.add(symbolcache.MinRetryTransient)
+	a := ask(t, server, http.MethodGet, "/a0.pdb/"+debugID+"/a.sym")
+	a.check(t, "when it is there", http.StatusOK, symText)
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left there: %v, %v", left, err)
+	}
+}
+
+// A server that ends does not wait for upstreams, and does not take it for their fault.
+func TestClosingEndsDownloads(t *testing.T) {
+	up := newUpstream(t)
+	asked := make(chan struct{})
+	up.has(symPath, func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+	})
+	var failed failures
+	s := symbolserver.New(symbolserver.Options{Store: openStore(t, t.TempDir()), Upstreams: upstreams(t, up.URL), Folder: t.TempDir(), Failed: failed.hear})
+	leaving, leave := context.WithCancel(t.Context())
+	served := make(chan any, 1)
+	go func() {
+		defer func() { served <- recover() }()
+		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/"+symPath, nil).WithContext(leaving))
+	}()
+	<-asked
+	leave()
+	if got := <-served; got != http.ErrAbortHandler { //nolint:errorlint // a panic's value
+		t.Errorf("a client that left got an answer: %v", got)
+	}
+	s.Close()
+	if failed.String() != "" {
+		t.Error(failed.String())
 	}
 }
 

@@ -59,8 +59,9 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	DefaultFetchTime  = 5 * time.Minute
-	DefaultHeadTime   = 30 * time.Second
+	DefaultFetchTime = 5 * time.Minute
+	// DefaultHeadTime is less than symbolcache, and others, wait for an answer of ours.
+	DefaultHeadTime   = 8 * time.Second
 	DefaultMaxFetches = 256
 )
 

@@ -25,7 +25,7 @@ type symbolsVerbs struct {
 
 	Serve    symbolsServeVerb    `cmd:"" help:"Serve symbol files and modules' own files, as Mozilla's symbol server and debuginfod do, and keep what upstreams have."`
 	Index    symbolsIndexVerb    `cmd:"" help:"Make the index of code ids in a symbol server's store again."`
-	GC       symbolsGCVerb       `cmd:"" name:"gc" help:"Drop tried builds that have had their time from a symbol server's store, and what was left of writes that were broken off."`
+	GC       symbolsGCVerb       `cmd:"" name:"gc" help:"Drop tried builds, and files of upstreams, that have had their time from a symbol server's store, and what was left of writes that were broken off."`
 	Upload   symbolsUploadVerb   `cmd:"" help:"Send symbol files and modules to a symbol server: what it lacks, several at a time."`
 	Token    symbolsTokenVerbs   `cmd:"" help:"Who may upload: make tokens, list and revoke them."`
 	Announce symbolsAnnounceVerb `cmd:"" help:"Say that symbol files have come: crashes that lacked them are made again."`

@@ -172,6 +172,9 @@ func TestSymbolStoresAreIndexedAndCollected(t *testing.T) {
 	if out := verb("gc", "--dry-run"); !strings.Contains(out, "try/a.pdb/"+id+"/a.sym") || !strings.Contains(out, "2 files, ") || !strings.Contains(out, "--dry-run") {
 		t.Error(out)
 	}
+	if out := verb("gc", "--dry-run", "--kept-older", "1d"); !strings.Contains(out, "2 files, ") {
+		t.Error(out)
+	}
 	out := verb("gc", "--json")
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.Contains(lines[2], `"dropped":true`) || !strings.Contains(out, ".aftershock/try/code/a.exe/651C9AF99241000") {
 		t.Error(out)

@@ -11,9 +11,10 @@ import (
 // symbolsGCVerb drops what has had its time in a symbol store.
 type symbolsGCVerb struct {
 	symbolStoreFlag
-	TryOlder dayCount `help:"Age of the files of tried builds that are dropped." default:"28d" placeholder:"DAYS"`
-	DryRun   bool     `help:"Change nothing; only print what would be dropped."`
-	JSON     bool     `help:"One JSON object a file, and one for the total." name:"json"`
+	TryOlder  dayCount `help:"Age of the files of tried builds that are dropped." default:"28d" placeholder:"DAYS"`
+	KeptOlder dayCount `help:"Age of the files of upstreams that are dropped; they come again when somebody asks for them. Without it, they stay." placeholder:"DAYS"`
+	DryRun    bool     `help:"Change nothing; only print what would be dropped."`
+	JSON      bool     `help:"One JSON object a file, and one for the total." name:"json"`
 }
 
 // leftoverAge is how old what a broken write left must be: no write takes that long.
@@ -34,8 +35,12 @@ func (v *symbolsGCVerb) Run(r *run) error {
 	var files, bytes int64
 	lines := json.NewEncoder(r.stdout)
 	now := time.Now()
+	var kept time.Time
+	if v.KeptOlder > 0 {
+		kept = now.Add(-v.KeptOlder.duration())
+	}
 	err = store.Collect(r.ctx, s, store.Collection{
-		TriedBefore: now.Add(-v.TryOlder.duration()), LeftBefore: now.Add(-leftoverAge), Remove: !v.DryRun,
+		TriedBefore: now.Add(-v.TryOlder.duration()), KeptBefore: kept, LeftBefore: now.Add(-leftoverAge), Remove: !v.DryRun,
 		Dropped: func(what string, size int64) error {
 			files++
 			bytes += size

@@ -9,10 +9,16 @@ import (
 	"aftershock/symbolcache"
 )
 
+// ByUpstream begins Object.By of a file that a server keeps of an upstream: it can be had
+// again.
+const ByUpstream = "upstream "
+
 // Collection says what Collect drops.
 type Collection struct {
 	// TriedBefore: files of tried builds that were put before it.
 	TriedBefore time.Time
+	// KeptBefore: files of upstreams that were put before it; zero leaves them alone.
+	KeptBefore time.Time
 	// LeftBefore: what Puts have left that were broken off before it. It must lie further
 	// back than a Put can take.
 	LeftBefore time.Time
@@ -22,17 +28,25 @@ type Collection struct {
 	Dropped func(what string, bytes int64) error
 }
 
-// Collect drops what has had its time: tried builds, their entries of the index, and
-// leftovers. A file that is put again meanwhile stays.
+// Collect drops what has had its time: tried builds, files of upstreams, the entries of
+// the index that name them or nothing, and leftovers. A file that is put again meanwhile
+// stays.
 func Collect(ctx context.Context, s Store, c Collection) error {
-	err := s.List(ctx, tried+"/", func(o Object) error {
-		if p, err := ParsePath(o.Path); err != nil || !p.Try {
-			return nil //nolint:nilerr // of a module that is called try
+	prefix, tiers := tried+"/", []bool{true}
+	if !c.KeptBefore.IsZero() {
+		prefix, tiers = "", []bool{true, false}
+	}
+	err := s.List(ctx, prefix, func(o Object) error {
+		p, err := ParsePath(o.Path)
+		if err != nil || !c.old(p.Try, o.Modified) {
+			return nil //nolint:nilerr // an entry of the index
 		}
-		return c.dropTried(ctx, s, o.Path)
+		return c.dropFile(ctx, s, p)
 	})
-	if err == nil {
-		err = c.dropEntries(ctx, s)
+	for _, try := range tiers {
+		if err == nil {
+			err = c.dropEntries(ctx, s, try)
+		}
 	}
 	if err == nil {
 		err = s.Leftovers(ctx, c.LeftBefore, c.Remove, c.Dropped)
@@ -40,49 +54,52 @@ func Collect(ctx context.Context, s Store, c Collection) error {
 	return err
 }
 
-// expired asks once more: the listing may be old.
-func (c *Collection) expired(ctx context.Context, s Store, path string) (o Object, gone, old bool, err error) {
-	o, err = s.Stat(ctx, path)
+func (c *Collection) old(try bool, t time.Time) bool {
+	if try {
+		return t.Before(c.TriedBefore)
+	}
+	return t.Before(c.KeptBefore)
+}
+
+// look asks once more, for what the listing did not tell, and because it may be old.
+func (c *Collection) look(ctx context.Context, s Store, p Path) (o Object, gone, expired bool, err error) {
+	o, err = s.Stat(ctx, p.String())
 	if errors.Is(err, symbolcache.ErrNotFound) {
 		return o, true, false, nil
 	}
-	return o, false, err == nil && o.Modified.Before(c.TriedBefore), err
+	return o, false, err == nil && c.old(p.Try, o.Modified) && (p.Try || strings.HasPrefix(o.By, ByUpstream)), err
 }
 
-func (c *Collection) dropTried(ctx context.Context, s Store, path string) error {
-	o, _, old, err := c.expired(ctx, s, path)
-	if err != nil || !old {
+func (c *Collection) dropFile(ctx context.Context, s Store, p Path) error {
+	o, _, expired, err := c.look(ctx, s, p)
+	if err != nil || !expired {
 		return err
 	}
+	return c.drop(ctx, s, o)
+}
+
+func (c *Collection) drop(ctx context.Context, s Store, o Object) error {
 	if c.Remove {
-		if err := s.Delete(ctx, path); err != nil {
+		if err := s.Delete(ctx, o.Path); err != nil {
 			return err
 		}
 	}
-	return c.Dropped(path, o.Bytes)
+	return c.Dropped(o.Path, o.Bytes)
 }
 
-// dropEntries drops the entries of tried builds' symbol files that are dropped.
-func (c *Collection) dropEntries(ctx context.Context, s Store) error {
-	return s.List(ctx, indexFolder(true), func(entry Object) error {
-		if !strings.HasPrefix(entry.Path, indexFolder(true)) {
-			return nil
-		}
-		p, err := readEntry(ctx, s, entry.Path, true)
+// dropEntries drops the entries of symbol files that are gone, or go.
+func (c *Collection) dropEntries(ctx context.Context, s Store, try bool) error {
+	return s.List(ctx, indexFolder(try), func(entry Object) error {
+		p, err := readEntry(ctx, s, entry.Path, try)
 		drop := errors.Is(err, symbolcache.ErrNotFound)
 		if err == nil {
-			var gone, old bool
-			_, gone, old, err = c.expired(ctx, s, p.String())
-			drop = gone || old
+			var gone, expired bool
+			_, gone, expired, err = c.look(ctx, s, p)
+			drop = gone || expired
 		}
-		switch {
-		case !drop:
-			return err
-		case c.Remove:
-			if err := s.Delete(ctx, entry.Path); err != nil {
-				return err
-			}
+		if drop {
+			return c.drop(ctx, s, entry)
 		}
-		return c.Dropped(entry.Path, entry.Bytes)
+		return err
 	})
 }

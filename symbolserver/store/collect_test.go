@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,6 +73,46 @@ func TestTriedBuildsAreCollected(t *testing.T) {
 	}
 }
 
+// Files of upstreams can be had again, and go when that is asked for; others' never do.
+func TestFilesOfUpstreamsAreCollected(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root)
+	old, young, ours, foreign := "old.pdb/"+debugID+"/old.sym", "young.pdb/"+debugID+"/young.sym", "ours.pdb/"+debugID+"/ours.sym", "foreign.pdb/"+debugID+"/foreign.sym"
+	hour := time.Now().Add(-time.Hour)
+	for path, by := range map[string]string{old: "upstream a.test", young: "upstream a.test", ours: "jane", foreign: ""} {
+		put(t, s, store.Object{Path: path, By: by}, []byte(path))
+		if err := store.IndexCode(t.Context(), s, parse(t, path), store.Head{CodeFile: path[:3], CodeID: "12"}); err != nil {
+			t.Fatal(err)
+		}
+		if path == young {
+			continue
+		}
+		note := filepath.Join(root, ".aftershock/note", path)
+		if err := os.Chtimes(filepath.Join(root, path), hour, hour); err != nil {
+			t.Fatal(err)
+		}
+		if by != "" { // as if it had been put then
+			text := fmt.Sprintf(`{"by":%q,"bytes":%d,"modified_ns":%d}`, by, len(path), hour.UnixNano())
+			if err := os.WriteFile(note, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := listed(t, s, "")
+	c := store.Collection{Remove: true}
+	if got := collect(t, s, c); len(got) > 0 {
+		t.Errorf("nobody asked: %v", got)
+	}
+	c.KeptBefore = hour.Add(time.Minute)
+	if diff := cmp.Diff([]string{".aftershock/code/old/12", old}, collect(t, s, c)); diff != "" {
+		t.Error(diff)
+	}
+	left := slices.DeleteFunc(before, func(line string) bool { return strings.HasPrefix(line, "old.pdb/") || strings.Contains(line, "/old/") })
+	if diff := cmp.Diff(left, listed(t, s, "")); diff != "" {
+		t.Errorf("left: %s", diff)
+	}
+}
+
 // What a Put left that was killed goes when it is old, and so does a note without a file.
 func TestLeftoversOfADirectory(t *testing.T) {
 	root := t.TempDir()
@@ -136,5 +179,40 @@ func TestLeftoversOfABucket(t *testing.T) {
 	}
 	if got := collect(t, s, store.Collection{LeftBefore: now.Add(time.Hour)}); len(got) > 0 {
 		t.Errorf("a Put that failed has left %v", got)
+	}
+}
+
+// failing is a store whose files cannot be looked at.
+type failing struct{ store.Store }
+
+func (failing) Stat(context.Context, string) (store.Object, error) { return store.Object{}, errStop }
+
+// Of a file that cannot be looked at nobody knows whether it has had its time.
+func TestCollectingStopsWhenTheStoreFails(t *testing.T) {
+	s := open(t, t.TempDir())
+	tried := "try/" + symPath
+	for _, path := range []string{tried, ".aftershock/try/code/app.exe/12"} {
+		put(t, s, store.Object{Path: path}, []byte(tried+"\n"))
+		c := store.Collection{TriedBefore: time.Now().Add(time.Hour), Remove: true, Dropped: func(what string, _ int64) error {
+			t.Errorf("%s dropped", what)
+			return nil
+		}}
+		if err := store.Collect(t.Context(), failing{s}, c); !errors.Is(err, errStop) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := s.Stat(t.Context(), path); err != nil {
+			t.Error(err)
+		}
+		if err := s.Delete(t.Context(), path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := store.Text(iotest.ErrReader(errStop)); !errors.Is(err, errStop) {
+		t.Errorf("text of what cannot be read: %v", err)
+	}
+	put(t, s, store.Object{Path: symPath}, []byte(symText))
+	put(t, s, store.Object{Path: ".aftershock/code/app with a space.exe/651C9AF99241000"}, []byte(symPath+"\n"))
+	if _, err := store.RebuildIndex(t.Context(), failing{s}, nil); !errors.Is(err, errStop) {
+		t.Errorf("an index of what cannot be looked at: %v", err)
 	}
 }

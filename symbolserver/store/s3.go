@@ -126,7 +126,7 @@ func (s s3) Get(ctx context.Context, path string) (Object, Content, error) {
 	if err != nil {
 		return Object{}, nil, err
 	}
-	return o, &s3Content{ctx: ctx, s: s, path: path, etag: etag, bytes: o.Bytes}, nil
+	return o, &s3Content{ctx: ctx, s: s, path: path, bytes: o.Bytes, etag: etag, encoding: o.Encoding}, nil
 }
 
 // Open is that of a Source.

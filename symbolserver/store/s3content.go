@@ -16,8 +16,9 @@ type s3Content struct {
 	ctx   context.Context //nolint:containedctx // io.ReadSeeker has none
 	s     s3
 	path  string
-	etag  string
 	bytes int64
+
+	etag, encoding string
 
 	at   int64 // where the next Read begins
 	body io.ReadCloser
@@ -56,9 +57,12 @@ func (c *s3Content) open() error {
 			return err
 		}
 	}
-	body, _, err := c.s.body(c.ctx, c.path, o)
+	body, info, err := c.s.body(c.ctx, c.path, o)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", c.path, err)
+	}
+	if info.ETag != c.etag || objectOf(c.path, &info).Encoding != c.encoding { // not every server looks at If-Match
+		return errors.Join(fmt.Errorf("read %s: it is another file by now", c.path), body.Close())
 	}
 	c.body, c.from = body, c.at
 	return nil
