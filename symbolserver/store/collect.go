@@ -49,9 +49,22 @@ func Collect(ctx context.Context, s Store, c Collection) error {
 		}
 	}
 	if err == nil {
+		err = c.dropIncoming(ctx, s)
+	}
+	if err == nil {
 		err = s.Leftovers(ctx, c.LeftBefore, c.Remove, c.Dropped)
 	}
 	return err
+}
+
+// dropIncoming drops what came in and was not looked at: uploads that nobody went on with.
+func (c *Collection) dropIncoming(ctx context.Context, s Store) error {
+	return s.List(ctx, IncomingFolder, func(o Object) error {
+		if !o.Modified.Before(c.LeftBefore) {
+			return nil
+		}
+		return c.drop(ctx, s, o)
+	})
 }
 
 func (c *Collection) old(try bool, t time.Time) bool {

@@ -134,8 +134,15 @@ func TestLeftoversOfADirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	forgotten, coming := store.Incoming(strings.Repeat("a", 32), 0), store.Incoming(strings.Repeat("b", 32), -1) // uploads that nobody goes on with, or somebody
+	for _, path := range []string{forgotten, coming} {
+		put(t, s, store.Object{Path: path}, []byte("x"))
+	}
+	if err := os.Chtimes(filepath.Join(root, forgotten), hour, hour); err != nil {
+		t.Fatal(err)
+	}
 	c := store.Collection{TriedBefore: hour, LeftBefore: hour.Add(time.Minute)}
-	want := []string{note, ".aftershock/tmp/put-1"}
+	want := []string{note, ".aftershock/tmp/put-1", forgotten}
 	slices.Sort(want)
 	for _, c.Remove = range []bool{false, true} {
 		if diff := cmp.Diff(want, collect(t, s, c)); diff != "" {

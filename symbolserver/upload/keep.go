@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -179,6 +180,8 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 		*r = r.refuse(ctx, err)
 		return
 	}
+	// What an upstream had can be had again, and gives way to who builds the module.
+	theirs := was != nil && strings.HasPrefix(was.By, store.ByUpstream)
 	a := &Arrival{Path: in.path, SHA256: c.sha256, By: in.by.Name}
 	if c.quality != nil {
 		a.BadLines = c.quality.BadLines
@@ -189,8 +192,10 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 		if h.o.Now().Sub(was.Modified) < toldAgain {
 			r.arrival = a
 		}
-		return
-	case was != nil && !in.replace:
+		if !in.path.Try && !theirs { // tried builds, and upstreams' files, expire by their time
+			return
+		}
+	case was != nil && !in.replace && !theirs:
 		r.Message = fmt.Sprintf("%v: sha256 %s, put there %s%s; this one is %s. To put it in place of that one, say so (replace)",
 			errOther, was.SHA256, was.Modified.UTC().Format(time.DateTime), by(was.By), c.sha256)
 		return
@@ -207,7 +212,9 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 		*r = Result{Key: r.Key, Status: Refused}.refuse(ctx, err)
 		return
 	}
-	r.arrival = a
+	if r.Status != Same {
+		r.arrival = a
+	}
 }
 
 func by(who string) string {

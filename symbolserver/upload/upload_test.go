@@ -301,6 +301,40 @@ func TestFilesAreKeptOnce(t *testing.T) {
 	}
 }
 
+// What expires by its time is put again when it comes again, and what an upstream had gives
+// way to who builds the module.
+func TestFilesThatExpireArePutAgain(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	modified := func(path string) time.Time {
+		t.Helper()
+		o, err := s.store.Stat(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Modified
+	}
+	for range 2 {
+		if status, _ := s.postZip("/upload/?try=1", s.token, path("app"), sym("app", 3)); status != 201 {
+			t.Fatal(status)
+		}
+	}
+	first := modified("try/" + path("app"))
+	if status, answer := s.postZip("/upload/?try=1", s.token, path("app"), sym("app", 3)); status != 201 || !modified("try/"+path("app")).After(first) {
+		t.Errorf("%d %v", status, answer)
+	}
+	for n, content := range []string{sym("lib", 5), sym("lib", 6)} { // the same, and another
+		key := path("lib")
+		if err := s.store.Put(t.Context(), store.Object{Path: key, SHA256: sum(sym("lib", 5)), By: store.ByUpstream + "symbols.example"}, strings.NewReader(sym("lib", 5))); err != nil {
+			t.Fatal(err)
+		}
+		status, answer := s.postZip("/upload/", s.token, key, content)
+		o, err := s.store.Stat(t.Context(), key)
+		if want := []string{key + " " + []string{"same", "replaced"}[n]}; status != 201 || !slices.Equal(files(answer), want) || err != nil || o.By != "builds" || o.SHA256 != sum(content) {
+			t.Errorf("%d %v %+v %v", status, answer, o, err)
+		}
+	}
+}
+
 // Who uploads files of which nobody can be told is told to send them again, and then they are
 // told of.
 func TestNothingIsKeptThatNobodyIsToldOf(t *testing.T) {
