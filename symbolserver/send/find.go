@@ -5,7 +5,6 @@ package send
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // what Mozilla's protocol names files by
 	"crypto/sha256"
 	"debug/elf"
 	"debug/macho"
@@ -27,11 +26,11 @@ import (
 type File struct {
 	Name string // where it lies
 	Path store.Path
-	// SHA256 and MD5 are of the content, not packed; Bytes is its size.
-	SHA256, MD5 string
-	Bytes       int64
-	// Packed tells that a symbol file lies there packed, as it can be sent.
-	Packed bool
+	// SHA256 is that of the content, not packed, and Bytes its size.
+	SHA256 string
+	Bytes  int64
+	// Encoding is that in which a symbol file lies there, as it is sent.
+	Encoding string
 }
 
 // ErrUnknown is about a file that is neither a symbol file nor a module.
@@ -94,7 +93,7 @@ func Identify(name string) (File, error) {
 		path, err = machoPath(f)
 	default:
 		path, err = symPath(f)
-		out.Packed = store.Sniff(head) != store.Identity
+		out.Encoding = store.Sniff(head)
 	}
 	if err == nil {
 		out.Path, err = store.ParsePath(path)
@@ -118,10 +117,10 @@ func (out *File) digest(f *os.File) error {
 		}
 		defer content.Close() //nolint:errcheck // nothing is left in it
 	}
-	sha, md := sha256.New(), md5.New() //nolint:gosec // see above
+	sum := sha256.New()
 	var err error
-	out.Bytes, err = io.Copy(io.MultiWriter(sha, md), content)
-	out.SHA256, out.MD5 = hex.EncodeToString(sha.Sum(nil)), hex.EncodeToString(md.Sum(nil))
+	out.Bytes, err = io.Copy(sum, content)
+	out.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return err
 }
 

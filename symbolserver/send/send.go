@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/symbolserver/store"
@@ -126,14 +127,13 @@ func (s *Sender) list(ctx context.Context, files []File) (*list, error) {
 	type item struct {
 		Key    string `json:"key"`
 		Size   int64  `json:"size"`
-		MD5    string `json:"md5_hash"`
 		SHA256 string `json:"sha256"`
 	}
 	items := make([]item, len(files))
 	for i, f := range files {
-		items[i] = item{f.Path.String(), f.Bytes, f.MD5, f.SHA256}
+		items[i] = item{f.Path.String(), f.Bytes, f.SHA256}
 	}
-	body, err := json.Marshal(map[string]any{"files": items})
+	body, err := json.Marshal(map[string]any{"files": items, "encodings": []string{store.Gzip, store.Zstd}})
 	if err != nil {
 		return nil, err
 	}
@@ -193,10 +193,10 @@ func (s *Sender) put(ctx context.Context, f File, a action, answer any) (int64, 
 	}
 	body, bytes, encoding := io.Reader(file), info.Size(), ""
 	switch {
-	case f.Path.IsSym() && f.Packed:
-		encoding = a.Encoding
-	case f.Path.IsSym() && a.Encoding == store.Gzip:
-		packed, err := pack(file)
+	case f.Encoding != store.Identity:
+		encoding = f.Encoding
+	case f.Path.IsSym() && (a.Encoding == store.Gzip || a.Encoding == store.Zstd):
+		packed, err := pack(file, a.Encoding)
 		if err != nil {
 			return 0, &refusedError{err.Error()}
 		}
@@ -230,13 +230,18 @@ func (s *Sender) put(ctx context.Context, f File, a action, answer any) (int64, 
 }
 
 // pack writes a symbol file, packed, to one without a name: S3 wants to know its size.
-func pack(from io.Reader) (*os.File, error) {
+func pack(from io.Reader, encoding string) (*os.File, error) {
 	f, err := os.CreateTemp("", "upload-")
 	if err != nil {
 		return nil, err
 	}
 	os.Remove(f.Name()) //nolint:errcheck,gosec // its bytes go when it is closed
-	z, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
+	var z io.WriteCloser
+	if encoding == store.Zstd {
+		z, err = zstd.NewWriter(f, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	} else {
+		z, err = gzip.NewWriterLevel(f, gzip.BestSpeed)
+	}
 	if err == nil {
 		_, err = io.Copy(z, from)
 	}

@@ -54,7 +54,7 @@ func (q Quality) Warnings() (out []string) {
 
 // checked is what a file was found to be.
 type checked struct {
-	sha256, md5 string // of the content, not encoded
+	sha256, md5 string // of the content, not encoded; md5 if it was asked for
 	bytes       int64  // likewise
 	quality     *Quality
 	head        store.Head
@@ -68,11 +68,14 @@ var (
 	errOtherBytes  = errors.New("not the bytes that were announced")
 )
 
-// check reads a file's content to its end and tells what it is. A symbol file must be that
+// check reads a file's content to its end and tells what it is, with its MD5 if it is asked for. A symbol file must be that
 // of its path.
-func check(path store.Path, content io.Reader, maxBytes int64) (checked, error) {
+func check(path store.Path, content io.Reader, maxBytes int64, withMD5 bool) (checked, error) {
 	c := checked{}
-	sums := &summing{r: content, left: maxBytes, sha: sha256.New(), md5: md5.New()} //nolint:gosec // see above
+	sums := &summing{r: content, left: maxBytes, sha: sha256.New()}
+	if withMD5 {
+		sums.md5 = md5.New() //nolint:gosec // see above
+	}
 	if path.IsSym() {
 		if err := c.scan(path, sums); err != nil {
 			return c, err
@@ -81,7 +84,10 @@ func check(path store.Path, content io.Reader, maxBytes int64) (checked, error) 
 	if _, err := io.Copy(io.Discard, sums); err != nil { // what a scan has left is nothing, of other files all
 		return c, err
 	}
-	c.sha256, c.md5, c.bytes = hex.EncodeToString(sums.sha.Sum(nil)), hex.EncodeToString(sums.md5.Sum(nil)), sums.read
+	c.sha256, c.bytes = hex.EncodeToString(sums.sha.Sum(nil)), sums.read
+	if withMD5 {
+		c.md5 = hex.EncodeToString(sums.md5.Sum(nil))
+	}
 	return c, nil
 }
 
@@ -128,7 +134,7 @@ func (c *counting) Err() error                   { return nil }
 type summing struct {
 	r          io.Reader
 	read, left int64
-	sha, md5   hash.Hash
+	sha, md5   hash.Hash // md5 may be nil
 	err        error
 }
 
@@ -140,7 +146,9 @@ func (s *summing) Read(p []byte) (int, error) {
 		return 0, s.err
 	}
 	s.sha.Write(p[:n])
-	s.md5.Write(p[:n])
+	if s.md5 != nil {
+		s.md5.Write(p[:n])
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}

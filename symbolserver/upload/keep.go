@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -120,15 +121,27 @@ var errPacked = errors.New("it cannot be unpacked")
 func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding string, err error) {
 	body := &sizing{r: in.body, left: h.o.MaxFileBytes}
 	var text io.Reader = body
+	encoding = store.Identity
+	to, finish := io.Discard, func() error { return nil }
 	if in.path.IsSym() {
-		packed := &beginning{r: body}
-		unpacked, err := store.Text(packed)
+		from := bufio.NewReaderSize(body, readBytes)
+		head, err := from.Peek(headBytes)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return c, "", err
+		}
+		raw := io.Reader(from)
+		if encoding = h.o.Encoding; encoding != store.Identity && store.Sniff(head) == encoding {
+			raw = io.TeeReader(from, aside) // it is stored as it is sent
+		} else {
+			to, finish = encoder(aside, encoding)
+		}
+		unpacked, err := store.Text(raw)
 		if err != nil {
 			return c, "", fmt.Errorf("%w: %w", errPacked, err)
 		}
 		defer unpacked.Close() //nolint:errcheck // nothing is left in it
 		text = unpacked
-	} else if in.encoding != store.Identity {
+	} else if to = aside; in.encoding != store.Identity {
 		unpacked, err := store.Decode(body, in.encoding)
 		if err != nil {
 			return c, "", fmt.Errorf("%w: %w", errPacked, err)
@@ -136,13 +149,8 @@ func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding stri
 		defer unpacked.Close() //nolint:errcheck // likewise
 		text = unpacked
 	}
-	encoding = store.Identity
-	if in.path.IsSym() {
-		encoding = h.o.Encoding
-	}
-	to, finish := encoder(aside, encoding)
 	ratio := &ratio{r: text, packed: body}
-	c, err = check(in.path, io.TeeReader(ratio, to), h.o.MaxContentBytes)
+	c, err = check(in.path, io.TeeReader(ratio, to), h.o.MaxContentBytes, in.md5 != "" && in.sha256 == "")
 	switch {
 	case ratio.err != nil:
 		return c, "", ratio.err
@@ -152,11 +160,17 @@ func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding stri
 		return c, "", err
 	case in.sha256 != "" && in.sha256 != c.sha256:
 		return c, "", fmt.Errorf("%w: sha256 is %s, not %s", errOtherBytes, c.sha256, in.sha256)
-	case in.md5 != "" && in.md5 != c.md5:
+	case in.sha256 == "" && in.md5 != "" && in.md5 != c.md5:
 		return c, "", fmt.Errorf("%w: md5 is %s, not %s", errOtherBytes, c.md5, in.md5)
 	}
 	return c, encoding, finish()
 }
+
+const (
+	// headBytes tell which encoding a file is in, and readBytes are read at a time.
+	headBytes = 4
+	readBytes = 64 << 10
+)
 
 // encoder writes what has an encoding.
 func encoder(w io.Writer, encoding string) (to io.Writer, finish func() error) {
@@ -301,7 +315,7 @@ func (h *Handler) worse(ctx context.Context, path store.Path, c checked) bool {
 		return false
 	}
 	defer closing()
-	was, err := check(path, content, h.o.MaxContentBytes)
+	was, err := check(path, content, h.o.MaxContentBytes, false)
 	return err == nil && was.quality != nil && c.quality.worseThan(*was.quality)
 }
 

@@ -31,6 +31,8 @@ type waiting struct {
 	Until   time.Time     `json:"until"`
 	Files   []waitingFile `json:"files"`
 
+	packed string // how symbol files are to be sent
+
 	// The mutex of pending guards these.
 	results []*Result // by file; nil: it has not come
 	busy    []bool    // by file: somebody keeps it

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,14 +56,14 @@ func (h *Handler) v2(w http.ResponseWriter, r *http.Request) {
 	if who == nil {
 		return
 	}
-	files, err := manifest(paced(w, r))
+	files, packed, err := manifest(paced(w, r))
 	if err != nil {
 		h.o.Metrics.refused("manifest")
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	now := h.o.Now().UTC()
-	u := &waiting{ID: newID(), By: *who, Try: who.tryOnly() || truth(r, "try"), Replace: truth(r, "replace"), Until: now.Add(h.o.Waits)}
+	u := &waiting{ID: newID(), By: *who, Try: who.tryOnly() || truth(r, "try"), Replace: truth(r, "replace"), Until: now.Add(h.o.Waits), packed: h.packing(packed)}
 	if !who.may(u.Try) {
 		h.forbid(w, r, "Forbidden")
 		return
@@ -86,23 +87,36 @@ func (h *Handler) v2(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// manifest reads the list.
-func manifest(body io.Reader) ([]listed, error) {
+// packing is how symbol files are to be sent by a client that knows some encodings: as they are
+// stored, so that they need not be packed again; else as it is least work to unpack. Mozilla's clients know
+// gzip, and do not say so.
+func (h *Handler) packing(known []string) string {
+	for _, encoding := range []string{h.o.Encoding, store.Zstd} {
+		if encoding != store.Identity && slices.Contains(known, encoding) {
+			return encoding
+		}
+	}
+	return store.Gzip
+}
+
+// manifest reads the list, and which encodings its sender knows.
+func manifest(body io.Reader) (files []listed, encodings []string, err error) {
 	var list struct {
-		Files []listed `json:"files"`
+		Files     []listed `json:"files"`
+		Encodings []string `json:"encodings"`
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxManifestBytes+1))
 	switch {
 	case err != nil:
-		return nil, errors.New("the request was cut short")
+		return nil, nil, errors.New("the request was cut short")
 	case len(text) > maxManifestBytes:
-		return nil, fmt.Errorf("too many files: want at most %d, and %d bytes", MaxManifest, maxManifestBytes)
+		return nil, nil, fmt.Errorf("too many files: want at most %d, and %d bytes", MaxManifest, maxManifestBytes)
 	case json.Unmarshal(text, &list) != nil || list.Files == nil:
-		return nil, errors.New("malformed JSON request body")
+		return nil, nil, errors.New("malformed JSON request body")
 	case len(list.Files) > MaxManifest:
-		return nil, fmt.Errorf("too many files: want at most %d", MaxManifest)
+		return nil, nil, fmt.Errorf("too many files: want at most %d", MaxManifest)
 	}
-	return list.Files, nil
+	return list.Files, list.Encodings, nil
 }
 
 func newID() string {
@@ -149,7 +163,7 @@ func (h *Handler) action(r *http.Request, u *waiting, f listed) (action, error) 
 	u.Files = append(u.Files, waitingFile{Path: p.String(), MD5: f.MD5, SHA256: f.SHA256})
 	a := action{Type: "upload"}
 	if p.IsSym() {
-		a.Encoding = store.Gzip // as Mozilla's clients send them; what comes is looked at
+		a.Encoding = u.packed // what comes is looked at
 	}
 	a.URL, a.Headers, err = h.o.Store.PutLink(r.Context(), store.Object{Path: u.incoming(n)}, h.o.Waits)
 	if errors.Is(err, store.ErrNoLinks) {
