@@ -33,6 +33,7 @@ func (v *symbolsServeVerb) Run(r *run) error {
 	if err := v.checkServer(); err != nil {
 		return err
 	}
+	collectMore()
 	s := &symbolServer{flags: v.symbolServerFlags, storeName: v.Store, log: r.log}
 	var err error
 	if s.upstreams, err = v.upstreams(v.SymbolRedirect); err != nil {
