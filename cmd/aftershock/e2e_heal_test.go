@@ -147,14 +147,18 @@ func TestSymbolsThatComeHealCrashes(t *testing.T) {
 	fill()
 	began := time.Now()
 	u.announce(keys)
+	first := time.Duration(0)
 	eventually(t, 4*time.Minute, func() error {
 		left, err := u.lacking(keys)
+		if left < ill && first == 0 {
+			first = time.Since(began)
+		}
 		if err == nil && left > 0 {
 			err = fmt.Errorf("%d of %d crashes lack symbols still", left, ill)
 		}
 		return err
 	})
-	t.Logf("%d crashes healed %v after the first announcement", ill, time.Since(began).Round(10*time.Millisecond))
+	t.Logf("%d crashes healed %v after the first announcement, the first of them after %v", ill, time.Since(began).Round(10*time.Millisecond), first.Round(10*time.Millisecond))
 
 	// As if the symbols had been there from the beginning.
 	later := u.submit(append([]string{"--annotation", "ProductName=later"}, dumps[:want]...)...)
