@@ -11,6 +11,7 @@
 package upload
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -244,17 +245,21 @@ func failf(w http.ResponseWriter, status int, format string, args ...any) {
 	fail(w, status, fmt.Sprintf(format, args...))
 }
 
-// answer answers with JSON. Blanks follow colons: Breakpad's client looks for them.
+// answer answers with JSON as Breakpad's client reads it, which knows no JSON: blanks follow
+// colons, and addresses stand there as they are.
 func answer(w http.ResponseWriter, status int, what any) {
-	text, err := json.MarshalIndent(what, "", " ")
-	if err != nil {
+	var text bytes.Buffer
+	out := json.NewEncoder(&text)
+	out.SetIndent("", " ")
+	out.SetEscapeHTML(false)
+	if err := out.Encode(what); err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	w.Write(append(text, '\n')) //nolint:errcheck,gosec // its client may be gone
+	w.Write(text.Bytes()) //nolint:errcheck,gosec // its client may be gone
 }
 
 // authInfo says what a token can.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -223,9 +224,13 @@ func TestBreakpadsProtocol(t *testing.T) {
 		}
 		upload := func(content, debugID string) (int, string) {
 			t.Helper()
-			status, answer := s.do(http.MethodPost, "/v1/uploads:create"+key, "", nil, nil)
+			status, raw := call(http.MethodPost, "/v1/uploads:create"+key, "")
 			if status != 200 {
-				t.Fatalf("%d %v", status, answer)
+				t.Fatalf("%d %v", status, raw)
+			}
+			answer := map[string]string{} // read as that client reads it
+			for _, m := range regexp.MustCompile(`"(uploadUrl|uploadKey)": "([^"]+)"`).FindAllStringSubmatch(raw, -1) {
+				answer[m[1]] = m[2]
 			}
 			done := func() (int, string) {
 				return call(http.MethodPost, fmt.Sprintf("/v1/uploads/%v:complete%s", answer["uploadKey"], key),
