@@ -1,0 +1,81 @@
+package web
+
+import (
+	"strconv"
+
+	"aftershock/ask"
+)
+
+// table is an answer as a page shows it: texts that lead somewhere, numbers to the right, and
+// a bar beside the value that a question is about.
+type table struct {
+	Columns []column
+	Rows    [][]cell
+}
+
+type column struct {
+	Name    string
+	Numeric bool
+}
+
+type cell struct {
+	Text    string
+	Link    string // empty: none
+	Numeric bool
+	Bar     int // of barWidth
+	HasBar  bool
+}
+
+// barWidth is how long the longest bar is.
+const barWidth = 80
+
+// tableOf makes one. Links keep the filter.
+func tableOf(q ask.Query, a *ask.Answer, f filter) table {
+	var t table
+	for _, c := range a.Columns {
+		t.Columns = append(t.Columns, column{c.Name, c.Numeric()})
+	}
+	most := 0.0
+	value := -1
+	for i, c := range a.Columns {
+		if q.Chart.Kind == ask.Bars && c.Name == q.Chart.Value {
+			value = i
+		}
+	}
+	if value >= 0 {
+		for _, row := range a.Rows {
+			if n, err := strconv.ParseFloat(row[value], 64); err == nil {
+				most = max(most, n)
+			}
+		}
+	}
+	for _, row := range a.Rows {
+		cells := make([]cell, len(row))
+		for i, text := range row {
+			cells[i] = cell{Text: text, Numeric: t.Columns[i].Numeric, Link: linkOf(a.Columns[i].Name, text, f)}
+			if n, err := strconv.ParseFloat(text, 64); i == value && err == nil && most > 0 {
+				cells[i].HasBar, cells[i].Bar = true, int(max(n, 0)/most*barWidth)
+			}
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	return t
+}
+
+// linkOf is where a value leads: to its page, or to the same page with it as the filter.
+func linkOf(name, text string, f filter) string {
+	if text == "" {
+		return ""
+	}
+	switch name {
+	case "signature", "old_signature", "new_signature":
+		return "/signature" + f.query("signature", text)
+	case "crash_id", "example":
+		if id, ok := crashID(text); ok {
+			return "/crash/" + id
+		}
+	case "product", "channel", "process_type", "os":
+		return "/top" + f.with(name, text).query()
+	}
+	return ""
+}

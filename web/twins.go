@@ -1,0 +1,111 @@
+package web
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"aftershock/ask"
+)
+
+// twins of a page are for programs and for other documents: the same answers.
+var twins = []string{"json", "csv", "md"}
+
+func twinLinks(at string, q url.Values) (out []link) {
+	if at == "/" {
+		at = "/morning"
+	}
+	query := ""
+	if len(q) > 0 {
+		query = "?" + q.Encode()
+	}
+	for _, t := range twins {
+		out = append(out, link{at + "." + t + query, strings.ToUpper(t)})
+	}
+	return out
+}
+
+// twin answers with one.
+func (h *Handler) twin(w http.ResponseWriter, r *http.Request, kind string, sections []answered) {
+	head := w.Header()
+	head.Set("Cache-Control", "private, max-age=20")
+	if r.Method == http.MethodHead {
+		return
+	}
+	switch kind {
+	case "json":
+		head.Set("Content-Type", "application/json")
+		out := json.NewEncoder(w)
+		out.Encode(jsonOf(sections)) //nolint:errcheck,gosec // its client may be gone
+	case "csv":
+		head.Set("Content-Type", "text/csv; charset=utf-8")
+		head.Set("Content-Disposition", "attachment")
+		out := csv.NewWriter(w)
+		for i, s := range sections {
+			if i > 0 {
+				out.Write(nil) //nolint:errcheck,gosec // likewise
+			}
+			out.Write(names(s.Answer)) //nolint:errcheck,gosec // likewise
+			for _, row := range s.Answer.Rows {
+				out.Write(safe(row)) //nolint:errcheck,gosec // likewise
+			}
+		}
+		out.Flush()
+	case "md":
+		head.Set("Content-Type", "text/markdown; charset=utf-8")
+		for _, s := range sections {
+			w.Write([]byte("## " + s.Title + "\n\n")) //nolint:errcheck,gosec // likewise
+			s.Answer.WriteMarkdown(w)                 //nolint:errcheck,gosec // likewise
+			w.Write([]byte("\n"))                     //nolint:errcheck,gosec // likewise
+		}
+	}
+}
+
+func names(a *ask.Answer) (out []string) {
+	for _, c := range a.Columns {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// safe keeps cells from being formulas where a table is opened: a quotation mark stands before
+// what one begins with.
+func safe(row []string) []string {
+	out := make([]string, len(row))
+	for i, text := range row {
+		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) && !isNumber(text) {
+			text = "'" + text
+		}
+		out[i] = text
+	}
+	return out
+}
+
+func isNumber(text string) bool {
+	return strings.Trim(text, "0123456789.eE+-") == "" && strings.ContainsAny(text, "0123456789")
+}
+
+// jsonSection is a section in the JSON twin.
+type jsonSection struct {
+	Title    string              `json:"title"`
+	Question string              `json:"question"`
+	Rows     []map[string]string `json:"rows"`
+}
+
+func jsonOf(sections []answered) map[string]any {
+	out := make([]jsonSection, 0, len(sections))
+	for _, s := range sections {
+		j := jsonSection{s.Title, s.Query.Name, make([]map[string]string, 0, len(s.Answer.Rows))}
+		for _, row := range s.Answer.Rows {
+			m := map[string]string{}
+			for i, text := range row {
+				m[s.Answer.Columns[i].Name] = text
+			}
+			j.Rows = append(j.Rows, m)
+		}
+		out = append(out, j)
+	}
+	return map[string]any{"sections": out}
+}

@@ -1,0 +1,201 @@
+// Package web has the pages: what people open to see what crashes.
+//
+// A page is a list of questions of package ask, asked with the filter that stands in its URL
+// (filter.go), and shown as tables with a picture where a question has one (table.go, chart.go).
+// Which page asks what is in pages.go; a crash is a page of its own kind (crash.go). Each has
+// twins, as .json, .csv and .md (twins.go), and shows its statements.
+//
+// The pages run no script, and ask nobody but us. They are made of what the database shows that
+// they are given: the public one, for pages that everybody may see.
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aftershock/ask"
+	"aftershock/sinks/clickhouse"
+)
+
+//go:embed templates/*.html static/*
+var files embed.FS
+
+// Options of a Handler.
+type Options struct {
+	DB *clickhouse.DB
+	// Now is the clock that times like 7d count from.
+	Now func() time.Time
+	Log zerolog.Logger
+}
+
+// Handler is an http.Handler. It is safe for concurrent use.
+type Handler struct {
+	o         Options
+	mux       *http.ServeMux
+	templates *template.Template
+	style     string // path of the style sheet, with its digest
+}
+
+// queryTime bounds what one page asks.
+const queryTime = 20 * time.Second
+
+// New returns a handler.
+func New(o Options) (*Handler, error) {
+	h := &Handler{o: o, mux: http.NewServeMux()}
+	css, err := files.ReadFile("static/style.css")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(css)
+	h.style = "/static/" + hex.EncodeToString(sum[:6]) + ".css"
+	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() string { return h.style }, "pages": func() []link { return menu }}).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	h.mux.HandleFunc("GET "+h.style, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		w.Write(css) //nolint:errcheck,gosec // its client may be gone
+	})
+	for _, p := range pages {
+		name := p.path
+		if name == "/" {
+			name = "/{$}"
+		}
+		h.mux.HandleFunc("GET "+name, h.page(p, ""))
+		for _, twin := range twins {
+			at := strings.TrimSuffix(p.path, "/")
+			if p.path == "/" {
+				at = "/morning"
+			}
+			h.mux.HandleFunc("GET "+at+"."+twin, h.page(p, twin))
+		}
+	}
+	h.mux.HandleFunc("GET /crash/{id}", h.crash)
+	h.mux.HandleFunc("GET /find", h.find)
+	h.mux.HandleFunc("GET /questions/{name}", h.question)
+	h.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		h.fail(w, r, http.StatusNotFound, "There is no such page.", "The menu has those there are.")
+	})
+	return h, nil
+}
+
+// contentPolicy lets a page have our style sheet and nothing else: no script, no address of
+// others.
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head.Set("Content-Security-Policy", contentPolicy)
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "same-origin")
+	head.Set("Cross-Origin-Opener-Policy", "same-origin")
+	head.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		head.Set("Allow", "GET, HEAD")
+		h.fail(w, r, http.StatusMethodNotAllowed, "These pages are only for reading.", "")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), queryTime)
+	defer cancel()
+	h.mux.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// link is one of a menu.
+type link struct{ Path, Name string }
+
+// view is what every template gets.
+type view struct {
+	Title   string
+	At      string // the page's path, for the menu
+	Filter  filter
+	Hidden  []hidden // what the filter's form keeps
+	Filters bool     // whether the page goes by the filter
+	Twins   []link
+	Body    any
+}
+
+// hidden is a parameter that a form keeps.
+type hidden struct{ Name, Value string }
+
+// show renders a page, whole or not at all.
+func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	var page bytes.Buffer
+	if err := h.templates.ExecuteTemplate(&page, name, v); err != nil {
+		h.o.Log.Error().Err(err).Str("page", name).Msg("page not rendered")
+		http.Error(w, "This page could not be made; the log of the server says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "private, max-age=20")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(page.Bytes()) //nolint:errcheck,gosec // its client may be gone
+	}
+}
+
+// failure is what an error's page says.
+type failure struct{ What, Next string }
+
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, what, next string) {
+	h.show(w, r, status, "failure.html", view{Title: http.StatusText(status), Body: failure{what, next}})
+}
+
+// failed answers for a question that was not answered.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
+	var bad *badValueError
+	switch {
+	case errors.As(err, &bad):
+		h.fail(w, r, http.StatusBadRequest, bad.text, "Go back, and change it in the filter.")
+	case errors.Is(r.Context().Err(), context.DeadlineExceeded):
+		h.fail(w, r, http.StatusServiceUnavailable, fmt.Sprintf("The tables did not answer in %v.", queryTime), "Ask for less time, or for one product.")
+	case r.Context().Err() != nil: // nobody is left to be told
+	default:
+		h.o.Log.Warn().Err(err).Str("path", r.URL.Path).Msg("page not answered")
+		h.fail(w, r, http.StatusServiceUnavailable, "The tables cannot be asked now.", "Try again; /readyz of the server says what does not work.")
+	}
+}
+
+// badValueError is about a parameter of the URL.
+type badValueError struct{ text string }
+
+func (e *badValueError) Error() string { return e.text }
+
+// values are a question's parameters out of those of a URL.
+func (h *Handler) values(q ask.Query, from map[string]string) (map[string]string, error) {
+	given := map[string]string{}
+	for _, p := range q.Params {
+		if v, ok := from[p.Name]; ok && (v != "" || p.Default == "") {
+			given[p.Name] = v
+		}
+	}
+	values, err := q.Values(given, h.o.Now())
+	if err != nil {
+		return nil, &badValueError{err.Error()}
+	}
+	return values, nil
+}
+
+// twinOf is the kind of twin that a path asks for, empty for the page itself.
+func twinOf(at string) (base, kind string) {
+	ending := strings.TrimPrefix(path.Ext(at), ".")
+	for _, t := range twins {
+		if ending == t {
+			return strings.TrimSuffix(at, "."+ending), t
+		}
+	}
+	return at, ""
+}
