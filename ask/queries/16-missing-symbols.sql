@@ -4,9 +4,17 @@
 -- param product String = '': product; empty for all
 -- param limit UInt32 = 50: rows at most
 -- chart bars module crashes
-SELECT min(filename) AS file, min(debug_id) AS debug_id, module, count() AS crashes, uniqExact(signature_id) AS signatures, min(toString(crash_id)) AS example
-FROM aftershock.missing_symbols
-WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String})
-GROUP BY module
+
+-- What is shown of a module is made of those that are shown. As a number a crash id has the order of its text.
+WITH splitByChar('/', replaceAll(toString(module), '\\/', '\0')) AS parts
+SELECT replaceAll(parts[1], '\0', '/') AS file, parts[3] AS debug_id, module, crashes, signatures, toString(toUUID(leftPad(lower(hex(first)), 32, '0'))) AS example
+FROM
+(
+    SELECT module, count() AS crashes, uniqExact(signature_id) AS signatures, min(toUInt128(crash_id)) AS first
+    FROM aftershock.missing_symbols
+    WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String})
+    GROUP BY module
+    ORDER BY crashes DESC, module
+    LIMIT {limit:UInt32}
+)
 ORDER BY crashes DESC, module
-LIMIT {limit:UInt32}

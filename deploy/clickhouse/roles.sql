@@ -26,6 +26,8 @@ GRANT SELECT ON aftershock_protected.crash_rows TO aftershock_views;
 GRANT SELECT ON aftershock_protected.ping_rows TO aftershock_views;
 ALTER TABLE aftershock.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock.crash_by_id MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock.ping_by_id MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.signature_names MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.signature_first_seen MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock.missing_symbols MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
@@ -34,11 +36,15 @@ ALTER TABLE aftershock.bugs MODIFY SQL SECURITY DEFINER DEFINER = aftershock_vie
 ALTER TABLE aftershock.lineage MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.crashes MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 ALTER TABLE aftershock_protected.pings MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock_protected.crash_by_id MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
+ALTER TABLE aftershock_protected.ping_by_id MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views;
 
 -- What is public and seen, and nothing else.
 CREATE ROLE IF NOT EXISTS analyst_public;
 GRANT SELECT ON aftershock.crashes TO analyst_public;
 GRANT SELECT ON aftershock.pings TO analyst_public;
+GRANT SELECT ON aftershock.crash_by_id TO analyst_public;
+GRANT SELECT ON aftershock.ping_by_id TO analyst_public;
 GRANT SELECT ON aftershock.lineage TO analyst_public;
 GRANT SELECT ON aftershock.signature_names TO analyst_public;
 GRANT SELECT ON aftershock.signature_first_seen TO analyst_public;
@@ -52,6 +58,8 @@ CREATE ROLE IF NOT EXISTS analyst_protected;
 GRANT analyst_public TO analyst_protected;
 GRANT SELECT ON aftershock_protected.crashes TO analyst_protected;
 GRANT SELECT ON aftershock_protected.pings TO analyst_protected;
+GRANT SELECT ON aftershock_protected.crash_by_id TO analyst_protected;
+GRANT SELECT ON aftershock_protected.ping_by_id TO analyst_protected;
 
 -- Readers only read, and no query takes the server for itself.
 CREATE SETTINGS PROFILE IF NOT EXISTS analyst

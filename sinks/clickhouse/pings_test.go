@@ -66,13 +66,13 @@ func TestPopulationsHaveTheSameTables(t *testing.T) {
 	_, conn := open(t)
 	shape := func(of clickhouse.Population) []string {
 		var out []string
-		for _, table := range []string{"aftershock.$rows", "aftershock_protected.$rows", "aftershock.$signatures", "aftershock.$view", "aftershock_protected.$view"} {
+		for _, table := range []string{"aftershock.$rows", "aftershock_protected.$rows", "aftershock.$signatures", "aftershock.$view", "aftershock_protected.$view", "aftershock.$by_id", "aftershock_protected.$by_id"} {
 			where := of.SQL(fmt.Sprintf(" WHERE concat(database, '.', %%s) = '%s'", table))
 			out = append(out, ask(t, conn, "SELECT concat(engine_full, ' ', partition_key, ' ', sorting_key, ' ', primary_key) FROM system.tables"+fmt.Sprintf(where, "name"))...)
 			out = append(out, ask(t, conn, "SELECT concat(name, ' ', type, ' ', compression_codec, ' ', default_expression) FROM system.columns"+fmt.Sprintf(where, "table")+" ORDER BY position")...)
 		}
 		return append(out, ask(t, conn, of.SQL("SELECT replaceAll(replaceAll(as_select, '$rows', 'rows'), '$signatures', 'signatures') FROM system.tables"+
-			" WHERE name IN ('$view', 'signatures_of_$rows') ORDER BY database, engine"))...)
+			" WHERE name IN ('$view', '$by_id', 'signatures_of_$rows') ORDER BY database, engine, as_select"))...)
 	}
 	want := shape(clickhouse.Reports)
 	if len(want) < 100 {

@@ -10,16 +10,17 @@ import (
 // same columns, and no question is answered with rows of two.
 type Population struct {
 	Kind string // of its crashes
-	// Rows is its table, and View what analysts ask, in both databases.
-	Rows, View string
+	// Rows is its table, View what analysts ask, and ByID what they ask for one crash, in both
+	// databases.
+	Rows, View, ByID string
 	// Signatures is its narrow table, in aftershock.
 	Signatures string
 }
 
 // The populations. A version shows all of them for the same time.
 var (
-	Reports     = Population{Kind: schema.KindReport, Rows: "crash_rows", View: "crashes", Signatures: "signatures"}
-	Pings       = Population{Kind: schema.KindPing, Rows: "ping_rows", View: "pings", Signatures: "ping_signatures"}
+	Reports     = Population{Kind: schema.KindReport, Rows: "crash_rows", View: "crashes", ByID: "crash_by_id", Signatures: "signatures"}
+	Pings       = Population{Kind: schema.KindPing, Rows: "ping_rows", View: "pings", ByID: "ping_by_id", Signatures: "ping_signatures"}
 	Populations = []Population{Reports, Pings}
 )
 
@@ -31,7 +32,7 @@ func PopulationOf(kind string) Population {
 	return Reports
 }
 
-// SQL puts the names into a query, for $rows, $view and $signatures.
+// SQL puts the names into a query, for $rows, $view, $by_id and $signatures.
 func (p Population) SQL(query string) string {
-	return strings.NewReplacer("$rows", p.Rows, "$view", p.View, "$signatures", p.Signatures).Replace(query)
+	return strings.NewReplacer("$rows", p.Rows, "$view", p.View, "$by_id", p.ByID, "$signatures", p.Signatures).Replace(query)
 }

@@ -64,9 +64,13 @@ func TestAccessIsGrantedToEveryPopulation(t *testing.T) {
 			"GRANT SELECT ON aftershock_protected.$rows TO aftershock_views",
 			"GRANT SELECT ON aftershock.$signatures TO aftershock_views",
 			"ALTER TABLE aftershock.$view MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
+			"ALTER TABLE aftershock.$by_id MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
 			"ALTER TABLE aftershock_protected.$view MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
+			"ALTER TABLE aftershock_protected.$by_id MODIFY SQL SECURITY DEFINER DEFINER = aftershock_views",
 			"GRANT SELECT ON aftershock.$view TO analyst_public",
+			"GRANT SELECT ON aftershock.$by_id TO analyst_public",
 			"GRANT SELECT ON aftershock_protected.$view TO analyst_protected",
+			"GRANT SELECT ON aftershock_protected.$by_id TO analyst_protected",
 		} {
 			if want := of.SQL(statement) + ";\n"; !strings.Contains(text, want) {
 				t.Errorf("missing: %s", want)
@@ -100,14 +104,14 @@ func TestPublicRoleReadsTheViewsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	for _, s := range []string{"SELECT count() FROM aftershock.crashes", "SELECT count() FROM aftershock.pings", "SELECT count() FROM aftershock.lineage"} {
+	for _, s := range []string{"SELECT count() FROM aftershock.crashes", "SELECT count() FROM aftershock.pings", "SELECT count() FROM aftershock.crash_by_id", "SELECT count() FROM aftershock.lineage"} {
 		if err := reader.Conn().Exec(ctx, s); err != nil {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
 	for _, s := range []string{
 		"SELECT count() FROM aftershock.crash_rows", "SELECT count() FROM aftershock_protected.crashes", "SELECT count() FROM aftershock_protected.crash_rows",
-		"SELECT count() FROM aftershock.ping_rows", "SELECT count() FROM aftershock_protected.pings", "SELECT count() FROM aftershock_protected.ping_rows",
+		"SELECT count() FROM aftershock.ping_rows", "SELECT count() FROM aftershock_protected.pings", "SELECT count() FROM aftershock_protected.crash_by_id", "SELECT count() FROM aftershock_protected.ping_rows",
 		"SELECT count() FROM aftershock.activation", "INSERT INTO aftershock.activation (epoch) VALUES (99)", "SELECT * FROM url('http://127.0.0.1:1', CSV, 'a String')",
 	} {
 		if err := reader.Conn().Exec(ctx, s); err == nil {
