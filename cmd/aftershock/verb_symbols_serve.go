@@ -33,7 +33,7 @@ func (v *symbolsServeVerb) Run(r *run) error {
 	if err := v.checkServer(); err != nil {
 		return err
 	}
-	s := &symbolServer{flags: v.symbolServerFlags, storeName: v.Store, log: r.log}
+	s := &symbolServer{flags: v.symbolServerFlags, storeName: v.Store, allowed: v.AllowHost, log: r.log}
 	var err error
 	if s.upstreams, err = v.upstreams(v.SymbolRedirect); err != nil {
 		return err

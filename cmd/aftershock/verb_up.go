@@ -150,6 +150,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.heal(ctx, v.healFlags, db, symbols); return nil })
 	if server != nil {
 		server.symbols, server.kafka, server.tables, server.registry, server.health, server.log = symbols, &kafka, db, registry, roles.health, r.log
+		server.allowed = v.AllowHost
 		g.Go(func() error { return server.serve(ctx) })
 	}
 	g.Go(func() error {
