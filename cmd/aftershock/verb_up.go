@@ -157,7 +157,7 @@ func (v *upVerb) Run(r *run) (err error) {
 		return roles.collect(ctx, v.doorFlags, blobs, func(context.Context) error { return nil }) // servers has looked
 	})
 	r.log.Info().Str("collector", "http://"+v.CollectorListen+"/submit").Strs("kafka", kafka.Brokers).
-		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).
+		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).Str("symbols", v.SymbolsListen).
 		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")
 	return g.Wait()
 }
