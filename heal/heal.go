@@ -25,7 +25,8 @@ import (
 //
 // Events that come together are one pass, so that a crash is asked for once however many of
 // its modules have come. A pass goes from the last day back, newest crashes first, and asks
-// for no more than MostWaiting that have not been processed. It is at least once: after a
+// for no more than MostWaiting that have not been processed. It is made once more for
+// crashes whose rows were on their way (again.go). It is at least once: after a
 // kill it begins again, and asks for what still lacks symbols. What it has asked for is
 // kept in the tables (clickhouse.EachHealed), and is not asked for again in that pass; and
 // only events begin one. So a file that helps nobody costs each crash one try.
@@ -38,9 +39,11 @@ type Healer struct {
 	Days int
 	// MostWaiting crashes that were asked for are not yet processed; 0: DefaultWaiting.
 	MostWaiting int64
-	Ready       func(error)
-	Metrics     *Metrics // may be nil
-	Log         zerolog.Logger
+	// Settle is how long after its events a pass is made again at the soonest; 0: settleTime.
+	Settle  time.Duration
+	Ready   func(error)
+	Metrics *Metrics // may be nil
+	Log     zerolog.Logger
 
 	groups *stream.Groups
 }
@@ -105,24 +108,26 @@ func (h *Healer) session(ctx context.Context) error {
 	defer cl.Close()
 	losses := h.Kafka.NewLosses(schema.GroupSymbols, schema.TopicSymbols, h.Log)
 	h.ready(nil)
+	var all []*owed
 	for {
-		records, err := h.collect(ctx, cl, losses)
+		records, err := h.collect(ctx, cl, losses, len(all))
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("group %s: %w", schema.GroupSymbols, stream.Named(err, "READ", schema.TopicSymbols, schema.GroupSymbols, ""))
 		}
-		if err := h.persist(ctx, records); err != nil {
-			return err
+		if len(records) > 0 {
+			if err := h.persist(ctx, records); err != nil {
+				return err
+			}
+			all = append(all, h.owe(records))
+		}
+		if all, err = h.again(ctx, cl, all); err != nil {
+			return fmt.Errorf("group %s: %w", schema.GroupSymbols, err)
 		}
 		if ctx.Err() != nil {
 			return nil
-		}
-		if err := stream.Commit(ctx, cl, schema.TopicSymbols, records); err != nil && ctx.Err() == nil {
-			h.Log.Info().Err(err).Str("group", schema.GroupSymbols).Msg("offsets not committed")
-		} else if err == nil {
-			h.Kafka.Metrics.Committed(schema.GroupSymbols, records)
 		}
 	}
 }
@@ -133,14 +138,25 @@ func (h *Healer) ready(err error) {
 	}
 }
 
-// collect waits for events, and for those that come with them.
-func (h *Healer) collect(ctx context.Context, cl *kgo.Client, losses *stream.Losses) (records []*kgo.Record, err error) {
+// collect waits for events, and for those that come with them; not for long, and maybe for
+// none, when passes are owed.
+func (h *Healer) collect(ctx context.Context, cl *kgo.Client, losses *stream.Losses, owed int) (records []*kgo.Record, err error) {
+	if owed >= mostOwed {
+		select {
+		case <-ctx.Done():
+		case <-time.After(againPause):
+		}
+		return nil, ctx.Err()
+	}
 	var last context.Context // when none is waited for any more
 	for len(records) < mostEvents {
 		poll, cancel := losses.Patience(ctx)
 		if last != nil {
 			cancel()
 			poll, cancel = context.WithTimeout(last, quietTime)
+		} else if owed > 0 {
+			cancel()
+			poll, cancel = context.WithTimeout(ctx, againPause)
 		}
 		fetches := cl.PollRecords(poll, mostEvents-len(records))
 		err := losses.Look(ctx, poll, cl, fetches)
@@ -161,7 +177,7 @@ func (h *Healer) collect(ctx context.Context, cl *kgo.Client, losses *stream.Los
 			var done context.CancelFunc
 			last, done = context.WithTimeout(ctx, mostTime)
 			defer done()
-		} else if last != nil && quiet {
+		} else if quiet && (last != nil || owed > 0) {
 			break
 		}
 	}
@@ -238,7 +254,7 @@ func (h *Healer) day(ctx context.Context, p clickhouse.Population, day time.Time
 		return nil
 	}
 	err = h.DB.EachLacking(ctx, p, day, a, func(l clickhouse.Lacking) error {
-		if some = append(some, l); len(some) < asking {
+		if some = append(some, l); int64(len(some)) < min(asking, h.mostWaiting()) {
 			return nil
 		}
 		return ask()
@@ -277,12 +293,15 @@ func (h *Healer) ask(ctx context.Context, p clickhouse.Population, a clickhouse.
 	return h.DB.Asked(ctx, p, a.Upto, time.Now(), crashes)
 }
 
+func (h *Healer) mostWaiting() int64 {
+	if h.MostWaiting > 0 {
+		return h.MostWaiting
+	}
+	return DefaultWaiting
+}
+
 // room waits until so many more may wait to be processed, or nothing waits.
 func (h *Healer) room(ctx context.Context, more int64) error {
-	most := h.MostWaiting
-	if most <= 0 {
-		most = DefaultWaiting
-	}
 	for {
 		waiting := int64(0)
 		for _, v := range askable(h.Versions.Newest()) {
@@ -296,7 +315,7 @@ func (h *Healer) room(ctx context.Context, more int64) error {
 			waiting = max(waiting, lag.Records)
 		}
 		h.Metrics.waits(waiting)
-		if waiting+more <= most || waiting == 0 {
+		if waiting+more <= h.mostWaiting() || waiting == 0 {
 			return nil
 		}
 		select {

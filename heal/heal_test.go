@@ -157,12 +157,13 @@ func TestAPassIsMadeUntilItIsDone(t *testing.T) {
 	k := begin(t, false)
 	f := &tables{lack: map[string][]string{"a": {"lib0.so/AA1"}}, asked: map[string]int{}, fails: 2}
 	announce(t, k, event(0))
-	h := &heal.Healer{Kafka: k, DB: f}
+	h := &heal.Healer{Kafka: k, DB: f, Settle: time.Millisecond}
 	h.Versions, h.Instance, h.Log = streamtest.Following(t, k), "0", zerolog.Nop()
 	stop := streamtest.Run(t, h.Run)
 	if got := requests(t, k, 3); len(got) != 3 { // two that were not stored, and one that was
 		t.Errorf("%q", got)
 	}
+	committed(t, k, 1)
 	stop()
 	run(t, &heal.Healer{Kafka: k, DB: f})
 	announce(t, k, event(5))
@@ -205,5 +206,83 @@ func TestRequestsWaitForThoseBeforeThem(t *testing.T) {
 	}
 	if got := requests(t, k, 2500); len(got) != 2500 {
 		t.Errorf("%d were asked for", len(got))
+	}
+}
+
+// committed waits until the healer has done with the events before an offset.
+func committed(t *testing.T, k stream.Kafka, offset int64) {
+	t.Helper()
+	g, err := stream.NewGroups(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	for t.Context().Err() == nil {
+		at, err := g.Offsets(t.Context(), schema.GroupSymbols, schema.TopicSymbols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at[0] >= offset {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// A crash that was processed just before symbols came, and whose row comes to the tables when
+// the pass has looked, is asked for when the sink has stored it; and that once.
+func TestRowsThatWereOnTheirWayAreFound(t *testing.T) {
+	k := begin(t, false)
+	processed := schema.Processed(2, 2)
+	if err := stream.CreateTopics(t.Context(), k, 1, processed); err != nil {
+		t.Fatal(err)
+	}
+	streamtest.Put(t, k, &kgo.Record{Topic: processed.Name, Key: []byte("late"), Value: []byte("lacks lib0")})
+	sink, err := k.GroupClient(schema.SinkGroup(clickhouse.Name, 2), processed.Name, "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	fetches := sink.PollFetches(t.Context())
+	if err := fetches.Err(); err != nil {
+		t.Fatal(err)
+	}
+	f := &tables{lack: map[string][]string{"early": {"lib0.so/AA1"}}, asked: map[string]int{}}
+	announce(t, k, event(0))
+	run(t, &heal.Healer{Kafka: k, DB: f, Settle: time.Millisecond})
+	if got := requests(t, k, 1); !slices.Equal(got, []string{"early[2]"}) {
+		t.Fatalf("%q", got)
+	}
+	time.Sleep(2 * time.Second) // the sink is behind
+	f.mu.Lock()
+	if f.passes != 1 {
+		t.Errorf("%d passes before the sink has stored", f.passes)
+	}
+	f.lack["late"] = []string{"lib0.so/AA1"}
+	f.mu.Unlock()
+	if err := sink.CommitRecords(t.Context(), fetches.Records()...); err != nil {
+		t.Fatal(err)
+	}
+	if got := requests(t, k, 2); !slices.Equal(got, []string{"early[2]", "late[2]"}) {
+		t.Errorf("%q", got)
+	}
+	committed(t, k, 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.passes != 2 {
+		t.Errorf("%d passes", f.passes)
+	}
+}
+
+// However few may wait, no more do.
+func TestOneMayWait(t *testing.T) {
+	k := begin(t, false)
+	f := &tables{lack: map[string][]string{"a": {"lib0.so/AA1"}, "b": {"lib0.so/AA1"}, "c": {"lib0.so/AA1"}}, asked: map[string]int{}}
+	announce(t, k, event(0))
+	run(t, &heal.Healer{Kafka: k, DB: f, MostWaiting: 1})
+	requests(t, k, 1)
+	time.Sleep(time.Second)
+	if got := requests(t, k, 1); len(got) != 1 {
+		t.Errorf("%q were asked for, and none was processed", got)
 	}
 }

@@ -23,7 +23,7 @@ func (d *Diff) WriteCSV(w io.Writer) error {
 			examples = append(examples, e.CrashID)
 		}
 		rows = append(rows, []string{
-			"pair", a, b, spreadsheetCell(p.From), spreadsheetCell(p.To), fmt.Sprint(p.Crashes), fmt.Sprintf("%.6f", p.ShareOfFrom), fmt.Sprintf("%.6f", p.ShareOfTo),
+			"pair", a, b, SpreadsheetCell(p.From), SpreadsheetCell(p.To), fmt.Sprint(p.Crashes), fmt.Sprintf("%.6f", p.ShareOfFrom), fmt.Sprintf("%.6f", p.ShareOfTo),
 			strings.Join(causes, "; "), strings.Join(examples, " "),
 		})
 	}
@@ -36,9 +36,9 @@ func (d *Diff) WriteCSV(w io.Writer) error {
 	return out.WriteAll(rows)
 }
 
-// spreadsheetCell is a text that no spreadsheet takes for a formula, nor a terminal
+// SpreadsheetCell is a text that no spreadsheet takes for a formula, nor a terminal
 // for a command.
-func spreadsheetCell(s string) string {
+func SpreadsheetCell(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r != '\n' && unicode.IsControl(r) {
 			return unicode.ReplacementChar

@@ -182,7 +182,7 @@ folded,1,2,,,9,,,,
 	for text, want := range map[string]string{
 		"": "", "a=1": "a=1", "=1": "'=1", " \n-1": "' \n-1", "a\tb\nc": "a\uFFFDb\nc", "\xff": "\uFFFD", "＠x": "'＠x", " ": " ",
 	} {
-		if got := spreadsheetCell(text); got != want {
+		if got := SpreadsheetCell(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package symbolserver
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -13,9 +14,79 @@ import (
 	"aftershock/symbolserver/store"
 )
 
-// maxRecodings bounds the files that are packed again at a time: each takes a processor,
-// and up to a large window of memory. Who comes later waits.
-const maxRecodings = 4
+const (
+	// maxRecodings bounds the files that are packed again, and those that are unpacked, at a
+	// time: each takes a processor. Who comes later waits.
+	maxRecodings = 4
+	// sentBytes are read at a time for it.
+	sentBytes = 64 << 10
+)
+
+// turn is a place among those who pack, or unpack. Of what takes little memory it is given up
+// while a client is sent to and a source is waited for: neither can keep others from it.
+type turn struct {
+	places chan struct{}
+	over   context.Context //nolint:containedctx // of the request
+	light  bool
+	held   bool
+}
+
+// turn is one for a file that is sent in another encoding. Unpacking gzip, for clients that
+// take nothing else than the text, takes no more than a connection does.
+func (s *Server) turn(r *http.Request, from, to string) *turn {
+	if from == store.Gzip && to == store.Identity {
+		return &turn{places: s.unpacking, over: r.Context(), light: true}
+	}
+	return &turn{places: s.recoding, over: r.Context()}
+}
+
+func (t *turn) take() error {
+	select {
+	case t.places <- struct{}{}:
+		t.held = true
+		return nil
+	case <-t.over.Done():
+		return t.over.Err()
+	}
+}
+
+func (t *turn) give() {
+	if t.held {
+		t.held = false
+		<-t.places
+	}
+}
+
+// without does something that others need not wait for.
+func (t *turn) without(do func() (int, error)) (int, error) {
+	if !t.light {
+		return do()
+	}
+	t.give()
+	n, err := do()
+	if again := t.take(); err == nil {
+		err = again
+	}
+	return n, err
+}
+
+type turnReader struct {
+	t *turn
+	r io.Reader
+}
+
+func (r turnReader) Read(p []byte) (int, error) {
+	return r.t.without(func() (int, error) { return r.r.Read(p) })
+}
+
+type turnWriter struct {
+	t *turn
+	w io.Writer
+}
+
+func (w turnWriter) Write(p []byte) (int, error) {
+	return w.t.without(func() (int, error) { return w.w.Write(p) })
+}
 
 // accepts tells whether a client takes an encoding. One that says nothing takes none.
 func accepts(r *http.Request, encoding string) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"aftershock/symbolcache"
@@ -217,6 +218,9 @@ func (s *Server) begin(ctx context.Context, f *fetch, w wanted) bool {
 func (s *Server) keep(f *fetch, w wanted) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), keepTime)
 	defer cancel()
+	if there, err := s.o.Store.Stat(ctx, f.path.String()); err == nil && !strings.HasPrefix(there.By, store.ByUpstream) {
+		f.stored = true // somebody has uploaded the module's meanwhile: that stays
+	}
 	if !f.stored {
 		o := store.Object{Path: f.path.String(), Bytes: f.spool.bytes(), Encoding: f.encoding, SHA256: f.sha256, By: f.by}
 		if err := s.o.Store.Put(ctx, o, io.NewSectionReader(f.spool.file, 0, o.Bytes)); err != nil {

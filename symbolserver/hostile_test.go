@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -318,3 +319,59 @@ func (b *brokenStore) Open(ctx context.Context, path string) (symbolcache.Body, 
 }
 
 func (b *brokenStore) Put(context.Context, store.Object, io.Reader) error { return errBroken }
+
+// Clients that take nothing of what is unpacked for them keep nobody from having it.
+func TestClientsThatTakeNothingKeepNobodyWaiting(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	server := start(t, symbolserver.Options{Store: s})
+	text := symText + strings.Repeat("PUBLIC 10 0 much more than the system holds for a client\n", 1<<20)
+	put(t, s, store.Object{Path: symPath, Encoding: store.Gzip, SHA256: sum(text)}, packed(t, store.Gzip, text))
+	for range 8 {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", symPath); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	a, err := askWith(ctx, server, http.MethodGet, "/"+symPath)
+	if err != nil || a.err != nil || a.body != text {
+		t.Errorf("%d bytes, %v, %v", len(a.body), err, a.err)
+	}
+}
+
+// What was uploaded while an upstream's file came stays.
+func TestUpstreamsDoNotReplaceUploads(t *testing.T) {
+	up := newUpstream(t)
+	goOn := make(chan struct{})
+	up.has(symPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(symText + strings.Repeat("x", 100_000))) //nolint:errcheck,gosec // of a test
+		w.(http.Flusher).Flush()
+		<-goOn
+	})
+	s := openStore(t, t.TempDir())
+	srv := symbolserver.New(symbolserver.Options{Store: s, Folder: t.TempDir(), Upstreams: upstreams(t, up.URL)})
+	server := httptest.NewServer(srv)
+	defer server.Close()
+	res, err := bare.Get(server.URL + "/" + symPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, store.Object{Path: symPath, SHA256: sum(symText), By: "builds"}, []byte(symText))
+	close(goOn)
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Error(err)
+	}
+	res.Body.Close()
+	srv.Close() // when what came has been kept
+	if o := kept(t, s, symPath); o.By != "builds" || o.SHA256 != sum(symText) {
+		t.Errorf("%+v", o)
+	}
+}

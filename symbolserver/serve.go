@@ -1,6 +1,7 @@
 package symbolserver
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -86,13 +87,13 @@ func (s *Server) stream(a *answer, r *http.Request, f file, encoding string) {
 		}
 		return
 	}
-	select {
-	case s.recoding <- struct{}{}:
-		defer func() { <-s.recoding }()
-	case <-r.Context().Done():
+	t := s.turn(r, f.Encoding, encoding)
+	if t.take() != nil {
 		abort()
 	}
-	if err := recode(a, encoding, f.content, f.Encoding); err != nil {
+	defer t.give()
+	content := bufio.NewReaderSize(turnReader{t, f.content}, sentBytes)
+	if err := recode(turnWriter{t, a}, encoding, content, f.Encoding); err != nil {
 		abort()
 	}
 }

@@ -80,7 +80,7 @@ type Server struct {
 	mu     sync.Mutex
 	loaded map[string]*fetch // by path, those under way
 
-	recoding chan struct{}
+	recoding, unpacking chan struct{}
 }
 
 // New returns a server. Close ends it.
@@ -98,7 +98,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		o: o, codes: newCodes(), health: healthOf(o.Upstreams), misses: symbolcache.NewMisses(), loaded: map[string]*fetch{},
-		recoding: make(chan struct{}, maxRecodings),
+		recoding: make(chan struct{}, maxRecodings), unpacking: make(chan struct{}, maxRecodings),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aftershock/replay"
 	"aftershock/sinks/clickhouse"
 )
 
@@ -28,14 +29,16 @@ const (
 var missingColumns = []string{"debug_file", "debug_id", "code_file", "code_id", "version", "crashes", "signatures", "first_seen", "last_seen", "sources_said"}
 
 func missingRow(m *clickhouse.Missing) []string {
+	cell := replay.SpreadsheetCell // a dump names its modules as it likes
 	return []string{
-		m.DebugFile, m.DebugID, m.CodeFile, m.CodeID, m.Version, strconv.FormatInt(m.Crashes, 10), strconv.FormatInt(m.Signatures, 10),
+		cell(m.DebugFile), cell(m.DebugID), cell(m.CodeFile), cell(m.CodeID), cell(m.Version), strconv.FormatInt(m.Crashes, 10), strconv.FormatInt(m.Signatures, 10),
 		m.First.UTC().Format(time.RFC3339), m.Last.UTC().Format(time.RFC3339), strings.Join(m.Said, " "),
 	}
 }
 
 // missingPage answers GET /missing?days=7&limit=1000, as a page or as CSV.
 func missingPage(db *clickhouse.DB, log zerolog.Logger) http.HandlerFunc {
+	asking := make(chan struct{}, missingQueries)
 	return func(w http.ResponseWriter, r *http.Request) {
 		days, errDays := number(r, "days", missingDays, mostDays)
 		limit, errLimit := number(r, "limit", missingRows, mostRows)
@@ -43,7 +46,15 @@ func missingPage(db *clickhouse.DB, log zerolog.Logger) http.HandlerFunc {
 			http.Error(w, fmt.Sprintf("want days from 1 to %d, and limit from 1 to %d", mostDays, mostRows), http.StatusBadRequest)
 			return
 		}
+		select {
+		case asking <- struct{}{}:
+		default:
+			w.Header().Set("Retry-After", "10")
+			http.Error(w, "others ask for this now: try again", http.StatusServiceUnavailable)
+			return
+		}
 		rows, err := db.MissingSymbols(r.Context(), clickhouse.Limits{MemoryBytes: missingMemory, Time: time.Minute}, time.Now().AddDate(0, 0, -days), limit)
+		<-asking
 		if err != nil {
 			if r.Context().Err() == nil {
 				log.Warn().Err(err).Msg("missing symbols not asked")
@@ -68,8 +79,12 @@ func missingPage(db *clickhouse.DB, log zerolog.Logger) http.HandlerFunc {
 	}
 }
 
-// missingMemory bounds the query at the server.
-const missingMemory = 1 << 30
+const (
+	// missingMemory bounds the query at the server, and missingQueries how many there are: sinks
+	// and analysts ask it too.
+	missingMemory  = 1 << 30
+	missingQueries = 2
+)
 
 // number is a parameter from 1 to most.
 func number(r *http.Request, name string, by, most int) (int, error) {

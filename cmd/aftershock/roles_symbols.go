@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"aftershock/internal/loopback"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
@@ -125,7 +126,9 @@ type symbolServer struct {
 	// kafka is where it is told what has come; nil: nowhere.
 	kafka *stream.Kafka
 	// tables say what crashes lack; nil: nobody does.
-	tables   *clickhouse.DB
+	tables *clickhouse.DB
+	// allowed are names by which a server on the loopback interface is called besides its own.
+	allowed  []string
 	registry prometheus.Registerer
 	health   *health
 	log      zerolog.Logger
@@ -171,13 +174,14 @@ func (s *symbolServer) serve(ctx context.Context) error {
 // handler adds pages to a server.
 func (s *symbolServer) handler(server http.Handler) http.Handler {
 	page := rootPage(symbolsPage)
+	missing := loopback.Guard(s.flags.SymbolsListen, s.allowed, missingPage(s.tables, s.log)) // it is of crashes, and no page may read it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		switch path := r.URL.Path; {
 		case path == "/" && reads:
 			page(w, r)
 		case s.tables != nil && reads && (path == "/missing" || path == "/missing.csv" || path == "/missingsymbols.csv"): // the last is Mozilla's name
-			missingPage(s.tables, s.log)(w, r)
+			missing.ServeHTTP(w, r)
 		default:
 			server.ServeHTTP(w, r)
 		}

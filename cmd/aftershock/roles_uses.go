@@ -28,8 +28,9 @@ var (
 		Wanted:    telemetryWants,
 	}
 	healUses = stream.Uses{
-		Topics: []stream.Use{{Topic: schema.TopicSymbols, Read: true, Write: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}},
-		Wanted: func(*schema.VersionEvent, schema.SignatureVersion) bool { return false }, // what it does with versions is ask for them
+		Topics:    []stream.Use{{Topic: schema.TopicSymbols, Read: true, Write: true}, {Topic: schema.TopicReprocess, Read: true, Write: true}, {Topic: schema.ProcessedTopic(schema.Archived), Read: true}},
+		Processed: stream.Use{Read: true}, // to know what is stored: heal/again.go
+		Wanted:    clickHouseWants,
 	}
 	// upUses are all of them in one, so that a warning is given once.
 	upUses = stream.Uses{

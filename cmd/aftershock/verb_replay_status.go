@@ -117,7 +117,7 @@ func printStatus(out io.Writer, s *replay.Status, rates []rateJSON) {
 		printVersion(out, &s.Versions[i], rates[i])
 	}
 	if left, _ := replay.Left(s.Arrivals); left > 0 {
-		say(out, "symbols: of %d modules that have come no crashes were looked for yet (aftershock heal, or up)\n", left)
+		say(out, "symbols: crashes that lack %d modules which have come are still looked for, the last time six minutes later (aftershock heal, or up)\n", left)
 	}
 	if n := newerThan(s); n != nil {
 		say(out, "This release has a ruleset or a processor that no version has; nothing changes by itself: %s\n", n.Command)

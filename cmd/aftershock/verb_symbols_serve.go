@@ -34,7 +34,7 @@ func (v *symbolsServeVerb) Run(r *run) error {
 		return err
 	}
 	collectMore()
-	s := &symbolServer{flags: v.symbolServerFlags, storeName: v.Store, log: r.log}
+	s := &symbolServer{flags: v.symbolServerFlags, storeName: v.Store, allowed: v.AllowHost, log: r.log}
 	var err error
 	if s.upstreams, err = v.upstreams(v.SymbolRedirect); err != nil {
 		return err

@@ -52,7 +52,7 @@ type totals struct {
 	took                         time.Duration
 }
 
-var errNotUploaded = errors.New("not all files are there")
+var errNotUploaded = errors.New("not on the server")
 
 // Run fails when a file is not there at the end. Sending the same again does no harm: what is
 // there is not sent.
@@ -91,6 +91,9 @@ func (v *symbolsUploadVerb) Run(r *run) error {
 			printed = append(printed, uploadLine{File: f.Name, Key: f.Path.String(), SHA256: f.SHA256, Bytes: f.Bytes})
 		}
 	}
+	if err != nil && len(printed) == 0 { // nothing is known of any
+		return fmt.Errorf("none of %d files sent: %w", len(files), err)
+	}
 	return errors.Join(v.print(r, printed, t), err, t.err(len(files), v.DryRun))
 }
 
@@ -111,7 +114,7 @@ func (t *totals) add(o send.Outcome) {
 // err is nil when all files are there.
 func (t *totals) err(files int, dry bool) error {
 	if left := files - t.Kept - t.Same - t.Replaced; left > 0 && !dry {
-		return fmt.Errorf("%d of %d: %w", left, files, errNotUploaded)
+		return fmt.Errorf("%d of %d files: %w", left, files, errNotUploaded)
 	}
 	return nil
 }

@@ -150,13 +150,14 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.heal(ctx, v.healFlags, db, symbols); return nil })
 	if server != nil {
 		server.symbols, server.kafka, server.tables, server.registry, server.health, server.log = symbols, &kafka, db, registry, roles.health, r.log
+		server.allowed = v.AllowHost
 		g.Go(func() error { return server.serve(ctx) })
 	}
 	g.Go(func() error {
 		return roles.collect(ctx, v.doorFlags, blobs, func(context.Context) error { return nil }) // servers has looked
 	})
 	r.log.Info().Str("collector", "http://"+v.CollectorListen+"/submit").Strs("kafka", kafka.Brokers).
-		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).
+		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).Str("symbols", v.SymbolsListen).
 		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")
 	return g.Wait()
 }

@@ -267,7 +267,9 @@ func (s *Sender) call(ctx context.Context, method, at string, body io.Reader, an
 
 // do makes a request. An error that is no refusedError may pass.
 func (s *Sender) do(req *http.Request, answer any) error {
-	res, err := s.Client.Do(req)
+	client := *s.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // who is elsewhere would get the token
+	res, err := client.Do(req)
 	if err != nil {
 		var of *url.Error
 		if errors.As(err, &of) { // its address may be signed
@@ -280,10 +282,14 @@ func (s *Sender) do(req *http.Request, answer any) error {
 	switch {
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= http.StatusInternalServerError:
 		return fmt.Errorf("%s: %s", res.Status, said(text))
+	case res.StatusCode == http.StatusForbidden && res.Request.Header.Get("Auth-Token") != "":
+		return &refusedError{"the server does not take the token: " + said(text)}
+	case res.StatusCode >= http.StatusBadRequest && !ours(text):
+		return &refusedError{fmt.Sprintf("%s: %s: is it a symbol server that takes uploads (--tokens)?", res.Status, said(text))}
 	case res.StatusCode >= http.StatusBadRequest:
 		return &refusedError{said(text)}
 	case res.StatusCode >= http.StatusMultipleChoices:
-		return &refusedError{"the server sends us elsewhere: " + res.Status}
+		return &refusedError{"the server sends us elsewhere, where the token does not go: " + res.Status}
 	case err != nil:
 		return err
 	case answer == nil:
@@ -300,14 +306,26 @@ const maxSaidBytes = 200
 
 // said is what an answer says of an error.
 func said(text []byte) string {
-	var e struct {
-		Error string `json:"error"`
-	}
-	if json.Unmarshal(text, &e) == nil && e.Error != "" {
-		return e.Error
+	if e := errorOf(text); e != "" {
+		return e
 	}
 	return fmt.Sprintf("%q", text[:min(len(text), maxSaidBytes)])
 }
+
+// errorOf is the error that a symbol server names.
+func errorOf(text []byte) string {
+	var e struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(text, &e) != nil {
+		return ""
+	}
+	return e.Error
+}
+
+// ours tells whether a symbol server said it, and not who knows nothing of uploads. What says
+// nothing, or speaks XML, is the store.
+func ours(text []byte) bool { return len(text) == 0 || text[0] == '<' || errorOf(text) != "" }
 
 // again tries until it succeeds, is refused, or has failed too often.
 func (s *Sender) again(ctx context.Context, try func() error) error {

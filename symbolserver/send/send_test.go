@@ -253,3 +253,42 @@ func TestWhatIsWrongWithTheServerIsSaid(t *testing.T) {
 		t.Error("a server that is none")
 	}
 }
+
+// A server that sends us elsewhere does not send the token there.
+func TestTokensStayWithTheirServer(t *testing.T) {
+	var got atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
+	defer other.Close()
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) }))
+		files, _ := find(t, tree(t))
+		s := send.Sender{URL: server.URL, Token: "secret", Parallel: 1, Client: &http.Client{}, Done: func(send.File, send.Outcome) {}}
+		if err := s.Send(t.Context(), files); err == nil || !strings.Contains(err.Error(), "sends us elsewhere") {
+			t.Errorf("%d: %v", status, err)
+		}
+		server.Close()
+	}
+	if n := got.Load(); n > 0 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// Who is no symbol server, or knows nothing of the token, is told apart.
+func TestWhatIsWrongWithAServer(t *testing.T) {
+	files, _ := find(t, tree(t))
+	for want, answer := range map[string]http.HandlerFunc{
+		"405 Method Not Allowed: \"Method Not Allowed\\n\": is it a symbol server that takes uploads": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		},
+		"does not take the token: Forbidden": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"error": "Forbidden"}`, http.StatusForbidden)
+		},
+	} {
+		server := httptest.NewServer(answer)
+		s := send.Sender{URL: server.URL, Token: "x", Parallel: 1, Client: &http.Client{}, Done: func(send.File, send.Outcome) {}}
+		if err := s.Send(t.Context(), files); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		server.Close()
+	}
+}

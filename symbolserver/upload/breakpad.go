@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"aftershock/symbolcache"
 	"aftershock/symbolserver/store"
 )
 
@@ -71,15 +72,15 @@ func (h *Handler) checkStatus(w http.ResponseWriter, r *http.Request, name strin
 		fail(w, http.StatusBadRequest, "invalid debug file or debug id")
 		return
 	}
-	was, err := h.there(r.Context(), p)
-	if err != nil {
+	_, err = h.o.Store.Stat(r.Context(), p.String())
+	if err != nil && !errors.Is(err, symbolcache.ErrNotFound) {
 		h.o.Log.Error().Err(err).Msg("store not asked")
 		fail(w, http.StatusServiceUnavailable, "the store does not answer: try again")
 		return
 	}
-	status := "MISSING"
-	if was != nil {
-		status = "FOUND"
+	status := "FOUND"
+	if err != nil {
+		status = "MISSING"
 	}
 	answer(w, http.StatusOK, map[string]string{"status": status})
 }
@@ -92,7 +93,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) {
 	if who == nil {
 		return
 	}
-	u := &waiting{ID: newID(), By: *who, Try: who.tryOnly(), Replace: truth(r, "replace"), Until: h.o.Now().Add(h.o.Waits), Unnamed: true, Files: []waitingFile{{}}}
+	u := &waiting{ID: newID(), By: who.public(), Try: who.tryOnly(), Replace: truth(r, "replace"), Until: h.o.Now().Add(h.o.Waits), Unnamed: true, Files: []waitingFile{{}}}
 	at, _, err := h.o.Store.PutLink(r.Context(), store.Object{Path: u.incoming(0)}, h.o.Waits)
 	if errors.Is(err, store.ErrNoLinks) {
 		at, err = h.base(r)+"/v1/uploads/"+u.ID, nil
@@ -115,7 +116,7 @@ func (h *Handler) unnamed(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	u := h.pending.find(id)
-	if u == nil || !u.Unnamed {
+	if u == nil || !u.Unnamed || h.pending.over(u) {
 		fail(w, http.StatusNotFound, "no such upload: it is over, or was never begun")
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -72,8 +73,8 @@ const toldAgain = time.Hour
 
 // keep checks a file and puts it into the store: whole, or not at all. It waits until fewer
 // are kept.
-func (h *Handler) keep(ctx context.Context, in incoming) Result {
-	r := Result{Key: in.path.String(), Status: Refused}
+func (h *Handler) keep(ctx context.Context, in incoming) (r Result) {
+	r = Result{Key: in.path.String(), Status: Refused}
 	select {
 	case h.keeping <- struct{}{}:
 		defer func() { <-h.keeping }()
@@ -81,6 +82,11 @@ func (h *Handler) keep(ctx context.Context, in incoming) Result {
 		r.failed = ctx.Err()
 		return r
 	}
+	defer func() { // one bad file must not end the process
+		if p := recover(); p != nil {
+			r = Result{Key: in.path.String(), Status: Refused, failed: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
 	aside, err := os.CreateTemp(h.o.Folder, "upload-")
 	if err != nil {
 		r.failed = err
@@ -203,11 +209,18 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 	switch {
 	case was != nil && was.SHA256 == c.sha256:
 		r.Status = Same
-		if h.o.Now().Sub(was.Modified) < toldAgain {
-			r.arrival = a
-		}
+		again := h.o.Now().Sub(was.Modified) < toldAgain
 		if !in.path.Try && !theirs { // tried builds, and upstreams' files, expire by their time
+			if again {
+				r.arrival = a
+				if err := h.index(ctx, in, c); err != nil {
+					*r = Result{Key: r.Key, Status: Refused}.refuse(ctx, err)
+				}
+			}
 			return
+		}
+		if again {
+			r.arrival = a
 		}
 	case was != nil && !in.replace && !theirs:
 		r.Message = fmt.Sprintf("%v: sha256 %s, put there %s%s; this one is %s. To put it in place of that one, say so (replace)",
@@ -253,11 +266,22 @@ func (h *Handler) put(ctx context.Context, in incoming, c checked, encoding stri
 	if err := h.o.Store.Put(ctx, o, aside); err != nil {
 		return err
 	}
-	if in.path.IsSym() {
-		return store.IndexCode(ctx, h.o.Store, in.path, c.head)
-	}
-	return nil
+	return h.index(ctx, in, c)
 }
+
+// index writes down the code id of a file that is in the store, and so does it when its
+// uploader has left.
+func (h *Handler) index(ctx context.Context, in incoming, c checked) error {
+	if !in.path.IsSym() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	defer cancel()
+	return store.IndexCode(ctx, h.o.Store, in.path, c.head)
+}
+
+// afterTime bounds what is left to do for a file that is in the store.
+const afterTime = time.Minute
 
 // there is what is at a path, with its digest; nil is nothing.
 func (h *Handler) there(ctx context.Context, path store.Path) (*store.Object, error) {

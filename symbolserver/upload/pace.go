@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -30,5 +31,8 @@ func (p *pace) Read(b []byte) (int, error) {
 	p.rc.SetReadDeadline(p.began.Add(allowed)) //nolint:errcheck,gosec // a recorder of tests has none
 	n, err := p.r.Read(b)
 	p.read += int64(n)
+	if errors.Is(err, io.EOF) { // else the server would take the deadline for a client that has left
+		p.rc.SetReadDeadline(time.Time{}) //nolint:errcheck,gosec // likewise
+	}
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,8 +50,10 @@ type waitingFile struct {
 func (u *waiting) incoming(n int) string { return store.Incoming(u.ID, n) }
 
 const (
-	// maxWaiting uploads wait at a time.
-	maxWaiting = 1000
+	// maxWaiting uploads wait at a time, of one token maxWaitingOfOne: it may let all of them
+	// wait for nothing.
+	maxWaiting      = 1000
+	maxWaitingOfOne = 250
 	// Files that come aside are looked for every lookPause.
 	lookPause = 2 * time.Second
 	// lingering is how long what became of an upload can be asked for when it is over.
@@ -127,12 +130,27 @@ func (p *pending) read(ctx context.Context, path string) (*waiting, error) {
 
 var errBusy = errors.New("too many uploads wait for their files: try again later")
 
-// hold keeps an upload in memory.
+// hold keeps an upload in memory. One that is over gives way.
 func (p *pending) hold(u *waiting) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.all) >= maxWaiting {
+	var over *waiting
+	same := 0
+	for _, other := range p.all {
+		switch {
+		case other.over(p.h.o.Now()):
+			if over == nil || other.Until.Before(over.Until) {
+				over = other
+			}
+		case other.By.Name == u.By.Name:
+			same++
+		}
+	}
+	switch {
+	case same >= maxWaitingOfOne, len(p.all) >= maxWaiting && over == nil:
 		return errBusy
+	case len(p.all) >= maxWaiting:
+		delete(p.all, over.ID)
 	}
 	u.results, u.busy, u.changed = make([]*Result, len(u.Files)), make([]bool, len(u.Files)), make(chan struct{})
 	p.all[u.ID] = u
@@ -174,7 +192,7 @@ func (p *pending) find(id string) *waiting {
 func (p *pending) watch(u *waiting) {
 	p.loops.Go(func() {
 		ctx := p.h.ctx
-		for p.h.o.Now().Before(u.Until) && ctx.Err() == nil && !p.whole(u) {
+		for ctx.Err() == nil && !p.over(u) {
 			pause(ctx, lookPause)
 		}
 		if ctx.Err() != nil {
@@ -205,7 +223,12 @@ func (p *pending) look(ctx context.Context) {
 		keeps.SetLimit(p.h.o.MaxKeeps)
 		err := p.h.o.Store.List(ctx, store.IncomingFolder, func(o store.Object) error {
 			if f, ok := due[o.Path]; ok {
-				keeps.Go(func() error { p.arrived(ctx, f.of, f.n); return nil })
+				keeps.Go(func() error {
+					if r := p.arrived(ctx, f.of, f.n); r.failed != nil && ctx.Err() == nil {
+						p.h.o.Log.Warn().Err(r.failed).Str("key", r.Key).Msg("uploaded file not kept, trying again")
+					}
+					return nil
+				})
 			}
 			return ctx.Err()
 		})
@@ -280,7 +303,14 @@ func (p *pending) put(ctx context.Context, u *waiting, n int, body io.Reader, en
 	default:
 		return Result{Key: u.Files[n].Path, Status: Refused, Message: fmt.Sprintf("Content-Encoding %.20q: want gzip, zstd or none", encoding)}
 	}
-	return p.once(u, n, func() Result { return p.keep(ctx, u, n, body, encoding) })
+	return p.once(u, n, func() Result {
+		come, bytes, err := p.h.whole(body, p.h.o.MaxFileBytes)
+		if err != nil {
+			return Result{Key: u.Files[n].Path, Status: Refused}.refuse(ctx, err)
+		}
+		defer come.Close() //nolint:errcheck // it has no name any more
+		return p.keep(ctx, u, n, io.NewSectionReader(come, 0, bytes), encoding)
+	})
 }
 
 // named keeps the file of an upload that had no name until now.
@@ -326,6 +356,13 @@ func (p *pending) keep(ctx context.Context, u *waiting, n int, body io.Reader, e
 	if err != nil {
 		return Result{Key: f.Path, Status: Refused, Message: err.Error()}
 	}
+	// Who began the upload may not be allowed to any more.
+	switch may, err := p.h.o.Tokens.may(u.By.Name, path.Try); {
+	case err != nil:
+		return Result{Key: f.Path, Status: Refused, failed: err}
+	case !may:
+		return Result{Key: f.Path, Status: Refused, Message: "the token with which it was begun was revoked, or has expired"}
+	}
 	r := p.h.keep(ctx, incoming{path: path, by: &u.By, replace: u.Replace, body: body, encoding: encoding, md5: f.MD5, sha256: f.SHA256})
 	if err := p.h.told(ctx, u.By.Name, []Result{r}); err != nil {
 		r.failed = err
@@ -333,16 +370,16 @@ func (p *pending) keep(ctx context.Context, u *waiting, n int, body io.Reader, e
 	return r
 }
 
-// whole tells whether all files have come.
-func (p *pending) whole(u *waiting) bool {
+// over tells whether all files have come, or none will any more. It is called with the mutex
+// held.
+func (u *waiting) over(now time.Time) bool {
+	return !now.Before(u.Until) || !slices.Contains(u.results, nil)
+}
+
+func (p *pending) over(u *waiting) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range u.results {
-		if r == nil {
-			return false
-		}
-	}
-	return true
+	return u.over(p.h.o.Now())
 }
 
 // Waiting is a file's status that has not come.

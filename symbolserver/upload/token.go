@@ -54,6 +54,9 @@ func (t *Token) may(try bool) bool {
 // tryOnly tells whether what it uploads is of tried builds, whatever it says.
 func (t *Token) tryOnly() bool { return !slices.Contains(t.Can, CanUpload) }
 
+// public is what may be written down where others read.
+func (t *Token) public() Token { return Token{Name: t.Name, Can: t.Can} }
+
 // Tokens are those of a file, which may change at any time. They are safe for concurrent use.
 type Tokens struct {
 	file string
@@ -142,12 +145,25 @@ func (t *Tokens) Find(sent string) (*Token, error) {
 	}
 	for i := range t.all {
 		// The digest is compared, not the secret: how long it takes tells nothing of that.
-		if found := t.all[i]; found.SHA256 == digest && (found.Expires.IsZero() || now.Before(found.Expires)) {
+		if found := t.all[i]; found.SHA256 == digest && !found.expired(now) {
 			return &found, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // nobody
 }
+
+// may tells whether there is a token of that name, and it can put files into a tier.
+func (t *Tokens) may(name string, try bool) (bool, error) {
+	all, err := t.List()
+	for i := range all {
+		if found := &all[i]; found.Name == name {
+			return found.may(try) && !found.expired(t.now()), nil
+		}
+	}
+	return false, err
+}
+
+func (t *Token) expired(now time.Time) bool { return !t.Expires.IsZero() && !now.Before(t.Expires) }
 
 func digestOf(secret string) string {
 	sum := sha256.Sum256([]byte(secret))

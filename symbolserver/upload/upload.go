@@ -126,6 +126,8 @@ func (h *Handler) Close() {
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Auth-Token")
+	// The body has its pace, and what becomes of it takes as long as it takes.
+	http.NewResponseController(w).SetWriteDeadline(time.Time{}) //nolint:errcheck,gosec // a recorder of tests has none
 	h.mux.ServeHTTP(w, r)
 }
 
@@ -157,7 +159,8 @@ func (h *Handler) lock(path string) (unlock func()) {
 	}
 }
 
-// told tells of what has come, and logs what became of each file.
+// told tells of what has come, also when its uploader has left, and logs what became of each
+// file.
 func (h *Handler) told(ctx context.Context, by string, results []Result) error {
 	var arrived []Arrival
 	for i := range results {
@@ -173,6 +176,8 @@ func (h *Handler) told(ctx context.Context, by string, results []Result) error {
 	if h.o.Announce == nil || len(arrived) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	defer cancel()
 	if err := h.o.Announce(ctx, arrived); err != nil {
 		h.o.Metrics.untold(len(arrived))
 		h.o.Log.Error().Err(err).Int("files", len(arrived)).Msg("uploaded symbols not announced")
@@ -245,6 +250,9 @@ func failf(w http.ResponseWriter, status int, format string, args ...any) {
 	fail(w, status, fmt.Sprintf(format, args...))
 }
 
+// answerTime is how long a client may take to read an answer.
+const answerTime = time.Minute
+
 // answer answers with JSON as Breakpad's client reads it, which knows no JSON: blanks follow
 // colons, and addresses stand there as they are.
 func answer(w http.ResponseWriter, status int, what any) {
@@ -258,6 +266,7 @@ func answer(w http.ResponseWriter, status int, what any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) //nolint:errcheck,gosec // a recorder of tests has none
 	w.WriteHeader(status)
 	w.Write(text.Bytes()) //nolint:errcheck,gosec // its client may be gone
 }

@@ -168,24 +168,34 @@ func (h *Handler) zipPart(ctx context.Context, part *multipart.Part, u *uploaded
 }
 
 // aside writes a zip to a file without a name.
-func (h *Handler) aside(ctx context.Context, body io.Reader, u *uploaded) (*os.File, error) {
-	f, err := os.CreateTemp(h.o.Folder, "upload-")
+func (h *Handler) aside(ctx context.Context, body io.Reader, u *uploaded) (f *os.File, err error) {
+	f, u.Size, err = h.whole(body, h.o.MaxZipBytes)
 	if err != nil {
 		return nil, err
 	}
-	os.Remove(f.Name()) //nolint:errcheck,gosec // its bytes go when it is closed
-	sized := &sizing{r: body, left: h.o.MaxZipBytes}
-	u.Size, err = io.Copy(f, sized)
-	switch {
-	case sized.err != nil:
-		err = sized.err
-	case err == nil && u.Size == 0:
+	if err = ctx.Err(); u.Size == 0 {
 		err = badZip("File is not a zip file")
-	case err == nil:
-		err = ctx.Err()
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// whole writes what is sent to a file without a name: who sends slowly keeps nobody waiting.
+func (h *Handler) whole(body io.Reader, most int64) (f *os.File, bytes int64, err error) {
+	f, err = os.CreateTemp(h.o.Folder, "upload-")
+	if err != nil {
+		return nil, 0, err
+	}
+	os.Remove(f.Name()) //nolint:errcheck,gosec // its bytes go when it is closed
+	sized := &sizing{r: body, left: most}
+	bytes, err = io.Copy(f, sized)
+	if sized.err != nil {
+		err = sized.err
+	}
+	if err != nil {
+		return nil, bytes, errors.Join(err, f.Close())
+	}
+	return f, bytes, nil
 }

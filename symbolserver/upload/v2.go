@@ -63,7 +63,7 @@ func (h *Handler) v2(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := h.o.Now().UTC()
-	u := &waiting{ID: newID(), By: *who, Try: who.tryOnly() || truth(r, "try"), Replace: truth(r, "replace"), Until: now.Add(h.o.Waits), packed: h.packing(packed)}
+	u := &waiting{ID: newID(), By: who.public(), Try: who.tryOnly() || truth(r, "try"), Replace: truth(r, "replace"), Until: now.Add(h.o.Waits), packed: h.packing(packed)}
 	if !who.may(u.Try) {
 		h.forbid(w, r, "Forbidden")
 		return
@@ -146,11 +146,13 @@ func (h *Handler) action(r *http.Request, u *waiting, f listed) (action, error) 
 		return action{Type: "error", Message: fmt.Sprintf("invalid size: want at most %d bytes", h.o.MaxContentBytes)}, nil
 	}
 	p.Try = u.Try
-	was, err := h.there(r.Context(), p)
-	if err != nil {
-		return action{}, err
+	var was *store.Object
+	if f.SHA256 != "" {
+		if was, err = h.there(r.Context(), p); err != nil {
+			return action{}, err
+		}
 	}
-	if was != nil && f.SHA256 != "" {
+	if was != nil {
 		if was.SHA256 == f.SHA256 {
 			return action{Type: "skip"}, nil
 		}
