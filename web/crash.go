@@ -53,6 +53,7 @@ type module struct{ Name, Version, DebugFile, DebugID, CodeID, Symbols string }
 // apart are columns that have a place of their own on the page, or say nothing to its readers.
 var apart = []string{
 	"crash_id", "signature", "signature_id", "product", "version", "received_at", "reason", "annotations", "proto_signature", "content_hash", "proto_functions",
+	"missing_symbols", "modules_in_stack", // of modules, which have a table
 }
 
 // crash answers with the page of a crash, or its twin.
@@ -105,7 +106,7 @@ func crashOf(row ask.Row) *oneCrash {
 	}
 	stack := columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust")
 	for _, v := range stack {
-		f := frame{Number: v[0], Inlined: v[1] == "1" || v[1] == "true", Function: v[2], Module: v[3], Offset: v[4], Source: v[5], Trust: v[7]}
+		f := frame{Number: v[0], Inlined: v[1] == "1" || v[1] == "true", Function: v[2], Module: v[3], Offset: shortHex(v[4]), Source: v[5], Trust: v[7]}
 		if v[5] != "" && v[6] != "0" {
 			f.Source += ":" + v[6]
 		}
@@ -167,6 +168,15 @@ func text(v json.RawMessage) string {
 		return strings.Join(all, ", ")
 	}
 	return string(v)
+}
+
+// shortHex is an offset without the zeros that it begins with.
+func shortHex(s string) string {
+	digits, ok := strings.CutPrefix(s, "0x")
+	if !ok {
+		return s
+	}
+	return "0x" + strings.TrimLeft(digits[:len(digits)-1], "0") + digits[len(digits)-1:]
 }
 
 // markdown is a crash for a bug or a chat.

@@ -80,13 +80,13 @@ func needTool(t *testing.T, name string) string {
 // upProcess is `aftershock up` as a real process, which can be killed and
 // started again on the same data.
 type upProcess struct {
-	t                                                                   *testing.T
-	dir                                                                 string
-	args                                                                []string
-	collector, kafka, clickhouse, analysts, registry, observed, symbols string
-	log                                                                 *syncBuffer
-	cmd                                                                 *exec.Cmd
-	ended                                                               chan error
+	t                                                                          *testing.T
+	dir                                                                        string
+	args                                                                       []string
+	collector, kafka, clickhouse, analysts, registry, observed, symbols, pages string
+	log                                                                        *syncBuffer
+	cmd                                                                        *exec.Cmd
+	ended                                                                      chan error
 }
 
 // syncBuffer is a buffer that a process writes and a test reads.
@@ -126,7 +126,7 @@ func newUp(t *testing.T, dir string, args ...string) *upProcess {
 	}
 	// Tests send one dump many times, as crashes of their own.
 	u := &upProcess{t: t, dir: dir, args: append([]string{"--retry-window", "0s"}, args...), log: &syncBuffer{}}
-	for _, addr := range []*string{&u.collector, &u.kafka, &u.clickhouse, &u.analysts, &u.registry, &u.observed, &u.symbols} {
+	for _, addr := range []*string{&u.collector, &u.kafka, &u.clickhouse, &u.analysts, &u.registry, &u.observed, &u.symbols, &u.pages} {
 		*addr = freePort(t)
 	}
 	t.Cleanup(func() {
@@ -166,7 +166,7 @@ func (u *upProcess) start() {
 	u.t.Helper()
 	u.cmd = program(context.Background(), append([]string{
 		"--log-json", "up", "--data-dir", u.dir, "--collector-listen", u.collector, "--kafka-listen", u.kafka,
-		"--clickhouse-listen", u.clickhouse, "--analyst-listen", u.analysts, "--registry-listen", u.registry, "--metrics-listen", u.observed, "--symbols-listen", u.symbols,
+		"--clickhouse-listen", u.clickhouse, "--analyst-listen", u.analysts, "--registry-listen", u.registry, "--metrics-listen", u.observed, "--symbols-listen", u.symbols, "--web-listen", u.pages,
 	}, u.args...)...)
 	u.cmd.Stdout, u.cmd.Stderr = u.log, u.log
 	if err := u.cmd.Start(); err != nil {

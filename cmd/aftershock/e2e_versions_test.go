@@ -45,7 +45,7 @@ func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
 	var log syncBuffer
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--brokers", k.Brokers[0], "--collector-listen", freePort(t), "--registry-listen", freePort(t),
-		"--clickhouse-listen", freePort(t), "--analyst-listen", "off", "--symbols-listen", "off", "--metrics-listen", observed, "--replication", "1")
+		"--clickhouse-listen", freePort(t), "--analyst-listen", "off", "--symbols-listen", "off", "--web-listen", "off", "--metrics-listen", observed, "--replication", "1")
 	cmd.Stderr = &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {

@@ -37,6 +37,7 @@ type upVerb struct {
 	BrokerMemory     int64    `help:"Bytes of memory the embedded broker aims to stay below." default:"536870912"`
 	ClickhouseMemory int64    `help:"Bytes of memory the embedded ClickHouse may use." default:"2147483648"`
 	keepFlag
+	webFlags
 	SymbolsListen  string   `help:"Address of the symbol server: downloads, uploads, symbolication; off for none." default:"127.0.0.1:8070"`
 	SymbolStore    string   `help:"Its store, which crashes are symbolicated with before --symbols: a directory, or s3://bucket/prefix?endpoint=URL&region=R. By default a directory in the data directory." placeholder:"DIR|URL"`
 	SymbolUpstream []string `help:"Server that it asks for what the store lacks; see symbols serve --upstream. Repeat it." placeholder:"[LAYOUT=]URL" sep:"none"`
@@ -52,6 +53,8 @@ type upVerb struct {
 	healFlags
 	instanceFlag
 	metricsFlag
+
+	ownTables bool // the ClickHouse is one of up's own
 }
 
 // Validate is called by the flags' parser, which calls one only.
@@ -89,7 +92,8 @@ func (v *upVerb) Run(r *run) (err error) {
 	defer tracing.close()
 	limitMemory(v.Memory + doorMemory)
 	private()
-	screen := upScreen{up: v, w: r.screen, tables: v.ClickhouseURL == ""}
+	v.ownTables = v.ClickhouseURL == ""
+	screen := upScreen{up: v, w: r.screen, tables: v.ownTables}
 	screen.starting()
 	unlock, err := embedded.LockDir(v.DataDir)
 	if err != nil {
@@ -148,6 +152,16 @@ func (v *upVerb) Run(r *run) (err error) {
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
 	g.Go(func() error { roles.heal(ctx, v.healFlags, db, symbols); return nil })
+	if v.WebListen != webOff {
+		public, err := v.publicTables(db)
+		if err != nil {
+			return err
+		}
+		if public != db {
+			defer public.Close() //nolint:errcheck // nothing is left in it
+		}
+		g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, public, roles.health, r) })
+	}
 	if server != nil {
 		server.symbols, server.kafka, server.tables, server.registry, server.health, server.log = symbols, &kafka, db, registry, roles.health, r.log
 		server.allowed = v.AllowHost
@@ -160,6 +174,15 @@ func (v *upVerb) Run(r *run) (err error) {
 		Str("clickhouse", redactURL(v.ClickhouseURL)).Str("registry", "http://"+v.RegistryListen).Str("symbols", v.SymbolsListen).
 		Str("metrics", "http://"+v.MetricsListen+"/metrics").Str("data_dir", v.DataDir).Msg("up")
 	return g.Wait()
+}
+
+// publicTables are what pages are made of: the address for analysts, which shows nothing else,
+// where there is one.
+func (v *upVerb) publicTables(db *clickhouse.DB) (*clickhouse.DB, error) {
+	if len(v.AnalystListen) == 0 || v.AnalystListen == analystsOff || !v.ownTables {
+		return db, nil
+	}
+	return openClickHouse("http://" + v.AnalystListen)
 }
 
 // symbolServer is up's own, with a store in the data directory that comes before all other

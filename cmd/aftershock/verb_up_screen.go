@@ -106,6 +106,9 @@ func (s upScreen) addresses() [][3]string {
 	if s.analysts() {
 		out = slices.Insert(out, 2, [3]string{"analysts", "http://" + s.up.AnalystListen, "SQL; shows what is public, and writes nothing"})
 	}
+	if s.up.WebListen != webOff {
+		out = slices.Insert(out, 0, [3]string{"pages", "http://" + s.up.WebListen, "top crashers, signatures, crashes"})
+	}
 	return out
 }
 

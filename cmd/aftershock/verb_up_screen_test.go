@@ -97,7 +97,7 @@ func TestUpOnATerminalSaysWhatWorks(t *testing.T) {
 	screen, terminal := openTerminal(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--symbols", sampleSymbols, "--collector-listen", freePort(t), "--kafka-listen", freePort(t),
-		"--registry-listen", freePort(t), "--clickhouse-listen", freePort(t), "--analyst-listen", freePort(t), "--metrics-listen", freePort(t), "--symbols-listen", freePort(t))
+		"--registry-listen", freePort(t), "--clickhouse-listen", freePort(t), "--analyst-listen", freePort(t), "--metrics-listen", freePort(t), "--symbols-listen", freePort(t), "--web-listen", freePort(t))
 	cmd.Stdout, cmd.Stderr = terminal, terminal
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	var said syncBuffer

@@ -44,10 +44,10 @@ func main() {
 }
 
 type demo struct {
-	bin, crashes, symbols                                              string
-	generated                                                          int    // crashes beside those
-	collector, kafka, clickhouse, analysts, registry, observed, server string // addresses
-	token                                                              string // the file with which ClickHouse is written to
+	bin, crashes, symbols                                                     string
+	generated                                                                 int    // crashes beside those
+	collector, kafka, clickhouse, analysts, registry, observed, server, pages string // addresses
+	token                                                                     string // the file with which ClickHouse is written to
 }
 
 // limits of the demo's patience.
@@ -58,9 +58,9 @@ const (
 )
 
 func (d *demo) run(ctx context.Context, once, replay bool) (err error) {
-	d.collector, d.kafka, d.clickhouse, d.analysts, d.registry, d.observed, d.server = "127.0.0.1:8000", "127.0.0.1:9092", "127.0.0.1:8123", "127.0.0.1:8124", "127.0.0.1:8081", "127.0.0.1:9464", "127.0.0.1:8070"
+	d.collector, d.kafka, d.clickhouse, d.analysts, d.registry, d.observed, d.server, d.pages = "127.0.0.1:8000", "127.0.0.1:9092", "127.0.0.1:8123", "127.0.0.1:8124", "127.0.0.1:8081", "127.0.0.1:9464", "127.0.0.1:8070", "127.0.0.1:8080"
 	if once {
-		for _, addr := range []*string{&d.collector, &d.kafka, &d.clickhouse, &d.analysts, &d.registry, &d.observed, &d.server} {
+		for _, addr := range []*string{&d.collector, &d.kafka, &d.clickhouse, &d.analysts, &d.registry, &d.observed, &d.server, &d.pages} {
 			if *addr, err = freeAddr(ctx); err != nil {
 				return err
 			}
@@ -151,7 +151,7 @@ func (d *demo) up(dir string) (*process, error) {
 	defer out.Close()                                                                         //nolint:errcheck // up has it as its own
 	p.cmd = exec.Command(d.bin, "--log-json", "up", "--data-dir", filepath.Join(dir, "data"), //nolint:gosec,noctx // our own binary, ended by stop
 		"--symbols", d.symbols, "--collector-listen", d.collector, "--kafka-listen", d.kafka,
-		"--clickhouse-listen", d.clickhouse, "--analyst-listen", d.analysts, "--registry-listen", d.registry, "--metrics-listen", d.observed, "--symbols-listen", d.server)
+		"--clickhouse-listen", d.clickhouse, "--analyst-listen", d.analysts, "--registry-listen", d.registry, "--metrics-listen", d.observed, "--symbols-listen", d.server, "--web-listen", d.pages)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	// Ctrl-C reaches this program alone, which then ends up in order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -276,6 +276,7 @@ func shorten(s string, n int) string {
 
 func (d *demo) addresses(dir string) {
 	fmt.Printf(`
+pages        http://%s
 collector    http://%s/submit
 Kafka        %s (topics crash.raw, crash.processed.v1, crash.telemetry)
 ClickHouse   http://%s
@@ -286,7 +287,7 @@ data         %s (removed at the end)
 
 Ask:   curl 'http://%s/' --data-binary 'SELECT signature, count() FROM crashes GROUP BY signature'
 Send:  curl -F ProductName=MyProduct -F Version=1.0 -F upload_file_minidump=@a.dmp http://%s/submit
-`, d.collector, d.kafka, d.clickhouse, d.registry, d.server, d.observed, dir, d.clickhouse, d.collector)
+`, d.pages, d.collector, d.kafka, d.clickhouse, d.registry, d.server, d.observed, dir, d.clickhouse, d.collector)
 }
 
 func (d *demo) query(ctx context.Context, sql string) (string, error) {
