@@ -125,7 +125,7 @@ func (h *Healer) again(ctx context.Context, cl *kgo.Client, all []*owed) ([]*owe
 		stored, err := h.stored(ctx, o)
 		switch {
 		case ctx.Err() != nil:
-			return nil, nil
+			return nil, nil //nolint:nilerr // the end was asked for
 		case err != nil:
 			h.ready(err)
 			h.Metrics.failed()

@@ -189,7 +189,7 @@ func (h *Healer) persist(ctx context.Context, records []*kgo.Record) error {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		err := h.pass(ctx, records)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end was asked for
 		}
 		if err == nil {
 			h.ready(nil)

@@ -65,8 +65,8 @@ func (d *disk) forget(hash string) {
 	}
 	//nolint:errcheck,gosec // what is left is counted the next time that room is made
 	d.space.locked(func() error {
-		if os.Remove(path) != nil {
-			return nil
+		if err := os.Remove(path); err != nil {
+			return err
 		}
 		return d.space.add(-info.Size())
 	})

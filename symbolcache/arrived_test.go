@@ -45,7 +45,7 @@ func TestWhatArrivesIsAskedFor(t *testing.T) {
 				c := open(t, o, s)
 				get(t, c, key(1))
 				if restart {
-					c.Close() //nolint:errcheck,gosec // as when a process ends
+					c.Close() //nolint:gosec // as when a process ends
 					c = open(t, o, s)
 				}
 				s.answer = func(context.Context, string) (string, error) { return otherText, nil }

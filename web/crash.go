@@ -173,7 +173,7 @@ func text(v json.RawMessage) string {
 // shortHex is an offset without the zeros that it begins with.
 func shortHex(s string) string {
 	digits, ok := strings.CutPrefix(s, "0x")
-	if !ok {
+	if !ok || digits == "" {
 		return s
 	}
 	return "0x" + strings.TrimLeft(digits[:len(digits)-1], "0") + digits[len(digits)-1:]

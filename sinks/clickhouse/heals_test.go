@@ -75,7 +75,7 @@ func TestWhatLacksSymbolsThatHaveCome(t *testing.T) {
 		var got []string
 		for _, l := range lacking(t, db, clickhouse.Arrived{Events: tc.events, Upto: 5, Versions: tc.versions}) {
 			var n int
-			fmt.Sscanf(l.CrashID, "%x", &n)
+			fmt.Sscanf(l.CrashID, "%x", &n) //nolint:errcheck // what is no number is none of the wanted
 			if l.Raw != (schema.Position{Topic: schema.TopicRaw, Offset: int64(n)}) || !slices.Equal(l.Modules, []string{"app/AABB1"}) {
 				t.Errorf("%s: %+v", name, l)
 			}

@@ -83,7 +83,7 @@ func Identify(name string) (File, error) {
 		return File{}, err
 	}
 	out := File{Name: name}
-	path := ""
+	var path string
 	switch head = head[:n]; {
 	case bytes.HasPrefix(head, []byte(elf.ELFMAG)):
 		path, err = elfPath(f)

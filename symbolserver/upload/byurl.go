@@ -58,11 +58,11 @@ func (h *Handler) fetch(ctx context.Context, address string, u *uploaded) (*os.F
 		u.Redirects = append(u.Redirects, req.URL.Redacted())
 		return nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil) //nolint:gosec // mayFetch has looked at it
 	if err != nil {
 		return nil, &remoteError{http.StatusBadRequest, "not an address"}
 	}
-	res, err := client.Do(req)
+	res, err := client.Do(req) //nolint:gosec // likewise
 	if err != nil {
 		var refused *remoteError
 		if errors.As(err, &refused) {
@@ -92,11 +92,11 @@ func (h *Handler) fetch(ctx context.Context, address string, u *uploaded) (*os.F
 func (h *Handler) mayFetch(u *url.URL) error {
 	switch {
 	case u.Scheme != "https":
-		return errors.New("Insecure URL") //nolint:revive,staticcheck // Mozilla's text
+		return errors.New("Insecure URL") //nolint:staticcheck // Mozilla's text
 	case u.User != nil || u.Hostname() == "":
 		return errors.New("not an address: want https://host/path, without a user")
 	case !slices.Contains(h.o.From, u.Hostname()) && !slices.Contains(h.o.From, u.Host):
-		return fmt.Errorf("Not an allowed domain (%.100q) to download from", u.Hostname()) //nolint:revive,staticcheck // likewise
+		return fmt.Errorf("Not an allowed domain (%.100q) to download from", u.Hostname()) //nolint:staticcheck // likewise
 	}
 	return nil
 }

@@ -136,14 +136,14 @@ func TestAddressesAreFetchedFromNamedHosts(t *testing.T) {
 	trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { trapped = true }))
 	defer trap.Close()
 	mux := http.NewServeMux()
-	mux.HandleFunc("/symbols.zip", func(w http.ResponseWriter, _ *http.Request) { w.Write(content) })
+	mux.HandleFunc("/symbols.zip", func(w http.ResponseWriter, _ *http.Request) { w.Write(content) }) //nolint:errcheck // to a client
 	mux.HandleFunc("/to", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.Query().Get("u"), http.StatusFound)
 	})
-	mux.HandleFunc("/503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	mux.HandleFunc("/503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	mux.HandleFunc("/half", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100000")
-		w.Write(content[:10])
+		w.Write(content[:10]) //nolint:errcheck // to a client
 	})
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	remote := httptest.NewTLSServer(mux)

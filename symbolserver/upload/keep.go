@@ -182,10 +182,10 @@ const (
 func encoder(w io.Writer, encoding string) (to io.Writer, finish func() error) {
 	switch encoding {
 	case store.Gzip:
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) //nolint:errcheck // it is a level
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // it is a level
 		return z, z.Close
 	case store.Zstd:
-		z, _ := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)) //nolint:errcheck // they are options
+		z, _ := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)) // they are options
 		return z, z.Close
 	}
 	return w, func() error { return nil }

@@ -121,7 +121,7 @@ func manifest(body io.Reader) (files []listed, encodings []string, err error) {
 
 func newID() string {
 	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck,gosec // it never fails
+	rand.Read(id[:]) //nolint:gosec // it never fails
 	return hex.EncodeToString(id[:])
 }
 
@@ -135,7 +135,7 @@ func (h *Handler) action(r *http.Request, u *waiting, f listed) (action, error) 
 	p, err := store.ParsePath(f.Key)
 	switch {
 	case err != nil || p.Try:
-		return action{Type: "error", Message: "invalid key"}, nil
+		return action{Type: "error", Message: "invalid key"}, nil //nolint:nilerr // the answer says it
 	case f.MD5 != "" && !lowerHex(f.MD5, 32):
 		return action{Type: "error", Message: "invalid MD5 hex digest"}, nil
 	case f.SHA256 != "" && !lowerHex(f.SHA256, 64):
