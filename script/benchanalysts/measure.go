@@ -201,14 +201,17 @@ func (b *bench) forget(ctx context.Context) (system bool, err error) {
 
 // storage tells what the crashes take.
 func (b *bench) storage(ctx context.Context) error {
-	url := "http://aftershock:" + b.token + "@" + b.listen
-	db, err := clickhouse.Open(url, nil)
+	db, err := b.open()
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // only asked
 	b.page.stats, err = db.Stats(ctx)
 	return err
+}
+
+func (b *bench) open() (*clickhouse.DB, error) {
+	return clickhouse.Open("http://aftershock:"+b.token+"@"+b.listen, nil)
 }
 
 // measure is how long a statement took, each time.
