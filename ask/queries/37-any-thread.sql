@@ -6,7 +6,7 @@
 -- param product String = '': product; empty for all
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature crashes
-SELECT c.signature AS signature, count() AS crashes, countIf(arraySum(p.has_it) > 1 OR ifNull(p.has_it[c.crashing_thread + 1] = 0, true)) AS in_other_threads
+SELECT c.signature AS signature, count() AS crashes, countIf(length(p.found) > 1 OR ifNull(p.found[1] != c.crashing_thread + 1, true)) AS in_other_threads
 FROM
 (
     SELECT crash_id, signature, crashing_thread
@@ -15,7 +15,7 @@ FROM
 ) AS c
 INNER JOIN
 (
-    SELECT crash_id, arrayMap(stack -> has(stack, {frame:String}), `threads.stack`) AS has_it
+    SELECT crash_id, arrayFilter((n, stack) -> has(stack, {frame:String}), arrayEnumerate(`threads.stack`), `threads.stack`) AS found
     FROM aftershock_protected.crashes
     WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND has(arrayFlatten(`threads.stack`), {frame:String})
 ) AS p ON c.crash_id = p.crash_id
