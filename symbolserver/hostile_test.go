@@ -369,7 +369,7 @@ func TestUpstreamsDoNotReplaceUploads(t *testing.T) {
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		t.Error(err)
 	}
-	res.Body.Close()
+	res.Body.Close() //nolint:gosec // read to its end
 	srv.Close() // when what came has been kept
 	if o := kept(t, s, symPath); o.By != "builds" || o.SHA256 != sum(symText) {
 		t.Errorf("%+v", o)

@@ -77,6 +77,9 @@ func (b *bench) generate(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if tables != 0 {
+		if err := b.migrate(ctx); err != nil { // an older release may have made them
+			return 0, err
+		}
 		if n, err := b.number(ctx, generated); err != nil || n >= uint64(b.crashes) {
 			return int(n), err
 		}
@@ -90,6 +93,16 @@ func (b *bench) generate(ctx context.Context) (int, error) {
 	}
 	n, err := b.number(ctx, generated)
 	return int(n), err
+}
+
+func (b *bench) migrate(ctx context.Context) error {
+	db, err := b.open()
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // it has answered
+	_, err = db.Migrate(ctx)
+	return err
 }
 
 // settle waits until the days have one part, as those of the field have that are over.

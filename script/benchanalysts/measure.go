@@ -68,7 +68,9 @@ var compared = []struct{ name, before, now string }{
 		"SELECT signature, first FROM (SELECT signature_id, min(received_at) AS first FROM aftershock.crashes GROUP BY signature_id) AS c ANY LEFT JOIN aftershock.signature_names AS s USING (signature_id) ORDER BY first DESC, signature LIMIT 50",
 	},
 	{"a crash by its id, some columns", "SELECT signature, product, version, os FROM before.crashes WHERE crash_id = {crash:String}", "SELECT signature, product, version, os FROM aftershock.crashes WHERE crash_id = {crash:String}"},
+	{"the same of crash_by_id", "", "SELECT signature, product, version, os FROM aftershock.crash_by_id WHERE crash_id = {crash:String}"},
 	{"a crash by its id, everything", "", "SELECT * FROM aftershock.crashes AS c INNER JOIN aftershock_protected.crashes AS p ON c.crash_id = p.crash_id WHERE c.crash_id = {crash:String} AND p.crash_id = {crash:String}"},
+	{"the same of crash_by_id", "", "SELECT * FROM aftershock.crash_by_id AS c INNER JOIN aftershock_protected.crash_by_id AS p ON c.crash_id = p.crash_id WHERE c.crash_id = {crash:String} AND p.crash_id = {crash:String}"},
 }
 
 // compare times both designs in turns. Their answers must be the same.
@@ -199,14 +201,17 @@ func (b *bench) forget(ctx context.Context) (system bool, err error) {
 
 // storage tells what the crashes take.
 func (b *bench) storage(ctx context.Context) error {
-	url := "http://aftershock:" + b.token + "@" + b.listen
-	db, err := clickhouse.Open(url, nil)
+	db, err := b.open()
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // only asked
 	b.page.stats, err = db.Stats(ctx)
 	return err
+}
+
+func (b *bench) open() (*clickhouse.DB, error) {
+	return clickhouse.Open("http://aftershock:"+b.token+"@"+b.listen, nil)
 }
 
 // measure is how long a statement took, each time.

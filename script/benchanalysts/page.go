@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	_ "embed" // for reasons
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"aftershock/sinks/clickhouse"
@@ -17,10 +19,10 @@ type page struct {
 	cold      bool // the system's cache was emptied as well
 }
 
-// reasons are those of what takes longer than the others.
-const reasons = "What takes longest: *correlations* makes a row of each of 60 modules of each crash of a week, and *any-thread* reads all threads' stacks where a skip index " +
-	"does not leave them out (a function that is in one of 8,192 crashes is in most granules). *top-by-build* counts distinct installs of every signature. A crash with everything is planned for " +
-	"longer than it is read: two views of 170 and 77 columns, each of two parts."
+// reasons are those of what takes longer than the others, and what else was tried.
+//
+//go:embed reasons.md
+var reasons string
 
 func (p *page) markdown(b *bench) []byte {
 	var out bytes.Buffer
@@ -60,7 +62,7 @@ func (p *page) markdown(b *bench) []byte {
 		say("| %s | %s | %s | %.1f | %d |", m.name, milliseconds(m.now[0]), milliseconds(median(m.now)), float64(m.bytes)/1e6, m.rows)
 	}
 	say("")
-	say("%s", reasons)
+	say("%s", strings.TrimSpace(reasons))
 	say("")
 	say("## Bytes")
 	say("")

@@ -56,9 +56,9 @@ func TestEachCrashIsSeenOnceWhileTheViewsFlip(t *testing.T) {
 		done <- nil
 	}()
 	for looks := 0; ; looks++ {
-		for _, database := range []string{"aftershock", "aftershock_protected"} {
-			if got := ask(t, conn, "SELECT concat(toString(count()), ' ', toString(uniqExact(crash_id))) FROM "+database+".crashes"); got[0] != fmt.Sprint(crashes, " ", crashes) {
-				t.Fatalf("look %d, %s: %s crashes", looks, database, got[0])
+		for _, view := range []string{"aftershock.crashes", "aftershock_protected.crashes", "aftershock.crash_by_id", "aftershock_protected.crash_by_id"} {
+			if got := ask(t, conn, "SELECT concat(toString(count()), ' ', toString(uniqExact(crash_id))) FROM "+view); got[0] != fmt.Sprint(crashes, " ", crashes) {
+				t.Fatalf("look %d, %s: %s crashes", looks, view, got[0])
 			}
 		}
 		select {
