@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -313,5 +314,23 @@ func TestDeadlinesEndWithTheBody(t *testing.T) {
 	s.Config.Handler.ServeHTTP(w, r)
 	if w.Code != http.StatusCreated || !w.read.IsZero() {
 		t.Errorf("%d, a deadline in %s", w.Code, time.Until(w.read))
+	}
+}
+
+// Nobody is told of a tried build's file where there is a regular one: it is found first.
+func TestTriedBuildsDoNotStirWhatIsRegular(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	s.postZip("/upload/", s.token, path("app"), sym("app", 1))
+	for n := range 3 {
+		if status, answer := s.postZip("/upload/?replace", s.try, path("app"), sym("app", 2+n), path("new"), sym("new", 1+n)); status != http.StatusCreated {
+			t.Errorf("%d %v", status, answer)
+		}
+	}
+	var got []string
+	for _, line := range s.told() {
+		got = append(got, strings.Fields(line)[0])
+	}
+	if want := []string{path("app"), "try/" + path("new"), "try/" + path("new"), "try/" + path("new")}; !slices.Equal(got, want) {
+		t.Errorf("told of %q", got)
 	}
 }

@@ -102,7 +102,19 @@ func (h *Handler) keep(ctx context.Context, in incoming) (r Result) {
 		r.Warnings = c.quality.Warnings()
 	}
 	h.place(ctx, in, c, encoding, aside, &r)
+	if r.arrival != nil && in.path.Try && h.hidden(ctx, in.path) {
+		r.arrival = nil
+	}
 	return r
+}
+
+// hidden tells whether a tried build's file is hidden by a regular one, which everybody takes
+// before it: it helps no crash. Else whoever may only try could have all crashes made again
+// that have the regular one, as often as they like.
+func (h *Handler) hidden(ctx context.Context, path store.Path) bool {
+	path.Try = false
+	_, err := h.o.Store.Stat(ctx, path.String())
+	return err == nil
 }
 
 // refuse tells a fault of the file from one of its surroundings.
