@@ -13,6 +13,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"aftershock/internal/bucket/buckettest"
 	"aftershock/symbolcache"
 	"aftershock/symbolserver/store"
 	"aftershock/symbolserver/upload"
@@ -22,12 +23,16 @@ import (
 type hooked struct {
 	store.Store
 	put    func(path string) error // before
+	ctx    func(context.Context)   // of a put
 	placed func(path string)       // after
 	stat   func(path string)
 	get    func(path string)
 }
 
 func (h *hooked) Put(ctx context.Context, o store.Object, r io.Reader) error {
+	if h.ctx != nil {
+		h.ctx(ctx)
+	}
 	if h.put != nil {
 		if err := h.put(o.Path); err != nil {
 			return err
@@ -332,5 +337,35 @@ func TestTriedBuildsDoNotStirWhatIsRegular(t *testing.T) {
 	}
 	if want := []string{path("app"), "try/" + path("new"), "try/" + path("new"), "try/" + path("new")}; !slices.Equal(got, want) {
 		t.Errorf("told of %q", got)
+	}
+}
+
+// What came aside while no server looked is kept, also when its time is over.
+func TestWhatCameInTimeIsKept(t *testing.T) {
+	name := buckettest.Start(t).Name(buckettest.Bucket)
+	s := serve(t, name, nil)
+	_, answer := s.list("/upload/v2/", s.token, listed(path("app"), sym("app", 9)), listed(path("lib"), sym("lib", 9)))
+	f := answer["files"].([]any)[0]
+	s.Close()
+	s.send(f, gzipped(t, sym("app", 9)))
+	next := serve(t, name, func(o *upload.Options) {
+		o.Tokens, o.Now = s.tokens, func() time.Time { return time.Now().Add(2 * time.Hour) }
+	})
+	eventually(t, func() bool { return len(next.told()) == 1 })
+	next.holds(path("app"), sym("app", 9))
+}
+
+// A store that hangs is given up.
+func TestAStoreThatHangs(t *testing.T) {
+	endless := 0
+	s := serve(t, t.TempDir(), func(o *upload.Options) {
+		o.Store = &hooked{Store: o.Store, ctx: func(ctx context.Context) {
+			if _, ends := ctx.Deadline(); !ends {
+				endless++
+			}
+		}}
+	})
+	if status, answer := s.postZip("/upload/", s.token, path("app"), sym("app", 1)); status != http.StatusCreated || endless > 0 {
+		t.Errorf("%d %v, %d without an end", status, answer, endless)
 	}
 }
