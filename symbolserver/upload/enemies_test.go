@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -367,5 +369,45 @@ func TestAStoreThatHangs(t *testing.T) {
 	})
 	if status, answer := s.postZip("/upload/", s.token, path("app"), sym("app", 1)); status != http.StatusCreated || endless > 0 {
 		t.Errorf("%d %v, %d without an end", status, answer, endless)
+	}
+}
+
+// Of two who make tokens at a time none is forgotten.
+func TestTokensOfManyHands(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens.json")
+	var all sync.WaitGroup
+	for hand := range 4 {
+		all.Go(func() {
+			tokens, err := upload.OpenTokens(file, time.Now)
+			for n := range 20 {
+				if err == nil {
+					_, err = tokens.Add(fmt.Sprint(hand, " ", n), []string{upload.CanTry}, time.Time{})
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	tokens, err := upload.OpenTokens(file, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := tokens.List(); err != nil || len(list) != 80 {
+		t.Errorf("%d tokens, %v", len(list), err)
+	}
+}
+
+// Two files of one name in a zip are one only if they are the same: which one counts is nobody's guess.
+func TestFilesTwiceInAZip(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	one, other := sym("app", 1), strings.ReplaceAll(sym("app", 1), "f0", "g0")
+	if status, answer := s.postZip("/upload/", s.token, path("app"), one, path("app"), other); status != http.StatusBadRequest || !strings.Contains(message(answer), "two files both called") {
+		t.Errorf("%d %v", status, answer)
+	}
+	s.holds(path("app"), "")
+	if status, answer := s.postZip("/upload/", s.token, path("app"), one, path("app"), one); status != http.StatusCreated {
+		t.Errorf("%d %v", status, answer)
 	}
 }
