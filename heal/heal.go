@@ -253,16 +253,24 @@ func (h *Healer) day(ctx context.Context, p clickhouse.Population, day time.Time
 		some = some[:0]
 		return nil
 	}
-	err = h.DB.EachLacking(ctx, p, day, a, func(l clickhouse.Lacking) error {
+	each := func(l clickhouse.Lacking) error {
 		if some = append(some, l); int64(len(some)) < min(asking, h.mostWaiting()) {
 			return nil
 		}
 		return ask()
-	})
-	if err == nil && len(some) > 0 {
-		err = ask()
 	}
-	return asked, err
+	for _, part := range a.Parts() {
+		if err := h.DB.EachLacking(ctx, p, day, part, each); err != nil {
+			return asked, err
+		}
+		if len(some) == 0 {
+			continue
+		}
+		if err := ask(); err != nil { // before the next: it leaves out who was asked for
+			return asked, err
+		}
+	}
+	return asked, nil
 }
 
 // ask asks for crashes, and then stores that it did: who is killed in between asks again,
@@ -331,6 +339,9 @@ func newest(records []*kgo.Record, log zerolog.Logger) (events []schema.SymbolsE
 	at := map[string]int{}
 	for _, r := range records {
 		e, err := schema.Decode[schema.SymbolsEvent](r.Value)
+		if err == nil && len(e.Key()) > clickhouse.MostKeyBytes {
+			err = fmt.Errorf("a key of %d bytes", len(e.Key()))
+		}
 		if err != nil {
 			log.Warn().Err(err).Int64("offset", r.Offset).Msg("no event of symbols")
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type tables struct {
 	asked  map[string]int
 	passes int
 	fails  int // so many calls of Asked
+	most   int // bytes of keys that were asked for at a time
 }
 
 func (f *tables) DaysSince(context.Context, []int32, time.Time) ([]time.Time, error) {
@@ -41,6 +43,11 @@ func (f *tables) EachLacking(_ context.Context, p clickhouse.Population, day tim
 	}
 	var found []clickhouse.Lacking
 	f.mu.Lock()
+	bytes := 0
+	for i := range a.Events {
+		bytes += len(a.Events[i].Key())
+	}
+	f.most = max(f.most, bytes)
 	for id, modules := range f.lack {
 		l := clickhouse.Lacking{CrashID: id, Day: day, Raw: schema.Position{Topic: schema.TopicRaw}}
 		for _, e := range a.Events {
@@ -284,5 +291,34 @@ func TestOneMayWait(t *testing.T) {
 	time.Sleep(time.Second)
 	if got := requests(t, k, 1); len(got) != 1 {
 		t.Errorf("%q were asked for, and none was processed", got)
+	}
+}
+
+// Modules with names so long that they are several questions are one pass: a crash that lacks
+// some of each is asked for once, for each version once.
+func TestLongNamesAreOnePass(t *testing.T) {
+	k := begin(t, true)
+	f := &tables{lack: map[string][]string{}, asked: map[string]int{}}
+	var events []schema.SymbolsEvent
+	for n := range 900 {
+		e := schema.SymbolsEvent{DebugFile: strings.Repeat("x", 190) + fmt.Sprint(n), DebugID: "AA1", Reason: schema.SymbolsUpload}
+		events = append(events, e)
+		if n%300 == 0 {
+			f.lack["a"] = append(f.lack["a"], e.Key())
+		}
+	}
+	announce(t, k, events...)
+	run(t, &heal.Healer{Kafka: k, DB: f})
+	if got := requests(t, k, 1); !slices.Equal(got, []string{"a[1 2]"}) {
+		t.Errorf("%q", got)
+	}
+	time.Sleep(2 * time.Second)
+	if got := requests(t, k, 1); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.most > 128<<10 {
+		t.Errorf("a question of %d bytes", f.most)
 	}
 }

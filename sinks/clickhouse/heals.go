@@ -47,6 +47,33 @@ FROM aftershock.$rows FINAL
 WHERE signature_version IN (?) AND day = ? AND hasAny(arrayMap(id -> upper(id), modules.debug_id), ?) AND notEmpty(lacked)
     AND (signature_version, crash_id) NOT IN (SELECT signature_version, crash_id FROM aftershock.heals WHERE upto = ?)`
 
+const (
+	// mostAskedBytes of events stand in one query: servers take 256 KiB by default.
+	mostAskedBytes = 128 << 10
+	// MostKeyBytes bounds an event's module: no crash that is stored has a longer one.
+	MostKeyBytes = 16 << 10
+)
+
+// Parts are arrivals of which each fits a query. A crash that lacks modules of several comes
+// once if what is known of one part is stored (Asked) before the next is looked for.
+func (a Arrived) Parts() (out []Arrived) {
+	part := func(events []schema.SymbolsEvent) {
+		out = append(out, Arrived{Events: events, Upto: a.Upto, Versions: a.Versions})
+	}
+	from, bytes := 0, 0
+	for i := range a.Events {
+		e := &a.Events[i]
+		const around = 32                                                   // quotation marks, commas, a truth
+		n := 2*len(e.DebugFile) + 2*len(e.DebugID) + len(e.SHA256) + around // escaped
+		if bytes += n; bytes > mostAskedBytes && i > from {
+			part(a.Events[from:i])
+			from, bytes = i, n
+		}
+	}
+	part(a.Events[from:])
+	return out
+}
+
 // EachLacking hands on the crashes of a population and a day that lack what has come, in no
 // order, until each fails.
 func (db *DB) EachLacking(ctx context.Context, p Population, day time.Time, a Arrived, each func(Lacking) error) error {

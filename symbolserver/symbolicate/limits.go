@@ -47,10 +47,11 @@ const (
 	// maxTextBytes bounds a name or id of v6; longer ones name no file.
 	maxTextBytes = 4 << 10
 
-	// bodyTime is how long a body may take to arrive, writeTime a part of the answer to
-	// leave.
+	// bodyTime is how long a body may take to arrive. An answer may take writeTime to leave,
+	// and a second more for each leastRate bytes.
 	bodyTime  = 30 * time.Second
 	writeTime = 30 * time.Second
+	leastRate = 64 << 10
 
 	// lookupsAtOnce bounds the modules that one request asks for at a time. One that
 	// takes longer than patience gives its place away, so that a source that hangs

@@ -3,8 +3,12 @@ package symbolicate
 import (
 	"encoding/json"
 	"math/big"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -208,5 +212,48 @@ func sound(t *testing.T, q *request, l *Limits) {
 	}
 	if frames != len(q.frames) || stacks != len(q.stacks) || modules != len(q.modules) {
 		t.Fatalf("%d of %d frames, %d of %d stacks, %d of %d modules", frames, len(q.frames), stacks, len(q.stacks), modules, len(q.modules))
+	}
+}
+
+// slowly takes what it is sent in some time, unless that is over before.
+type slowly struct {
+	*httptest.ResponseRecorder
+	takes time.Duration
+	due   time.Time
+}
+
+func (s *slowly) SetWriteDeadline(t time.Time) error { s.due = t; return nil }
+
+func (s *slowly) Write(p []byte) (int, error) {
+	if left := time.Until(s.due); left < s.takes {
+		time.Sleep(left)
+		return 0, os.ErrDeadlineExceeded
+	}
+	time.Sleep(s.takes)
+	return len(p), nil
+}
+
+// An answer leaves at a pace, so that who takes it slowly does not hold what others wait for;
+// how long the symbols take does not count.
+func TestAnswersLeaveAtAPace(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes time.Duration // a part
+		whole bool
+	}{"fast": {500 * time.Millisecond, true}, "just so": {time.Second, true}, "slow": {20 * time.Second, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStream(t.Context(), &slowly{ResponseRecorder: httptest.NewRecorder(), takes: c.takes}, newRemembered(1))
+				began := time.Now()
+				parts := 0
+				for ; parts < 1000 && s.err == nil; parts++ {
+					s.buf = append(s.buf[:0], make([]byte, streamBytes)...)
+					s.full()
+					time.Sleep(time.Second)
+				}
+				if whole := s.end() == nil; whole != c.whole {
+					t.Errorf("whole is %v after %d parts and %s, %v", whole, parts, time.Since(began), s.err)
+				}
+			})
+		})
 	}
 }

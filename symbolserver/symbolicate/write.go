@@ -18,6 +18,8 @@ type stream struct {
 	client  context.Context //nolint:containedctx // of the request that is answered
 	buf     []byte
 	started bool
+	sent    int64         // bytes that have left
+	spent   time.Duration // on sending them
 	err     error
 	at      breakpad.Locations
 	known   *remembered
@@ -57,15 +59,25 @@ func (s *stream) flush() {
 	if s.err = s.client.Err(); s.err != nil {
 		return
 	}
-	s.begin()
-	if _, s.err = s.w.Write(s.buf); s.err == nil {
+	if s.send(); s.err == nil {
 		s.control.Flush() //nolint:errcheck,gosec // the next write fails as well
 	}
 	s.buf = s.buf[:0]
 }
 
+// send sends what is there. A client that takes less than leastRate for long gets no more: its
+// body holds room that others wait for.
+func (s *stream) send() {
+	s.begin()
+	began := time.Now()
+	_, s.err = s.w.Write(s.buf)
+	s.spent += time.Since(began)
+	s.sent += int64(len(s.buf))
+}
+
 func (s *stream) begin() {
-	s.control.SetWriteDeadline(time.Now().Add(writeTime)) //nolint:errcheck,gosec // a server that has none looks after that itself
+	left := writeTime + time.Duration(s.sent/leastRate)*time.Second - s.spent
+	s.control.SetWriteDeadline(time.Now().Add(left)) //nolint:errcheck,gosec // a server that has none looks after that itself
 	if !s.started {
 		s.started = true
 		s.w.Header().Set("Content-Type", contentType)
@@ -84,8 +96,7 @@ func (s *stream) end() error {
 	if !s.started {
 		s.w.Header().Set("Content-Length", strconv.Itoa(len(s.buf)))
 	}
-	s.begin()
-	_, s.err = s.w.Write(s.buf)
+	s.send()
 	return s.err
 }
 

@@ -7,11 +7,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"aftershock/internal/bucket/buckettest"
 	"aftershock/symbolcache"
 	"aftershock/symbolserver/store"
 	"aftershock/symbolserver/upload"
@@ -21,12 +25,16 @@ import (
 type hooked struct {
 	store.Store
 	put    func(path string) error // before
+	ctx    func(context.Context)   // of a put
 	placed func(path string)       // after
 	stat   func(path string)
 	get    func(path string)
 }
 
 func (h *hooked) Put(ctx context.Context, o store.Object, r io.Reader) error {
+	if h.ctx != nil {
+		h.ctx(ctx)
+	}
 	if h.put != nil {
 		if err := h.put(o.Path); err != nil {
 			return err
@@ -313,5 +321,93 @@ func TestDeadlinesEndWithTheBody(t *testing.T) {
 	s.Config.Handler.ServeHTTP(w, r)
 	if w.Code != http.StatusCreated || !w.read.IsZero() {
 		t.Errorf("%d, a deadline in %s", w.Code, time.Until(w.read))
+	}
+}
+
+// Nobody is told of a tried build's file where there is a regular one: it is found first.
+func TestTriedBuildsDoNotStirWhatIsRegular(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	s.postZip("/upload/", s.token, path("app"), sym("app", 1))
+	for n := range 3 {
+		if status, answer := s.postZip("/upload/?replace", s.try, path("app"), sym("app", 2+n), path("new"), sym("new", 1+n)); status != http.StatusCreated {
+			t.Errorf("%d %v", status, answer)
+		}
+	}
+	var got []string
+	for _, line := range s.told() {
+		got = append(got, strings.Fields(line)[0])
+	}
+	if want := []string{path("app"), "try/" + path("new"), "try/" + path("new"), "try/" + path("new")}; !slices.Equal(got, want) {
+		t.Errorf("told of %q", got)
+	}
+}
+
+// What came aside while no server looked is kept, also when its time is over.
+func TestWhatCameInTimeIsKept(t *testing.T) {
+	name := buckettest.Start(t).Name(buckettest.Bucket)
+	s := serve(t, name, nil)
+	_, answer := s.list("/upload/v2/", s.token, listed(path("app"), sym("app", 9)), listed(path("lib"), sym("lib", 9)))
+	f := answer["files"].([]any)[0]
+	s.Close()
+	s.send(f, gzipped(t, sym("app", 9)))
+	next := serve(t, name, func(o *upload.Options) {
+		o.Tokens, o.Now = s.tokens, func() time.Time { return time.Now().Add(2 * time.Hour) }
+	})
+	eventually(t, func() bool { return len(next.told()) == 1 })
+	next.holds(path("app"), sym("app", 9))
+}
+
+// A store that hangs is given up.
+func TestAStoreThatHangs(t *testing.T) {
+	endless := 0
+	s := serve(t, t.TempDir(), func(o *upload.Options) {
+		o.Store = &hooked{Store: o.Store, ctx: func(ctx context.Context) {
+			if _, ends := ctx.Deadline(); !ends {
+				endless++
+			}
+		}}
+	})
+	if status, answer := s.postZip("/upload/", s.token, path("app"), sym("app", 1)); status != http.StatusCreated || endless > 0 {
+		t.Errorf("%d %v, %d without an end", status, answer, endless)
+	}
+}
+
+// Of two who make tokens at a time none is forgotten.
+func TestTokensOfManyHands(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens.json")
+	var all sync.WaitGroup
+	for hand := range 4 {
+		all.Go(func() {
+			tokens, err := upload.OpenTokens(file, time.Now)
+			for n := range 20 {
+				if err == nil {
+					_, err = tokens.Add(fmt.Sprint(hand, " ", n), []string{upload.CanTry}, time.Time{})
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	tokens, err := upload.OpenTokens(file, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := tokens.List(); err != nil || len(list) != 80 {
+		t.Errorf("%d tokens, %v", len(list), err)
+	}
+}
+
+// Two files of one name in a zip are one only if they are the same: which one counts is nobody's guess.
+func TestFilesTwiceInAZip(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	one, other := sym("app", 1), strings.ReplaceAll(sym("app", 1), "f0", "g0")
+	if status, answer := s.postZip("/upload/", s.token, path("app"), one, path("app"), other); status != http.StatusBadRequest || !strings.Contains(message(answer), "two files both called") {
+		t.Errorf("%d %v", status, answer)
+	}
+	s.holds(path("app"), "")
+	if status, answer := s.postZip("/upload/", s.token, path("app"), one, path("app"), one); status != http.StatusCreated {
+		t.Errorf("%d %v", status, answer)
 	}
 }

@@ -103,7 +103,19 @@ func (h *Handler) keep(ctx context.Context, in incoming) (r Result) {
 		r.Warnings = c.quality.Warnings()
 	}
 	h.place(ctx, in, c, encoding, aside, &r)
+	if r.arrival != nil && in.path.Try && h.hidden(ctx, in.path) {
+		r.arrival = nil
+	}
 	return r
+}
+
+// hidden tells whether a tried build's file is hidden by a regular one, which everybody takes
+// before it: it helps no crash. Else whoever may only try could have all crashes made again
+// that have the regular one, as often as they like.
+func (h *Handler) hidden(ctx context.Context, path store.Path) bool {
+	path.Try = false
+	_, err := h.o.Store.Stat(ctx, path.String())
+	return err == nil
 }
 
 // refuse tells a fault of the file from one of its surroundings.
@@ -263,7 +275,10 @@ func (h *Handler) put(ctx context.Context, in incoming, c checked, encoding stri
 		return err
 	}
 	o := store.Object{Path: in.path.String(), Bytes: bytes, Encoding: encoding, SHA256: c.sha256, By: in.by.Name}
-	if err := h.o.Store.Put(ctx, o, aside); err != nil {
+	// A store that takes nothing any more must not hold a place for ever.
+	putting, cancel := context.WithTimeout(ctx, afterTime+time.Duration(bytes/storeRate)*time.Second)
+	defer cancel()
+	if err := h.o.Store.Put(putting, o, aside); err != nil {
 		return err
 	}
 	return h.index(ctx, in, c)
@@ -280,8 +295,12 @@ func (h *Handler) index(ctx context.Context, in incoming, c checked) error {
 	return store.IndexCode(ctx, h.o.Store, in.path, c.head)
 }
 
-// afterTime bounds what is left to do for a file that is in the store.
-const afterTime = time.Minute
+const (
+	// afterTime bounds what is left to do for a file that is in the store, and with a second for
+	// each storeRate bytes putting it there.
+	afterTime = time.Minute
+	storeRate = 256 << 10
+)
 
 // there is what is at a path, with its digest; nil is nothing.
 func (h *Handler) there(ctx context.Context, path store.Path) (*store.Object, error) {

@@ -198,10 +198,27 @@ func (p *pending) watch(u *waiting) {
 		if ctx.Err() != nil {
 			return // the next process goes on
 		}
-		p.clean(ctx, u)
+		if p.last(ctx, u) {
+			p.clean(ctx, u)
+		}
 		pause(ctx, lingering)
 		p.drop(u)
 	})
+}
+
+// last keeps what came aside and nobody has looked at, as it may be when servers were down. It
+// is false when it could not: then what is there stays, until aftershock symbols gc.
+func (p *pending) last(ctx context.Context, u *waiting) bool {
+	if !u.Aside || u.Unnamed {
+		return true
+	}
+	for n := range u.Files {
+		if r := p.arrived(ctx, u, n); r.failed != nil && !errors.Is(r.failed, errNotCome) {
+			p.h.o.Log.Warn().Err(r.failed).Str("key", r.Key).Msg("uploaded file not kept")
+			return false
+		}
+	}
+	return true
 }
 
 func pause(ctx context.Context, d time.Duration) {

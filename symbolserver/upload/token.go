@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a token may do.
@@ -209,10 +211,23 @@ func (t *Tokens) Revoke(name string) error {
 	})
 }
 
-// change writes the file anew. Who reads it meanwhile has the one or the other.
+// change writes the file anew. Who reads it meanwhile has the one or the other; who changes it
+// too waits, else one of two new tokens would be nobody's.
 func (t *Tokens) change(change func([]Token) ([]Token, error)) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	folder, err := os.Open(filepath.Dir(t.file))
+	if err != nil {
+		return fmt.Errorf("tokens: %w", err)
+	}
+	defer folder.Close() //nolint:errcheck // that unlocks
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(folder.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return fmt.Errorf("tokens: %w", err)
+	}
+	t.is = nil
 	if err := t.look(); err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ type member struct {
 // members are the files of a zip that are to be kept. Names are looked at, and sizes as they
 // are told, before anything is unpacked.
 func (h *Handler) members(z *zip.Reader, try bool) (members []member, err error) {
-	sizes := map[string]uint64{}
+	seen := map[string]*zip.File{}
 	var total uint64
 	for _, f := range z.File {
 		if f.FileInfo().IsDir() || ignored(f.Name) {
@@ -90,12 +90,16 @@ func (h *Handler) members(z *zip.Reader, try bool) (members []member, err error)
 			return nil, badZip("Unrecognized file pattern. Should only be <module>/<hex>/<file> or <name>-symbols.txt and nothing else. (First unrecognized pattern was '%.300s')", printable(f.Name))
 		}
 		p.Try = try
-		if other, twice := sizes[p.String()]; twice && other != f.UncompressedSize64 {
-			return nil, badZip("The zipfile buffer contains two files both called %s and they have difference sizes (%d != %d)", p, other, f.UncompressedSize64)
-		} else if twice {
+		switch other := seen[p.String()]; {
+		case other == nil:
+			seen[p.String()] = f
+		case other.UncompressedSize64 != f.UncompressedSize64:
+			return nil, badZip("The zipfile buffer contains two files both called %s and they have difference sizes (%d != %d)", p, other.UncompressedSize64, f.UncompressedSize64)
+		case other.CRC32 != f.CRC32:
+			return nil, badZip("it contains two files both called %s that differ", p)
+		default:
 			continue
 		}
-		sizes[p.String()] = f.UncompressedSize64
 		if total += f.UncompressedSize64; f.UncompressedSize64 > uint64(h.o.MaxContentBytes) || total > uint64(h.o.MaxTotalBytes) {
 			return nil, badZip("it unpacks to too much: want at most %d bytes a file and %d in all", h.o.MaxContentBytes, h.o.MaxTotalBytes)
 		}
