@@ -35,6 +35,7 @@ END_TO_END := ./cmd/...
 test: build libchdb ## everything; tests of what is not here skip with a message
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
 	$(GO) test -parallel 4 -timeout 20m $(END_TO_END)
+	$(GO) test ./symbolserver/symbolicate -run Text # all of the ten thousand requests, which the detector makes a thousand
 	@echo 'facts against the recorded cases of the reference, by field:'
 	@$(GO) test ./facts -count 1 -v -run 'TestVectors$$' | grep -- ' equal \|SKIP' | sed 's/^.*vectors_test.go:[0-9]*: *//'
 

@@ -370,7 +370,7 @@ func TestUpstreamsDoNotReplaceUploads(t *testing.T) {
 		t.Error(err)
 	}
 	res.Body.Close() //nolint:gosec // read to its end
-	srv.Close() // when what came has been kept
+	srv.Close()      // when what came has been kept
 	if o := kept(t, s, symPath); o.By != "builds" || o.SHA256 != sum(symText) {
 		t.Errorf("%+v", o)
 	}

@@ -28,11 +28,14 @@ type known struct {
 	edges    []uint64 // addresses around which answers change
 }
 
+// slow: the race detector is on, and a tenth is enough; make test asks all without it too.
+var slow bool
+
 // TestAnswersAreThoseOfTheText generates requests and compares each answer, as JSON, with
 // what the plain reader of the text says.
 func TestAnswersAreThoseOfTheText(t *testing.T) {
 	requests := 10_000
-	if testing.Short() {
+	if testing.Short() || slow {
 		requests = 1000
 	}
 	symbols := memory{}

@@ -1,0 +1,5 @@
+//go:build race
+
+package symbolicate_test
+
+func init() { slow = true }
