@@ -133,6 +133,14 @@ func (r Result) refuse(ctx context.Context, err error) Result {
 
 var errPacked = errors.New("it cannot be unpacked")
 
+// packedError says once that it is one.
+func packedError(err error) error {
+	if errors.Is(err, errPacked) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errPacked, err)
+}
+
 // receive checks a file and writes it aside, as it is to be stored. What it returns as
 // encoding is that of what it wrote.
 func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding string, err error) {
@@ -142,14 +150,14 @@ func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding stri
 		packed := &beginning{r: body}
 		unpacked, err := store.Text(packed)
 		if err != nil {
-			return c, "", fmt.Errorf("%w: %w", errPacked, err)
+			return c, "", packedError(err)
 		}
 		defer unpacked.Close() //nolint:errcheck // nothing is left in it
 		text = unpacked
 	} else if in.encoding != store.Identity {
 		unpacked, err := store.Decode(body, in.encoding)
 		if err != nil {
-			return c, "", fmt.Errorf("%w: %w", errPacked, err)
+			return c, "", packedError(err)
 		}
 		defer unpacked.Close() //nolint:errcheck // likewise
 		text = unpacked
@@ -392,7 +400,7 @@ func (b *ratio) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	if err != nil && !errors.Is(err, io.EOF) && b.packed.err == nil {
-		b.err = fmt.Errorf("%w: %w", errPacked, err)
+		b.err = packedError(err)
 	}
 	return n, err
 }
