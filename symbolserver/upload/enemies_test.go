@@ -411,3 +411,15 @@ func TestFilesTwiceInAZip(t *testing.T) {
 		t.Errorf("%d %v", status, answer)
 	}
 }
+
+// What is said of a zip of which nothing is kept says so, and why once.
+func TestRefusalsSayWhatIs(t *testing.T) {
+	s := serve(t, t.TempDir(), nil)
+	z := zipped(t, path("app"), sym("app", 40))
+	z[60+len(path("app"))] ^= 0xff // its bytes
+	contentType, body := form(t, "symbols", "symbols.zip", z)
+	status, answer := s.do(http.MethodPost, "/upload/", s.token, map[string]string{"Content-Type": contentType}, body)
+	if said := message(answer); status != http.StatusBadRequest || strings.Contains(said, "the others") || strings.Count(said, "cannot be unpacked") != 1 {
+		t.Errorf("%d %s", status, said)
+	}
+}

@@ -134,6 +134,14 @@ func (r Result) refuse(ctx context.Context, err error) Result {
 
 var errPacked = errors.New("it cannot be unpacked")
 
+// packedError says once that it is one.
+func packedError(err error) error {
+	if errors.Is(err, errPacked) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errPacked, err)
+}
+
 // receive checks a file and writes it aside, as it is to be stored. What it returns as
 // encoding is that of what it wrote.
 func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding string, err error) {
@@ -155,14 +163,14 @@ func (h *Handler) receive(in incoming, aside *os.File) (c checked, encoding stri
 		}
 		unpacked, err := store.Text(raw)
 		if err != nil {
-			return c, "", fmt.Errorf("%w: %w", errPacked, err)
+			return c, "", packedError(err)
 		}
 		defer unpacked.Close() //nolint:errcheck // nothing is left in it
 		text = unpacked
 	} else if to = aside; in.encoding != store.Identity {
 		unpacked, err := store.Decode(body, in.encoding)
 		if err != nil {
-			return c, "", fmt.Errorf("%w: %w", errPacked, err)
+			return c, "", packedError(err)
 		}
 		defer unpacked.Close() //nolint:errcheck // likewise
 		text = unpacked
@@ -406,7 +414,7 @@ func (b *ratio) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	if err != nil && !errors.Is(err, io.EOF) && b.packed.err == nil {
-		b.err = fmt.Errorf("%w: %w", errPacked, err)
+		b.err = packedError(err)
 	}
 	return n, err
 }

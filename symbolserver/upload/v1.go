@@ -93,10 +93,14 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, who *Token, u *
 		}
 	}
 	u.CompletedAt = h.o.Now().UTC()
+	others := ", the others are kept"
+	if refused == len(u.Files) {
+		others = ""
+	}
 	switch {
 	case refused > 0:
 		answer(w, http.StatusBadRequest, map[string]any{
-			"error":  fmt.Sprintf("%d of %d files were refused, the others are kept; the first: %s: %s", refused, len(u.Files), first.Key, first.Message),
+			"error":  fmt.Sprintf("%d of %d files were refused%s; the first: %s: %s", refused, len(u.Files), others, first.Key, first.Message),
 			"upload": u,
 		})
 	case untold != nil:
