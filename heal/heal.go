@@ -311,16 +311,9 @@ func (h *Healer) mostWaiting() int64 {
 // room waits until so many more may wait to be processed, or nothing waits.
 func (h *Healer) room(ctx context.Context, more int64) error {
 	for {
-		waiting := int64(0)
-		for _, v := range askable(h.Versions.Newest()) {
-			if h.Versions.Newest().Version(v).State == schema.StateArchived {
-				v = schema.Archived // one group makes crashes of all of them
-			}
-			lag, err := h.groups.Lag(ctx, schema.ReprocessGroup(v), schema.TopicReprocess)
-			if err != nil {
-				return err
-			}
-			waiting = max(waiting, lag.Records)
+		waiting, err := h.waiting(ctx)
+		if err != nil {
+			return err
 		}
 		h.Metrics.waits(waiting)
 		if waiting+more <= h.mostWaiting() || waiting == 0 {
@@ -332,6 +325,37 @@ func (h *Healer) room(ctx context.Context, more int64) error {
 		case <-time.After(waitingPause):
 		}
 	}
+}
+
+// waiting is how many requests the version that is furthest behind has not processed, of those
+// that somebody processes: one that nobody does holds up no other.
+func (h *Healer) waiting(ctx context.Context) (most int64, err error) {
+	state := h.Versions.Newest()
+	var groups []string
+	for _, v := range askable(state) {
+		if state.Version(v).State == schema.StateArchived {
+			v = schema.Archived // one group makes crashes of all of them
+		}
+		if group := schema.ReprocessGroup(v); !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	members, err := h.groups.Members(ctx, groups...)
+	if err != nil {
+		return 0, err
+	}
+	served := slices.ContainsFunc(groups, func(g string) bool { return members[g] > 0 })
+	for _, group := range groups {
+		if served && members[group] == 0 {
+			continue
+		}
+		lag, err := h.groups.Lag(ctx, group, schema.TopicReprocess)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, lag.Records)
+	}
+	return most, nil
 }
 
 // newest is the last event of each module.

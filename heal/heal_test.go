@@ -180,6 +180,37 @@ func TestAPassIsMadeUntilItIsDone(t *testing.T) {
 	}
 }
 
+// A version that nobody processes holds up no other.
+func TestAVersionThatNobodyProcessesHoldsUpNone(t *testing.T) {
+	k := begin(t, true) // of version 1, which is archived, nobody is there
+	f := &tables{lack: map[string][]string{}, asked: map[string]int{}}
+	for n := range 1500 {
+		f.lack[fmt.Sprintf("%08d", n)] = []string{"lib0.so/AA1"}
+	}
+	cl, err := k.GroupClient(schema.ReprocessGroup(2), schema.TopicReprocess, "0") // as a processor does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	joining, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	cl.PollFetches(joining) // until it is a member, and there is nothing
+	announce(t, k, event(0))
+	run(t, &heal.Healer{Kafka: k, DB: f, MostWaiting: 1100})
+	patience, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for done := 0; done < 1500; {
+		fetches := cl.PollFetches(patience)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		done += fetches.NumRecords()
+		if err := cl.CommitRecords(t.Context(), fetches.Records()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // No more wait to be processed than may.
 func TestRequestsWaitForThoseBeforeThem(t *testing.T) {
 	k := begin(t, false)

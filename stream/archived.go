@@ -83,7 +83,7 @@ func (a *Archivist) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, er
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	if err := a.Arrivals.passed(in); err != nil {
+	if err := a.Arrivals.passed(ctx, in); err != nil {
 		return nil, err
 	}
 	raw, err := RawAt(ctx, a.Kafka, request.Raw)

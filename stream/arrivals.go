@@ -24,8 +24,9 @@ type Arrivals struct {
 	began  bool
 	before int64 // the log's end when it began to be followed
 
-	mu   sync.Mutex
-	next int64 // the offset behind what was followed
+	mu     sync.Mutex
+	next   int64     // the offset behind what was followed
+	looked time.Time // when the log's end was last asked for by who waits
 }
 
 // NewArrivals is a follower that has seen nothing yet; Run lets it see.
@@ -55,16 +56,19 @@ const appendMargin = 5 * time.Minute
 
 // follow is Run until the first error.
 func (a *Arrivals) follow(ctx context.Context, arrived func(*schema.SymbolsEvent, time.Time)) error {
-	a.mu.Lock()
-	from := kgo.NewOffset().AtStart()
-	if a.next > 0 {
-		from = kgo.NewOffset().At(a.next)
-	}
-	a.mu.Unlock()
 	spans, err := a.kafka.committedSpans(ctx, schema.TopicSymbols)
 	if err != nil {
 		return err
 	}
+	a.mu.Lock()
+	if a.next > spans[0].End { // somebody has made the log anew
+		a.next = 0
+	}
+	from := kgo.NewOffset().AtStart()
+	if a.next > spans[0].From {
+		from = kgo.NewOffset().At(a.next)
+	}
+	a.mu.Unlock()
 	if !a.began {
 		a.began, a.before = true, spans[0].End
 	}
@@ -101,17 +105,31 @@ func (a *Arrivals) follow(ctx context.Context, arrived func(*schema.SymbolsEvent
 	}
 }
 
+// endLook is between looks at whether the log reaches as far as a request says.
+const endLook = 5 * time.Second
+
 // passed returns nil when the log has been followed past what a request names, else a
-// PassingError.
-func (a *Arrivals) passed(request *kgo.Record) error {
+// PassingError. An offset that the log does not have names nothing any more: it was made anew since,
+// and nobody would ever come there.
+func (a *Arrivals) passed(ctx context.Context, request *kgo.Record) error {
 	offset, ok := symbolsOffset(request)
 	if a == nil || !ok {
 		return nil
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.next > offset {
+	known := a.next > offset
+	look := !known && time.Since(a.looked) > endLook
+	if look {
+		a.looked = time.Now()
+	}
+	a.mu.Unlock()
+	if known {
 		return nil
+	}
+	if look {
+		if spans, err := a.kafka.committedSpans(ctx, schema.TopicSymbols); err == nil && offset >= spans[0].End {
+			return nil
+		}
 	}
 	return &PassingError{Err: fmt.Errorf("%s: offset %d has not come", schema.TopicSymbols, offset), Expected: true}
 }

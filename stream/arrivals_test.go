@@ -59,4 +59,11 @@ func TestARequestWaitsForWhatHasArrived(t *testing.T) {
 	if n := len(streamtest.Committed(t, k, schema.ProcessedTopic(1), 2)); n != 2 || known.Load() != 2 {
 		t.Errorf("%d results, %d events", n, known.Load())
 	}
+	// Of a log that was made anew since: nobody would ever come so far.
+	if err := stream.RequestSymbols(t.Context(), k, requests, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(streamtest.Committed(t, k, schema.ProcessedTopic(1), 3)); n != 3 {
+		t.Errorf("%d results", n)
+	}
 }

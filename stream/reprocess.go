@@ -74,7 +74,7 @@ func (r *Reprocessor) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, 
 	if err := r.resigning.wait(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.Arrivals.passed(in); err != nil {
+	if err := r.Arrivals.passed(ctx, in); err != nil {
 		return nil, err
 	}
 	raw, err := RawAt(ctx, r.Kafka, request.Raw)
