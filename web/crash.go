@@ -35,9 +35,9 @@ type oneCrash struct {
 	Modules                                   []module
 	Annotations                               []fact
 	Notes                                     []string
-	Unnamed                                   int // frames without a name
-	Missing                                   int // modules without symbols
-	Dated                                     string
+	Unnamed                                   int      // frames without a name
+	Missing                                   int      // modules without symbols
+	Lossy                                     []string // modules whose symbols were not understood whole
 }
 
 type fact struct{ Name, Value, Link string }
@@ -116,8 +116,11 @@ func crashOf(row ask.Row) *oneCrash {
 		c.Frames = append(c.Frames, f)
 	}
 	for _, v := range columns(row, "modules.filename", "modules.version", "modules.debug_file", "modules.debug_id", "modules.code_id", "modules.symbols") {
-		if v[5] == "missing" {
+		switch v[5] {
+		case "missing":
 			c.Missing++
+		case "found_lossy":
+			c.Lossy = append(c.Lossy, v[0])
 		}
 		c.Modules = append(c.Modules, module{v[0], v[1], v[2], v[3], v[4], v[5]})
 	}

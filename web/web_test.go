@@ -180,6 +180,7 @@ func TestPagesShowTheAnswers(t *testing.T) {
 // A crash's page has all of its public row, and says what it lacks.
 func TestACrashHasAPage(t *testing.T) {
 	all := generated(t, 50)
+	all[0].Modules[0].Symbols = "found_lossy"
 	unseen := *all[1]
 	unseen.CrashID, unseen.SignatureVersion = "0bba929f-8721-460c-8e70-a43c90260930", 2
 	s, _ := site(t, append(all, &unseen)...)
@@ -193,6 +194,9 @@ func TestACrashHasAPage(t *testing.T) {
 	status, _, page := get(t, s.URL+"/crash/"+c.CrashID)
 	if status != 200 || !strings.Contains(page, html.EscapeString(c.Signature)) {
 		t.Fatalf("%d %.500s", status, page)
+	}
+	if lossy := "The symbols of " + html.EscapeString(c.Modules[0].Filename); !strings.Contains(page, lossy) {
+		t.Errorf("no %q on the page", lossy)
 	}
 	_, _, text := get(t, s.URL+"/crash/"+c.CrashID+".json")
 	var row map[string]any

@@ -77,6 +77,11 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pro
 	for i := range symbols {
 		told[i] = report.Symbols{Status: symbolStatus(symbols[i].Outcome), URL: symbols[i].URL}
 	}
+	for i := range symbols {
+		if symbols[i].Outcome == symbolcache.FoundLossy {
+			say(r.stderr, "%s: lines of the symbols of %s make no sense: names of it may be wrong or lacking\n", path, printable(dump.Modules[i].CodeName()))
+		}
+	}
 	in := report.Input{Dump: dump, Walk: walk, Symbols: told}
 	if v.JSON {
 		err = report.JSON(out, in, v.Pretty)

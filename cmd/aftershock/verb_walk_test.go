@@ -54,6 +54,30 @@ func TestWalkOfTheCrashingThreadOnly(t *testing.T) {
 	}
 }
 
+// Names of a symbol file that was not understood whole are not shown without saying so.
+func TestWalkSaysWhichSymbolsAreLossy(t *testing.T) {
+	symbols := t.TempDir()
+	if err := os.CopyFS(symbols, os.DirFS(sampleSymbols)); err != nil {
+		t.Fatal(err)
+	}
+	dump := samples(t)[0]
+	if _, errs, code := walkOf(t, "--symbols", symbols, "--symbol-cache", t.TempDir(), dump); code != 0 || errs != "" {
+		t.Fatalf("exit %d, %s", code, errs)
+	}
+	files, err := filepath.Glob(filepath.Join(symbols, "libc.so.6", "*", "*.sym"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%q %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, files[0], append(text, "FUNC what\n"...))
+	if _, errs, code := walkOf(t, "--symbols", symbols, "--symbol-cache", t.TempDir(), dump); code != 0 || !strings.Contains(errs, "symbols of libc.so.6 make no sense") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
+
 func TestWalkGoesOnAfterABadDump(t *testing.T) {
 	empty, text := filepath.Join(t.TempDir(), "empty.dmp"), filepath.Join(t.TempDir(), "text.dmp")
 	for path, content := range map[string]string{empty: "", text: "no dump"} {
