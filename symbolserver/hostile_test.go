@@ -113,7 +113,7 @@ func TestAnUpstreamThatDrips(t *testing.T) {
 	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	behind.has("drips.pdb/"+debugID+"/a.sym", sends(symText))
 	s := openStore(t, t.TempDir())
-	server := start(t, symbolserver.Options{Store: s, Upstreams: upstreams(t, slow.URL, behind.URL), HeadTime: 200 * time.Millisecond, FetchTime: 2 * time.Second})
+	server := start(t, symbolserver.Options{Store: s, Upstreams: upstreams(t, slow.URL, behind.URL), HeadTime: time.Second, FetchTime: 4 * time.Second})
 	for name, answer := range map[string]http.HandlerFunc{"drips": drip, "silent": silent, "later": func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte(symText)) //nolint:errcheck,gosec // of a test
 		drip(w, r)

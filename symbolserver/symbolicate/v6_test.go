@@ -170,6 +170,7 @@ func TestTheDeadlineEndsWaiting(t *testing.T) {
 // TestManyModulesThatHangLeaveRoomForOthers: a module that is on disk is found although more
 // modules than are asked for at a time hang before it.
 func TestManyModulesThatHangLeaveRoomForOthers(t *testing.T) {
+	t.Parallel() // it waits
 	source := hanging{memory{appPath: appText}, make(chan struct{}, 1)}
 	dir := t.TempDir()
 	open := func() *symbolcache.Cache {
@@ -188,12 +189,12 @@ func TestManyModulesThatHangLeaveRoomForOthers(t *testing.T) {
 	c = open()
 	defer c.Close()
 	var modules, frames []string
-	for i := range 50 { // two rounds of places: the second begins after patience
+	for i := range 120 { // four rounds of places: each begins when the one before has had its patience
 		modules = append(modules, fmt.Sprintf(`["hangs","%s%d"]`, appID, i))
 		frames = append(frames, fmt.Sprintf("[%d,1]", i))
 	}
-	modules[40], frames[40] = app, "[40,4096]"
-	h := symbolicate.New(c, symbolicate.Options{Deadline: 6 * time.Second})
+	modules[60], frames[60] = app, "[60,4096]"
+	h := symbolicate.New(c, symbolicate.Options{Deadline: 10 * time.Second})
 	got := answerJSON(t, h, "/symbolicate/v4", `{"memoryMap":[`+strings.Join(modules, ",")+`],"stacks":[[`+strings.Join(frames, ",")+`]]}`)
 	if !strings.Contains(got, "false,true,false") || !strings.Contains(got, "f (in app.exe)") {
 		t.Error(got)
