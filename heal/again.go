@@ -126,6 +126,8 @@ func (h *Healer) again(ctx context.Context, cl *kgo.Client, all []*owed) ([]*owe
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil //nolint:nilerr // the end was asked for
+		case errors.As(err, new(*stream.AccessError)):
+			return nil, err
 		case err != nil:
 			h.ready(err)
 			h.Metrics.failed()

@@ -182,8 +182,8 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		if err := r.Once(t.Context()); err != nil {
 			return err
 		}
-		h := heal.Healer{Kafka: k, DB: lackingTables{}, Versions: streamtest.Following(t, k), Instance: "0", Log: zerolog.Nop()}
-		return working(t, admin, k, healUses, []string{schema.TopicReprocess}, h.Run)
+		h := heal.Healer{Kafka: k, DB: lackingTables{}, Versions: streamtest.Following(t, k), Instance: "0", Settle: time.Millisecond, Log: zerolog.Nop()}
+		return untilCommitted(t, admin, schema.GroupSymbols, schema.TopicSymbols, h.Run)
 	},
 	"consumer": func(t *testing.T, admin, k stream.Kafka) error {
 		streamtest.Put(t, admin, &kgo.Record{Topic: schema.TopicTelemetry, Key: []byte(accessCrash)})
@@ -331,6 +331,32 @@ func processedRecords(t *testing.T) []*kgo.Record {
 func working(t *testing.T, admin, k stream.Kafka, uses stream.Uses, outputs []string, run func(context.Context) error) error {
 	t.Helper()
 	return workingOn(t, admin, k, uses, "", outputs, run)
+}
+
+// untilCommitted runs a role until its group has committed something of a topic, or returns what
+// it ended with before that.
+func untilCommitted(t *testing.T, admin stream.Kafka, group, topic string, run func(context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	groups, err := stream.NewGroups(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer groups.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+		if offsets, err := groups.Offsets(ctx, group, topic); err == nil && len(offsets) > 0 {
+			cancel()
+			return <-ended
+		}
+	}
 }
 
 // workingOn is working until the first output has a record of that key: the role may have
