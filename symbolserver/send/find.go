@@ -16,7 +16,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"aftershock/breakpad"
 	"aftershock/symbolserver/store"
@@ -141,11 +140,7 @@ func symPath(f *os.File) (string, error) {
 	if h.DebugID == "" || h.DebugFile == "" {
 		return "", breakpad.ErrNoModule
 	}
-	stem := h.DebugFile
-	if strings.EqualFold(filepath.Ext(stem), ".pdb") {
-		stem = stem[:len(stem)-len(".pdb")]
-	}
-	return h.DebugFile + "/" + h.DebugID + "/" + stem + ".sym", nil
+	return h.DebugFile + "/" + h.DebugID + "/" + store.SymName(h.DebugFile), nil
 }
 
 var errNoID = errors.New("it has no id")

@@ -49,11 +49,7 @@ func cutLast(s, sep string) (before, after string) {
 
 // symbolPath is the path of the symbol file that the client names.
 func symbolPath(debugFile, debugID string, try bool) (store.Path, error) {
-	stem := debugFile
-	if strings.HasSuffix(strings.ToLower(stem), ".pdb") {
-		stem = stem[:len(stem)-len(".pdb")]
-	}
-	p, err := store.ParsePath(debugFile + "/" + debugID + "/" + stem + ".sym")
+	p, err := store.ParsePath(debugFile + "/" + debugID + "/" + store.SymName(debugFile))
 	p.Try = try
 	return p, err
 }
@@ -117,7 +113,7 @@ func (h *Handler) unnamed(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	u := h.pending.find(id)
 	if u == nil || !u.Unnamed || h.pending.over(u) {
-		fail(w, http.StatusNotFound, "no such upload: it is over, or was never begun")
+		fail(w, http.StatusNotFound, noUpload)
 		return
 	}
 	body := &sizing{r: paced(w, r), left: h.o.MaxFileBytes}
@@ -145,7 +141,7 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	u := h.pending.find(id)
 	if u == nil || !u.Unnamed || u.By.Name != who.Name {
-		fail(w, http.StatusNotFound, "no such upload: it is over, or was never begun")
+		fail(w, http.StatusNotFound, noUpload)
 		return
 	}
 	var what struct {
@@ -168,11 +164,7 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request, id string) {
 	switch {
 	case errors.Is(result.failed, errNotCome):
 		fail(w, http.StatusBadRequest, errNotCome.Error())
-	case result.failed != nil:
-		h.o.Log.Error().Err(result.failed).Str("key", result.Key).Msg("uploaded file not kept")
-		failf(w, http.StatusServiceUnavailable, "%s could not be kept now: send it again", result.Key)
-	case result.Status == Refused:
-		answer(w, http.StatusBadRequest, map[string]any{"error": result.Message, "file": result})
+	case h.notKept(w, result):
 	case result.Status == Same:
 		answer(w, http.StatusOK, map[string]any{"result": "DUPLICATE_DATA", "file": result})
 	default:

@@ -230,21 +230,20 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 	case was != nil && was.SHA256 == c.sha256:
 		r.Status = Same
 		again := h.o.Now().Sub(was.Modified) < toldAgain
-		if !in.path.Try && !theirs { // tried builds, and upstreams' files, expire by their time
-			if again {
-				r.arrival = a
-				if err := h.index(ctx, in, c); err != nil {
-					*r = Result{Key: r.Key, Status: Refused}.refuse(ctx, err)
-				}
-			}
-			return
-		}
 		if again {
 			r.arrival = a
 		}
+		if !in.path.Try && !theirs { // else it is put anew: tried builds, and upstreams' files, expire by their time
+			if again {
+				err = h.index(ctx, in, c)
+			}
+			if err != nil {
+				*r = Result{Key: r.Key, Status: Refused}.refuse(ctx, err)
+			}
+			return
+		}
 	case was != nil && !in.replace && !theirs:
-		r.Message = fmt.Sprintf("%v: sha256 %s, put there %s%s; this one is %s. To put it in place of that one, say so (replace)",
-			errOther, was.SHA256, was.Modified.UTC().Format(time.DateTime), by(was.By), c.sha256)
+		r.Message = otherFile(*was, c.sha256)
 		return
 	case was != nil:
 		r.Status = Replaced
@@ -264,15 +263,18 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 	}
 }
 
-func by(who string) string {
-	if who == "" {
-		return ""
-	}
-	return " by " + who
-}
-
 // errOther names a file that is there.
 var errOther = errors.New("another file is there")
+
+// otherFile says what is there, to who sends another.
+func otherFile(was store.Object, sha256 string) string {
+	by := ""
+	if was.By != "" {
+		by = " by " + was.By
+	}
+	return fmt.Sprintf("%v: sha256 %s, put there %s%s; this one is %s. To put it in place of that one, say so (replace)",
+		errOther, was.SHA256, was.Modified.UTC().Format(time.DateTime), by, sha256)
+}
 
 func (h *Handler) put(ctx context.Context, in incoming, c checked, encoding string, aside *os.File) error {
 	bytes, err := aside.Seek(0, io.SeekEnd)

@@ -79,8 +79,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, who *Token, u *
 	for i := range u.Files {
 		f := &u.Files[i]
 		if f.failed != nil {
-			h.o.Log.Error().Err(f.failed).Str("key", f.Key).Msg("uploaded file not kept")
-			failf(w, http.StatusServiceUnavailable, "%s could not be kept now: send it again", f.Key)
+			h.failed(w, *f)
 			return
 		}
 		switch f.Status {

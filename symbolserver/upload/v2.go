@@ -24,6 +24,9 @@ const (
 	maxWait = 25 * time.Second
 )
 
+// noUpload is the answer about an upload that nobody began, or somebody else.
+const noUpload = "no such upload: it is over, or was never begun"
+
 // listed is a file that a client wants to send.
 type listed struct {
 	Key  string `json:"key"`
@@ -157,8 +160,7 @@ func (h *Handler) action(r *http.Request, u *waiting, f listed) (action, error) 
 			return action{Type: "skip"}, nil
 		}
 		if !u.Replace {
-			return action{Type: "error", Message: fmt.Sprintf("%v: sha256 %s, put there %s%s; this one is %s. To put it in place of that one, say so (replace)",
-				errOther, was.SHA256, was.Modified.UTC().Format(time.DateTime), by(was.By), f.SHA256)}, nil
+			return action{Type: "error", Message: otherFile(*was, f.SHA256)}, nil
 		}
 	}
 	n := len(u.Files)
@@ -197,7 +199,7 @@ func (h *Handler) v2Put(w http.ResponseWriter, r *http.Request) {
 	u := h.pending.find(r.PathValue("id"))
 	n, err := strconv.Atoi(r.PathValue("n"))
 	if u == nil || err != nil || n < 0 || n >= len(u.Files) {
-		fail(w, http.StatusNotFound, "no such upload: it is over, or was never begun")
+		fail(w, http.StatusNotFound, noUpload)
 		return
 	}
 	var result Result
@@ -206,15 +208,29 @@ func (h *Handler) v2Put(w http.ResponseWriter, r *http.Request) {
 	} else {
 		result = h.pending.put(r.Context(), u, n, paced(w, r), r.Header.Get("Content-Encoding"))
 	}
-	switch {
-	case result.failed != nil:
-		h.o.Log.Error().Err(result.failed).Str("key", result.Key).Msg("uploaded file not kept")
-		failf(w, http.StatusServiceUnavailable, "%s could not be kept now: send it again", result.Key)
-	case result.Status == Refused:
-		answer(w, http.StatusBadRequest, map[string]any{"error": result.Message, "file": result})
-	default:
+	if !h.notKept(w, result) {
 		answer(w, http.StatusOK, map[string]any{"file": result})
 	}
+}
+
+// notKept answers about a file that was refused, or could not be kept; false: it was kept, and
+// nothing is answered.
+func (h *Handler) notKept(w http.ResponseWriter, r Result) bool {
+	switch {
+	case r.failed != nil:
+		h.failed(w, r)
+	case r.Status == Refused:
+		answer(w, http.StatusBadRequest, map[string]any{"error": r.Message, "file": r})
+	default:
+		return false
+	}
+	return true
+}
+
+// failed answers about a file that the store did not take.
+func (h *Handler) failed(w http.ResponseWriter, r Result) {
+	h.o.Log.Error().Err(r.failed).Str("key", r.Key).Msg("uploaded file not kept")
+	failf(w, http.StatusServiceUnavailable, "%s could not be kept now: send it again", r.Key)
 }
 
 // v2Status says what became of the files of an upload. With wait it is answered when all have
@@ -229,7 +245,7 @@ func (h *Handler) v2Status(w http.ResponseWriter, r *http.Request) {
 	}
 	u := h.pending.find(r.PathValue("id"))
 	if u == nil || u.By.Name != who.Name {
-		fail(w, http.StatusNotFound, "no such upload: it is over, or was never begun")
+		fail(w, http.StatusNotFound, noUpload)
 		return
 	}
 	wait := time.Duration(0)
