@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"aftershock/symbolcache"
@@ -218,7 +217,7 @@ func (s *Server) begin(ctx context.Context, f *fetch, w wanted) bool {
 func (s *Server) keep(f *fetch, w wanted) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), keepTime)
 	defer cancel()
-	if there, err := s.o.Store.Stat(ctx, f.path.String()); err == nil && !strings.HasPrefix(there.By, store.ByUpstream) {
+	if there, err := s.o.Store.Stat(ctx, f.path.String()); err == nil && !there.OfUpstream() {
 		f.stored = true // somebody has uploaded the module's meanwhile: that stays
 	}
 	if !f.stored {

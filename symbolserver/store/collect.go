@@ -13,6 +13,9 @@ import (
 // again.
 const ByUpstream = "upstream "
 
+// OfUpstream tells whether a server keeps the file of an upstream.
+func (o Object) OfUpstream() bool { return strings.HasPrefix(o.By, ByUpstream) }
+
 // Collection says what Collect drops.
 type Collection struct {
 	// TriedBefore: files of tried builds that were put before it.
@@ -80,7 +83,7 @@ func (c *Collection) look(ctx context.Context, s Store, p Path) (o Object, gone,
 	if errors.Is(err, symbolcache.ErrNotFound) {
 		return o, true, false, nil
 	}
-	return o, false, err == nil && c.old(p.Try, o.Modified) && (p.Try || strings.HasPrefix(o.By, ByUpstream)), err
+	return o, false, err == nil && c.old(p.Try, o.Modified) && (p.Try || o.OfUpstream()), err
 }
 
 func (c *Collection) dropFile(ctx context.Context, s Store, p Path) error {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -221,7 +220,6 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 		return
 	}
 	// What an upstream had can be had again, and gives way to who builds the module.
-	theirs := was != nil && strings.HasPrefix(was.By, store.ByUpstream)
 	a := &Arrival{Path: in.path, SHA256: c.sha256, By: in.by.Name}
 	if c.quality != nil {
 		a.BadLines = c.quality.BadLines
@@ -233,7 +231,7 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 		if again {
 			r.arrival = a
 		}
-		if !in.path.Try && !theirs { // else it is put anew: tried builds, and upstreams' files, expire by their time
+		if !in.path.Try && !was.OfUpstream() { // else it is put anew: both expire by their time
 			if again {
 				err = h.index(ctx, in, c)
 			}
@@ -242,7 +240,7 @@ func (h *Handler) place(ctx context.Context, in incoming, c checked, encoding st
 			}
 			return
 		}
-	case was != nil && !in.replace && !theirs:
+	case was != nil && !in.replace && !was.OfUpstream():
 		r.Message = otherFile(*was, c.sha256)
 		return
 	case was != nil:

@@ -322,12 +322,20 @@ func TestFilesThatExpireArePutAgain(t *testing.T) {
 	if status, answer := s.postZip("/upload/?try=1", s.token, path("app"), sym("app", 3)); status != 201 || !modified("try/"+path("app")).After(first) {
 		t.Errorf("%d %v", status, answer)
 	}
+	status, answer := s.list("/upload/v2/?try=1", s.token, listed(path("app"), sym("app", 3)))
+	if got, _ := answer["files"].([]any); status != 201 || len(got) != 1 || !strings.Contains(fmt.Sprint(got[0]), "type:upload") {
+		t.Errorf("a list: %d %v", status, answer)
+	}
 	for n, content := range []string{sym("lib", 5), sym("lib", 6)} { // the same, and another
 		key := path("lib")
 		if err := s.store.Put(t.Context(), store.Object{Path: key, SHA256: sum(sym("lib", 5)), By: store.ByUpstream + "symbols.example"}, strings.NewReader(sym("lib", 5))); err != nil {
 			t.Fatal(err)
 		}
-		status, answer := s.postZip("/upload/", s.token, key, content)
+		status, answer := s.list("/upload/v2/", s.token, listed(key, content))
+		if got, _ := answer["files"].([]any); status != 201 || len(got) != 1 || !strings.Contains(fmt.Sprint(got[0]), "type:upload") {
+			t.Errorf("a list: %d %v", status, answer)
+		}
+		status, answer = s.postZip("/upload/", s.token, key, content)
 		o, err := s.store.Stat(t.Context(), key)
 		if want := []string{key + " " + []string{"same", "replaced"}[n]}; status != 201 || !slices.Equal(files(answer), want) || err != nil || o.By != "builds" || o.SHA256 != sum(content) {
 			t.Errorf("%d %v %+v %v", status, answer, o, err)

@@ -155,13 +155,13 @@ func (h *Handler) action(r *http.Request, u *waiting, f listed) (action, error) 
 			return action{}, err
 		}
 	}
-	if was != nil {
-		if was.SHA256 == f.SHA256 {
-			return action{Type: "skip"}, nil
-		}
-		if !u.Replace {
-			return action{Type: "error", Message: otherFile(*was, f.SHA256)}, nil
-		}
+	// As place has it: what expires by its time is put anew, and an upstream's gives way.
+	switch {
+	case was == nil || was.OfUpstream():
+	case was.SHA256 == f.SHA256 && !p.Try:
+		return action{Type: "skip"}, nil
+	case was.SHA256 != f.SHA256 && !u.Replace:
+		return action{Type: "error", Message: otherFile(*was, f.SHA256)}, nil
 	}
 	n := len(u.Files)
 	u.Files = append(u.Files, waitingFile{Path: p.String(), MD5: f.MD5, SHA256: f.SHA256})
