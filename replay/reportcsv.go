@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode"
+
+	"aftershock/internal/spreadsheet"
 )
 
 // WriteCSV writes a line for each pair, and one for those that are not listed.
@@ -45,7 +47,7 @@ func SpreadsheetCell(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
-	if first := strings.TrimLeft(s, " \n"); first != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(first)[0]) {
+	if spreadsheet.Formula(s) {
 		return "'" + s
 	}
 	return s

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"aftershock/ask"
+	"aftershock/internal/spreadsheet"
 )
 
 // twins of a page are for programs and for other documents: the same answers.
@@ -75,7 +76,7 @@ func names(a *ask.Answer) (out []string) {
 func safe(row []string) []string {
 	out := make([]string, len(row))
 	for i, text := range row {
-		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) && !isNumber(text) {
+		if spreadsheet.Formula(text) && !isNumber(text) {
 			text = "'" + text
 		}
 		out[i] = text
