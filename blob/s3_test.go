@@ -17,6 +17,7 @@ import (
 
 	"aftershock/blob"
 	"aftershock/internal/bucket/buckettest"
+	"aftershock/internal/freeport"
 )
 
 func TestS3SaysWhatIsWrongWithTheBucket(t *testing.T) {
@@ -28,7 +29,7 @@ func TestS3SaysWhatIsWrongWithTheBucket(t *testing.T) {
 		"no such bucket":   {s.Name("nowhere"), buckettest.Secret, "s3://nowhere"},
 		"a wrong secret":   {s.Name(buckettest.Bucket + "/p"), "wr0ng-secret", "credentials"},
 		"anonymous":        {s.Name(buckettest.Bucket+"/p", "anonymous", "true"), buckettest.Secret, "credentials"},
-		"nobody listens":   {s.Name(buckettest.Bucket, "endpoint", "http://127.0.0.1:"+buckettest.FreePort(t)), buckettest.Secret, "refused"},
+		"nobody listens":   {s.Name(buckettest.Bucket, "endpoint", "http://"+freeport.Address(t)), buckettest.Secret, "refused"},
 		"not an S3 server": {s.Name(buckettest.Bucket, "endpoint", webServer(t)), buckettest.Secret, "endpoint"},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -3,9 +3,6 @@ package stream_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
-	"net"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
@@ -341,7 +339,7 @@ func TestTopicsMadeLaterHaveThePartitionsOfTheFirst(t *testing.T) {
 
 // A role and its brokers may be started together.
 func TestRolesWaitForTheirBrokers(t *testing.T) {
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), freeport.Row(t, 1)
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.DataDir(dir), kfake.Ports(port)}
 	c, err := kfake.NewCluster(opts...)
 	if err != nil {
@@ -371,19 +369,4 @@ func TestRolesWaitForTheirBrokers(t *testing.T) {
 	if err := <-checked; err != nil {
 		t.Error(err)
 	}
-}
-
-// freePort lies below the ports that the system gives to outgoing connections.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for port := 21_000 + os.Getpid()%5000; port < 32_000; port++ {
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			if err := ln.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"aftershock/internal/bucket/buckettest"
+	"aftershock/internal/freeport"
 	"aftershock/symbolcache"
 )
 
@@ -47,7 +48,7 @@ func TestS3(t *testing.T) {
 	check("anonymous", server.Name(buckettest.Bucket+"/v1", "anonymous", "true"), key(1), symbolcache.Denied)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 	check("a wrong secret", server.Name(buckettest.Bucket+"/v1"), key(1), symbolcache.Denied)
-	check("nobody listens", server.Name(buckettest.Bucket, "endpoint", "http://127.0.0.1:"+buckettest.FreePort(t)), key(1), symbolcache.Error)
+	check("nobody listens", server.Name(buckettest.Bucket, "endpoint", "http://"+freeport.Address(t)), key(1), symbolcache.Error)
 }
 
 func TestNamesOfSourcesAreChecked(t *testing.T) {

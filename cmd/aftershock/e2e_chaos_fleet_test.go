@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/freeport"
 	"aftershock/internal/reference"
 )
 
@@ -212,13 +213,13 @@ func startFleet(t *testing.T, realKafka, s3 bool) *fleet {
 	if err != nil {
 		missing(t, "libchdb (make libchdb fetches it)")
 	}
-	f := &fleet{t: t, clickhouse: freePort(t)}
+	f := &fleet{t: t, clickhouse: freeport.Address(t)}
 	if realKafka {
-		port := freePortPair(t)
+		port := freeport.Row(t, 2)
 		f.kafka = fmt.Sprintf("127.0.0.1:%d", port)
 		f.victims = append(f.victims, startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port)))
 	} else {
-		f.kafka = freePort(t)
+		f.kafka = freeport.Address(t)
 		f.victims = append(f.victims, keep(t, "broker", "embedded", "broker", "--dir", t.TempDir(), "--listen", f.kafka))
 	}
 	tables := t.TempDir()
@@ -243,12 +244,12 @@ func startFleet(t *testing.T, realKafka, s3 bool) *fleet {
 		return err
 	})
 	common := func(args ...string) []string {
-		observed := freePort(t)
+		observed := freeport.Address(t)
 		f.observed = append(f.observed, observed)
 		return append(args, "--brokers", f.kafka, "--metrics-listen", observed)
 	}
 	for i := range 2 {
-		door := freePort(t)
+		door := freeport.Address(t)
 		f.doors = append(f.doors, door)
 		f.role(fmt.Sprint("collect ", i), common("collect", "--collector-listen", door, "--blob", blobs, "--retry-window", "0s")...)
 		f.role(fmt.Sprint("process ", i), common("process", "--instance", fmt.Sprint("p", i), "--blob", blobs, "--symbols", sampleSymbols, "--symbol-cache", t.TempDir())...)

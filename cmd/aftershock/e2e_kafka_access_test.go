@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"aftershock/internal/freeport"
 	"aftershock/internal/reference"
 	"aftershock/schema"
 	"aftershock/stream"
@@ -28,7 +29,7 @@ func TestDocumentedAccessOnRealKafka(t *testing.T) {
 	for _, tool := range []string{"java", "mvn"} {
 		needTool(t, tool)
 	}
-	dir, port, saslAddr := t.TempDir(), freePortPair(t), freePort(t)
+	dir, port, saslAddr := t.TempDir(), freeport.Row(t, 2), freeport.Address(t)
 	start := exec.CommandContext(t.Context(), "bash", script, "start", dir, strconv.Itoa(port))
 	// Of a setting that stands twice the later one counts. Whoever comes without a
 	// password is the administrator.

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/blob"
+	"aftershock/internal/freeport"
 	"aftershock/internal/reference"
 	"aftershock/schema"
 	"aftershock/stream"
@@ -29,7 +30,7 @@ func TestRealKafka(t *testing.T) {
 		needTool(t, tool)
 	}
 	dir := t.TempDir()
-	port := freePortPair(t)
+	port := freeport.Row(t, 2)
 	kafka := func(args ...string) {
 		t.Helper()
 		if out, err := exec.CommandContext(t.Context(), "bash", append([]string{script}, args...)...).CombinedOutput(); err != nil {
@@ -103,31 +104,10 @@ func startUpOnKafka(t *testing.T, args ...string) *upProcess {
 	for _, tool := range []string{"java", "mvn"} {
 		needTool(t, tool)
 	}
-	port := freePortPair(t)
+	port := freeport.Row(t, 2)
 	startScripted(t, "kafka", "kafka.sh", strconv.Itoa(port))
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	u := startUp(t, append([]string{"--brokers", addr, "--replication", "1"}, args...)...)
 	u.kafka = addr
 	return u
-}
-
-// freePortPair is a port whose successor is free too.
-func freePortPair(t *testing.T) int {
-	t.Helper()
-	for range 50 {
-		_, text, err := net.SplitHostPort(freePort(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		port, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1)); err == nil {
-			ln.Close()
-			return port
-		}
-	}
-	t.Fatal("no two free ports in a row")
-	return 0
 }

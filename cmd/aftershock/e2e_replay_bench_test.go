@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 	"aftershock/signature"
 	"aftershock/stream"
@@ -39,7 +40,7 @@ const fleetPartitions = 4
 
 func newReplayFleet(b *testing.B) *replayFleet {
 	b.Helper()
-	addr := freePort(b)
+	addr := freeport.Address(b)
 	ctx, cancel := context.WithCancel(b.Context())
 	broker := program(ctx, "embedded", "broker", "--sync-writes", "--dir", b.TempDir(), "--listen", addr)
 	if err := broker.Start(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 )
 
@@ -77,7 +78,7 @@ func listens(t *testing.T, addr string) {
 // collector dies meanwhile, and starts again before there is a broker.
 func TestSpooledCrashesSurviveBrokerAndCollector(t *testing.T) {
 	t.Parallel()
-	broker, door, observed, dir := freePort(t), freePort(t), freePort(t), t.TempDir()
+	broker, door, observed, dir := freeport.Address(t), freeport.Address(t), freeport.Address(t), t.TempDir()
 	kafka := startProcess(t, "embedded", "broker", "--sync-writes", "--dir", filepath.Join(dir, "broker"), "--listen", broker)
 	listens(t, broker)
 	blobs := filepath.Join(dir, "blobs")
@@ -155,7 +156,7 @@ func TestSpooledCrashesSurviveBrokerAndCollector(t *testing.T) {
 func TestOutagesUnderLoadLoseNothing(t *testing.T) {
 	t.Parallel()
 	const senders, outages = 4, 3
-	broker, door, observed, dir := freePort(t), freePort(t), freePort(t), t.TempDir()
+	broker, door, observed, dir := freeport.Address(t), freeport.Address(t), freeport.Address(t), t.TempDir()
 	kafka := startProcess(t, "embedded", "broker", "--sync-writes", "--dir", filepath.Join(dir, "broker"), "--listen", broker)
 	listens(t, broker)
 	blobs := filepath.Join(dir, "blobs")
@@ -220,7 +221,7 @@ func TestOutagesUnderLoadLoseNothing(t *testing.T) {
 // own try again, and not a second time by the spool.
 func TestACrashOnItsWayToADyingBrokerArrivesOnce(t *testing.T) {
 	t.Parallel()
-	broker, door, observed, dir := freePort(t), freePort(t), freePort(t), t.TempDir()
+	broker, door, observed, dir := freeport.Address(t), freeport.Address(t), freeport.Address(t), t.TempDir()
 	kafka := startProcess(t, "embedded", "broker", "--sync-writes", "--dir", filepath.Join(dir, "broker"), "--listen", broker)
 	listens(t, broker)
 	create := startProcess(t, "topics", "create", "--brokers", broker, "--replication", "1", "--partitions", "1")

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/freeport"
 	"aftershock/minidump"
 	"aftershock/minidump/minidumptest"
 	"aftershock/schema"
@@ -127,7 +126,7 @@ func newUp(t *testing.T, dir string, args ...string) *upProcess {
 	// Tests send one dump many times, as crashes of their own.
 	u := &upProcess{t: t, dir: dir, args: append([]string{"--retry-window", "0s"}, args...), log: &syncBuffer{}}
 	for _, addr := range []*string{&u.collector, &u.kafka, &u.clickhouse, &u.analysts, &u.registry, &u.observed, &u.symbols, &u.pages} {
-		*addr = freePort(t)
+		*addr = freeport.Address(t)
 	}
 	t.Cleanup(func() {
 		u.stop()
@@ -138,29 +137,6 @@ func newUp(t *testing.T, dir string, args ...string) *upProcess {
 	})
 	return u
 }
-
-// freePort is an address that nobody listens on, and that no other test gets, whose server
-// may be dead at the moment. Ports are even, for freePortPair, and lie below those that
-// the kernel gives to outgoing connections.
-func freePort(t testing.TB) string {
-	t.Helper()
-	for range 1000 {
-		port := 10_000 + 2*rand.IntN(10_000) //nolint:gosec // not a secret
-		if _, taken := givenPorts.LoadOrStore(port, true); taken {
-			continue
-		}
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		if ln, err := net.Listen("tcp", addr); err == nil {
-			ln.Close()
-			return addr
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
-// givenPorts are those of freePort.
-var givenPorts sync.Map
 
 func (u *upProcess) start() {
 	u.t.Helper()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/freeport"
 	"aftershock/processor"
 	"aftershock/schema"
 	"aftershock/stream"
@@ -41,11 +42,11 @@ func TestUpLeavesVersionsOfAnotherReleaseAlone(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	observed := freePort(t)
+	observed := freeport.Address(t)
 	var log syncBuffer
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--brokers", k.Brokers[0], "--collector-listen", freePort(t), "--registry-listen", freePort(t),
-		"--clickhouse-listen", freePort(t), "--analyst-listen", "off", "--symbols-listen", "off", "--web-listen", "off", "--metrics-listen", observed, "--replication", "1")
+	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--brokers", k.Brokers[0], "--collector-listen", freeport.Address(t), "--registry-listen", freeport.Address(t),
+		"--clickhouse-listen", freeport.Address(t), "--analyst-listen", "off", "--symbols-listen", "off", "--web-listen", "off", "--metrics-listen", observed, "--replication", "1")
 	cmd.Stderr = &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {

@@ -26,6 +26,7 @@ import (
 
 	"aftershock/blob"
 	"aftershock/collector"
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 )
 
@@ -146,7 +147,7 @@ func TestTheDoorSpeaksHTTPSAndHTTP2(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			address := freePort(t)
+			address := freeport.Address(t)
 			ctx, stop := context.WithCancel(t.Context())
 			ended, up := make(chan error, 1), make(chan struct{})
 			go func() { ended <- serveWith(ctx, address, server, zerolog.Nop(), func() { close(up) }) }()

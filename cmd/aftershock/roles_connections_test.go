@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/collector"
+	"aftershock/internal/freeport"
 )
 
 func TestConnectionsAreBounded(t *testing.T) {
@@ -64,7 +65,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 func TestServeEndsConnectionsInOrder(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	addr := freePort(t)
+	addr := freeport.Address(t)
 	up := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 	"aftershock/stream"
 	"aftershock/stream/streamtest"
@@ -63,7 +64,7 @@ func TestRoleIsAliveBeforeItIsReady(t *testing.T) {
 		"the sink before its migrations": {"sink", "clickhouse", "--brokers", k.Brokers[0], "--clickhouse-url", "http://" + silent.Addr().String()},
 		"a sink before its brokers":      {"sink", "telemetry", "--brokers", silent.Addr().String()},
 	} {
-		observed := freePort(t)
+		observed := freeport.Address(t)
 		cmd := program(t.Context(), append(args, "--metrics-listen", observed)...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"aftershock/internal/freeport"
 	"aftershock/stream/streamtest"
 )
 
@@ -67,7 +68,7 @@ func TestTwinEnds(t *testing.T) {
 	defer cancel()
 	for range 2 {
 		var log bytes.Buffer
-		cmd := program(ctx, "process", "--brokers", k.Brokers[0], "--blob", t.TempDir(), "--metrics-listen", freePort(t))
+		cmd := program(ctx, "process", "--brokers", k.Brokers[0], "--blob", t.TempDir(), "--metrics-listen", freeport.Address(t))
 		cmd.Stderr = &log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
-	"aftershock/internal/bucket/buckettest"
+	"aftershock/internal/freeport"
 )
 
 // served runs symbols serve until the test ends, or end is called, which tells how it ended.
@@ -26,7 +26,7 @@ func served(t *testing.T, v symbolsServeVerb) (url, metrics string, end func() e
 		t.Fatal(err)
 	}
 	v.Upstream, v.SymbolCache = upstreams, t.TempDir()
-	v.SymbolsListen, v.MetricsListen = "127.0.0.1:"+buckettest.FreePort(t), "127.0.0.1:"+buckettest.FreePort(t)
+	v.SymbolsListen, v.MetricsListen = freeport.Address(t), freeport.Address(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- v.Run(&run{ctx: ctx, log: zerolog.Nop(), stdout: io.Discard, stderr: io.Discard}) }()

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 )
 
@@ -96,8 +97,8 @@ func TestUpOnATerminalSaysWhatWorks(t *testing.T) {
 	curl := needTool(t, "curl")
 	screen, terminal := openTerminal(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--symbols", sampleSymbols, "--collector-listen", freePort(t), "--kafka-listen", freePort(t),
-		"--registry-listen", freePort(t), "--clickhouse-listen", freePort(t), "--analyst-listen", freePort(t), "--metrics-listen", freePort(t), "--symbols-listen", freePort(t), "--web-listen", freePort(t))
+	cmd := program(ctx, "up", "--data-dir", t.TempDir(), "--symbols", sampleSymbols, "--collector-listen", freeport.Address(t), "--kafka-listen", freeport.Address(t),
+		"--registry-listen", freeport.Address(t), "--clickhouse-listen", freeport.Address(t), "--analyst-listen", freeport.Address(t), "--metrics-listen", freeport.Address(t), "--symbols-listen", freeport.Address(t), "--web-listen", freeport.Address(t))
 	cmd.Stdout, cmd.Stderr = terminal, terminal
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	var said syncBuffer

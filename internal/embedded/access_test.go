@@ -10,12 +10,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"aftershock/internal/freeport"
 )
 
 // guarded is a server whose writers need a token, with a table that has one row.
 func guarded(t *testing.T) (addr, token string) {
 	t.Helper()
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeport.Address(t)
 	token, err := Token(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +214,7 @@ func TestTheDefaultDatabaseComesBackWithoutFiles(t *testing.T) {
 	dir := t.TempDir()
 	begin := func() (addr string, c *Child) {
 		t.Helper()
-		addr = freeAddr(t)
+		addr = freeport.Address(t)
 		return addr, startClickHouse(t, dir, addr)
 	}
 	look := func(addr, sql, want string) {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"aftershock/internal/freeport"
 )
 
 // forAnalysts is a server with an address for analysts: with public rows, and protected and
@@ -13,7 +15,7 @@ import (
 func forAnalysts(t *testing.T) (analysts, addr, token string) {
 	t.Helper()
 	dir := t.TempDir()
-	analysts, addr = freeAddr(t), freeAddr(t)
+	analysts, addr = freeport.Address(t), freeport.Address(t)
 	token, err := Token(dir)
 	if err != nil {
 		t.Fatal(err)

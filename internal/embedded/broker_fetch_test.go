@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/internal/freeport"
 )
 
 // However an answer is cut, aborted records are never seen.
 func TestBrokerTellsWhatWasAborted(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Address(t)
 	startBroker(t, t.TempDir(), addr, time.Hour)
 	createTopic(t, addr, "t")
 	client := kafkaClient(t, addr, kgo.TransactionalID("tx"), kgo.ProducerBatchCompression(kgo.NoCompression()))

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/internal/freeport"
 )
 
 // What a transaction had written when the broker was killed is never seen, and
 // hides nothing that the same producer commits later, however often that happens.
 func TestBrokerRollsBackWhatAKillLeftOpen(t *testing.T) {
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeport.Address(t)
 	broker := startBroker(t, dir, addr, time.Hour)
 	createTopic(t, addr, "t")
 	var want []string

@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"aftershock/internal/freeport"
 )
 
 func kafkaClient(t *testing.T, addr string, options ...kgo.Opt) *kgo.Client {
@@ -78,7 +80,7 @@ func transact(t *testing.T, client *kgo.Client, topic, value string, commit kgo.
 }
 
 func TestBrokerSurvives(t *testing.T) {
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeport.Address(t)
 	begun := time.Now()
 	child := startBroker(t, dir, addr, 0)
 	t.Logf("broker ready after %s, %d MiB", time.Since(begun), rss(t, child.PID())>>20)
@@ -110,7 +112,7 @@ func TestBrokerSurvives(t *testing.T) {
 
 	_, err = Start(t.Context(), ChildOptions{
 		Name: "second", Exe: "/proc/self/exe",
-		Env:   childConfig{Role: "broker", Dir: dir, Listen: freeAddr(t)}.env(),
+		Env:   childConfig{Role: "broker", Dir: dir, Listen: freeport.Address(t)}.env(),
 		Ready: func(context.Context) error { return errors.New("not yet") },
 	})
 	if err == nil || !strings.Contains(err.Error(), dir+" is in use by process") {
@@ -128,7 +130,7 @@ func commitOffset(t *testing.T, addr string, at int64) {
 }
 
 func TestBrokerAppliesRetention(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Address(t)
 	startBroker(t, t.TempDir(), addr, 100*time.Millisecond)
 	createTopic(t, addr, "short", "retention.ms=300")
 	createTopic(t, addr, "long", "retention.ms=-1")
@@ -158,7 +160,7 @@ func TestBrokerAppliesRetention(t *testing.T) {
 }
 
 func TestBrokerCompacts(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Address(t)
 	startBroker(t, t.TempDir(), addr, 100*time.Millisecond)
 	createTopic(t, addr, "c", "cleanup.policy=compact", "retention.ms=-1")
 	client := kafkaClient(t, addr)
@@ -172,7 +174,7 @@ func TestBrokerCompacts(t *testing.T) {
 }
 
 func TestBrokerLimits(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Address(t)
 	startBroker(t, t.TempDir(), addr, 0)
 	createTopic(t, addr, "large", fmt.Sprintf("max.message.bytes=%d", maxMessageBytes))
 	const overhead = 200 // of a batch around its one record

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
+
+	"aftershock/internal/freeport"
 )
 
 // server is a running ClickHouse that tests send statements to.
@@ -44,7 +46,7 @@ func database(t *testing.T) (server, string) {
 		if shared.err != nil {
 			return
 		}
-		shared.addr = freeAddr(t)
+		shared.addr = freeport.Address(t)
 		begun := time.Now()
 		shared.child, shared.err = Start(context.Background(), ChildOptions{
 			Name: "clickhouse", Exe: "/proc/self/exe",
@@ -467,7 +469,7 @@ func TestClickHouseCancelsWhenTheClientGoes(t *testing.T) {
 }
 
 func TestClickHouseSurvives(t *testing.T) {
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeport.Address(t)
 	child := startClickHouse(t, dir, addr)
 	s := server{addr: addr, child: child}
 	s.mustPost(t, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
@@ -475,7 +477,7 @@ func TestClickHouseSurvives(t *testing.T) {
 
 	_, err := Start(t.Context(), ChildOptions{
 		Name: "second", Exe: "/proc/self/exe",
-		Env:   childConfig{Role: "clickhouse", Dir: dir, Listen: freeAddr(t), Library: library(t)}.env(),
+		Env:   childConfig{Role: "clickhouse", Dir: dir, Listen: freeport.Address(t), Library: library(t)}.env(),
 		Ready: func(context.Context) error { return errors.New("not yet") },
 	})
 	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", child.PID())) {

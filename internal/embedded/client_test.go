@@ -12,6 +12,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/go-cmp/cmp"
+
+	"aftershock/internal/freeport"
 )
 
 func openClient(t *testing.T, addr, db string, method clickhouse.CompressionMethod) driver.Conn {
@@ -196,7 +198,7 @@ func TestClickHouseRunsManyClients(t *testing.T) {
 // broker with schemas from our registry.
 func TestClickHouseReadsTheRegistry(t *testing.T) {
 	s, db := database(t)
-	broker, registry := freeAddr(t), freeAddr(t)
+	broker, registry := freeport.Address(t), freeport.Address(t)
 	startBroker(t, t.TempDir(), broker, 0)
 	serveRegistry(t, registry)
 	createTopic(t, broker, "a")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -104,20 +103,6 @@ func sleeper(pidFile string, log zerolog.Logger) ChildOptions {
 			return err
 		},
 	}
-}
-
-// freeAddr is a loopback address that nobody listens on right now.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }
 
 func startBroker(t *testing.T, dir, addr string, housekeeping time.Duration) *Child {

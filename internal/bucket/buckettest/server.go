@@ -5,16 +5,16 @@ package buckettest
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"aftershock/internal/freeport"
 	"aftershock/internal/reference"
 )
 
@@ -40,7 +40,7 @@ type Server struct {
 // become its owner's.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{script: reference.Path(t, "servers", "s3.sh"), dir: t.TempDir(), port: FreePort(t)}
+	s := &Server{script: reference.Path(t, "servers", "s3.sh"), dir: t.TempDir(), port: strconv.Itoa(freeport.Row(t, 1))}
 	s.URL = "http://127.0.0.1:" + s.port
 	if err := s.run(t.Context(), "start", s.dir, s.port); err != nil {
 		t.Fatal(err)
@@ -100,18 +100,4 @@ func (s *Server) run(ctx context.Context, args ...string) error {
 		return fmt.Errorf("%s: %w", out, err)
 	}
 	return nil
-}
-
-// FreePort lies below the ports of outgoing connections.
-func FreePort(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		port := fmt.Sprint(10_000 + rand.IntN(20_000)) //nolint:gosec // not a secret
-		if ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port); err == nil {
-			ln.Close() //nolint:errcheck,gosec // nobody has connected
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }

@@ -5,7 +5,6 @@ package clickhousetest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/internal/embedded"
+	"aftershock/internal/freeport"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 )
@@ -49,15 +49,15 @@ func Main() {
 // ends with the test, which is skipped where there is no engine.
 func Serve(t testing.TB) (url string) {
 	t.Helper()
-	return "http://" + start(t, freeAddr(t), "")
+	return "http://" + start(t, freeport.Address(t), "")
 }
 
 // ServeAnalysts is Serve with an address for analysts. In url is the password of who may
 // write.
 func ServeAnalysts(t testing.TB) (url, analysts string) {
 	t.Helper()
-	analysts = freeAddr(t)
-	return "http://aftershock:" + token + "@" + start(t, freeAddr(t), analysts), "http://" + analysts
+	analysts = freeport.Address(t)
+	return "http://aftershock:" + token + "@" + start(t, freeport.Address(t), analysts), "http://" + analysts
 }
 
 // Open is the database at a URL with its tables. It is closed with the test.
@@ -72,16 +72,6 @@ func Open(t testing.TB, url string) *clickhouse.DB {
 		t.Fatal(err)
 	}
 	return db
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close() //nolint:errcheck // its address is what counts
-	return ln.Addr().String()
 }
 
 func start(t testing.TB, addr, analysts string) string {
