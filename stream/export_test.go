@@ -3,6 +3,8 @@ package stream
 import (
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // RecentTail is the least that a loop remembers of a partition.
@@ -25,6 +27,27 @@ func HealPause(t *testing.T, pause time.Duration) {
 	before := healPause
 	healPause = pause
 	t.Cleanup(func() { healPause = before })
+}
+
+// Limits of the answers that a reader keeps.
+const (
+	KeptBytes   = keptBytes
+	KeptAnswers = keptAnswers
+)
+
+// AnswersKept keeps answers of one record of so many bytes, at offsets 0, 1 and so on, and
+// returns the offsets that are kept.
+func AnswersKept(n, bytes int) (offsets []int64) {
+	var a answers
+	for i := range int64(n) {
+		a = a.keep(0, i, []*kgo.Record{{Offset: i, Value: make([]byte, bytes)}})
+	}
+	for i := range int64(n) {
+		if _, known := a.find(0, i); known {
+			offsets = append(offsets, i)
+		}
+	}
+	return offsets
 }
 
 // Remembered gives a loop's memory so many partitions, adds identities to each, and tells

@@ -1,9 +1,11 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,13 +53,65 @@ func (k Kafka) ask() (cl *kgo.Client, done func(), err error) {
 type reader struct {
 	kafka Kafka
 
-	mu    sync.Mutex
-	cl    *kgo.Client
-	parts map[int32]bool // that the client knows
+	mu      sync.Mutex
+	cl      *kgo.Client
+	parts   map[int32]bool // that the client knows
+	answers answers
 }
 
-// readerBytes bounds an answer: a record is asked for, and not what follows it.
+// readerBytes bounds an answer: a record is asked for, and what follows it comes along.
 const readerBytes = schema.MaxRawBytes + 64<<10
+
+// answers are the last that the brokers gave, the newest last: who asks for many records asks
+// for most of them in order (clickhouse.EachLacking), and finds the next ones here.
+type answers []answer
+
+// answer is what a partition has from one offset to another, but for what was rolled back.
+type answer struct {
+	partition  int32
+	from, last int64 // offsets, of control records too
+	records    []*kgo.Record
+	bytes      int
+}
+
+const (
+	// keptBytes and keptAnswers bound answers; the newest is kept whatever its size.
+	keptBytes   = 16 << 20
+	keptAnswers = 64
+)
+
+// find returns the record at an offset, or nil when there is none; known is whether the
+// answers say.
+func (a answers) find(partition int32, offset int64) (rec *kgo.Record, known bool) {
+	for _, one := range a {
+		if one.partition != partition || offset < one.from || offset > one.last {
+			continue
+		}
+		i, found := slices.BinarySearchFunc(one.records, offset, func(r *kgo.Record, offset int64) int { return cmp.Compare(r.Offset, offset) })
+		if !found || one.records[i].Attrs.IsControl() {
+			return nil, true
+		}
+		return one.records[i], true
+	}
+	return nil, false
+}
+
+// keep is the answers with one more, of a partition from an offset.
+func (a answers) keep(partition int32, from int64, records []*kgo.Record) answers {
+	one := answer{partition: partition, from: from, last: records[len(records)-1].Offset, records: records}
+	for _, r := range records {
+		one.bytes += len(r.Key) + len(r.Value)
+	}
+	a = append(a, one)
+	bytes, first := 0, len(a)
+	for first > 0 && len(a)-first < keptAnswers {
+		if bytes += a[first-1].bytes; bytes > keptBytes && first < len(a) {
+			break
+		}
+		first--
+	}
+	return slices.Delete(a, 0, first)
+}
 
 func (r *reader) close() {
 	r.mu.Lock()
@@ -68,10 +122,14 @@ func (r *reader) close() {
 	r.cl = nil
 }
 
-// at returns the committed record at an offset. The error wraps ErrGone when there is none.
+// at returns the committed record at an offset, which callers share. The error wraps ErrGone
+// when there is none.
 func (r *reader) at(ctx context.Context, at schema.Position) (*kgo.Record, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if rec, known := r.answers.find(at.Partition, at.Offset); known {
+		return orGone(rec)
+	}
 	if err := r.seek(at); err != nil {
 		return nil, err
 	}
@@ -80,14 +138,13 @@ func (r *reader) at(ctx context.Context, at schema.Position) (*kgo.Record, error
 	defer cancel()
 	for {
 		fetches := r.cl.PollFetches(ctx)
-		for _, rec := range fetches.Records() {
-			switch {
-			case rec.Partition != at.Partition || rec.Offset < at.Offset: // of the question before
-			case rec.Offset == at.Offset && !rec.Attrs.IsControl():
-				return rec, nil
-			default:
-				return nil, ErrGone
-			}
+		records := slices.DeleteFunc(fetches.Records(), func(rec *kgo.Record) bool {
+			return rec.Partition != at.Partition || rec.Offset < at.Offset // of the question before
+		})
+		if len(records) > 0 {
+			r.answers = r.answers.keep(at.Partition, at.Offset, records)
+			rec, _ := r.answers.find(at.Partition, at.Offset)
+			return orGone(rec)
 		}
 		for _, e := range fetches.Errors() {
 			switch {
@@ -101,6 +158,13 @@ func (r *reader) at(ctx context.Context, at schema.Position) (*kgo.Record, error
 			}
 		}
 	}
+}
+
+func orGone(rec *kgo.Record) (*kgo.Record, error) {
+	if rec == nil {
+		return nil, ErrGone
+	}
+	return rec, nil
 }
 
 // seek lets the client fetch from an offset.

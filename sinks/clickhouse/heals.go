@@ -45,7 +45,8 @@ WITH ? AS keys, ? AS texts, ? AS worse,
 SELECT toString(crash_id), toInt32(signature_version), toInt64(revision), signature, raw_topic, raw_partition, raw_offset, lacked
 FROM aftershock.$rows FINAL
 WHERE signature_version IN (?) AND day = ? AND hasAny(arrayMap(id -> upper(id), modules.debug_id), ?) AND notEmpty(lacked)
-    AND (signature_version, crash_id) NOT IN (SELECT signature_version, crash_id FROM aftershock.heals WHERE upto = ?)`
+    AND (signature_version, crash_id) NOT IN (SELECT signature_version, crash_id FROM aftershock.heals WHERE upto = ?)
+ORDER BY raw_topic, raw_partition, raw_offset, signature_version`
 
 const (
 	// mostAskedBytes of events stand in one query: servers take 256 KiB by default.
@@ -74,8 +75,8 @@ func (a Arrived) Parts() (out []Arrived) {
 	return out
 }
 
-// EachLacking hands on the crashes of a population and a day that lack what has come, in no
-// order, until each fails.
+// EachLacking hands on the crashes of a population and a day that lack what has come, until
+// each fails: in the order of the raw topic, because that is how they are read back fastest.
 func (db *DB) EachLacking(ctx context.Context, p Population, day time.Time, a Arrived, each func(Lacking) error) error {
 	var keys, texts, ids clickhouse.ArraySet
 	var worse clickhouse.ArraySet
