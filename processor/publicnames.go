@@ -1,9 +1,11 @@
 package processor
 
 import (
+	"hash/maphash"
 	"regexp"
 	"strings"
 
+	"aftershock/internal/memo"
 	"aftershock/minidump"
 	"aftershock/symbolcache"
 )
@@ -184,6 +186,35 @@ var (
 // that compiled it: all of it when it is relative or lies in a repository, else what
 // is below a known root, else its name.
 func sourceFile(path string) string {
+	if len(path) > maxKeptPath {
+		return publicPath(path)
+	}
+	hash := maphash.String(sourceSeed, path)
+	if public := sourceFiles.Get(hash, path); public != nil {
+		return *public
+	}
+	if !sourceFiles.Wants(hash) {
+		return publicPath(path)
+	}
+	path = strings.Clone(path) // it may be part of what is large
+	public := publicPath(path)
+	sourceFiles.Put(hash, &memo.Entry[string, string]{Key: path, Value: public})
+	return public
+}
+
+// What is kept of paths, at most 8 MiB: the same files are in crash after crash, and to look
+// at one took as long as to walk to its frame.
+const (
+	keptPaths   = 1 << 13
+	maxKeptPath = 512 // bytes
+)
+
+var (
+	sourceSeed  = maphash.MakeSeed()
+	sourceFiles = memo.New[string, string](keptPaths)
+)
+
+func publicPath(path string) string {
 	switch {
 	case path == "", (vcsFile.MatchString(path) || commonFile.MatchString(path)) && !homeFolder.MatchString(path):
 		return path

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"hash/maphash"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -202,8 +203,23 @@ func TestSourceFilesAreNamedWithoutTheBuildersFolders(t *testing.T) {
 		"/build/orchard/orchard.cc":                                                                 "/build/orchard/orchard.cc",
 		"hg:/home/jane/x:a.c:1":                                                                     "1",
 	} {
-		if got := sourceFile(path); got != want {
-			t.Errorf("%q is %q, want %q", path, got, want)
+		for range 3 { // made, made and kept, kept
+			if got := sourceFile(path); got != want {
+				t.Errorf("%q is %q, want %q", path, got, want)
+			}
+		}
+	}
+}
+
+// What is kept of paths is bounded: long ones are not.
+func TestPathsThatAreKept(t *testing.T) {
+	for length, kept := range map[int]bool{maxKeptPath: true, maxKeptPath + 1: false} {
+		path := "/home/jane/" + strings.Repeat("a", length-len("/home/jane/"))
+		for range 2 {
+			sourceFile(path)
+		}
+		if got := sourceFiles.Get(maphash.String(sourceSeed, path), path) != nil; got != kept {
+			t.Errorf("%d bytes: kept %v", length, got)
 		}
 	}
 }

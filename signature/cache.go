@@ -5,7 +5,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"sync/atomic"
+
+	"aftershock/internal/memo"
 )
 
 // Bounds of a ruleset's caches. At worst they hold 16,384 names of 2 KiB with
@@ -18,84 +19,18 @@ const (
 	maxCachedResult = 2 << 10 // bytes of a proto-signature, and of a note
 )
 
-// table is a cache of fixed size: a new entry pushes the oldest one of its set
-// out. Goroutines may use it at the same time and wait for nothing; where two
-// put into one set at once, an entry may get lost. A nil table is empty.
-type table[K comparable, V any] struct {
-	sets []set[K, V] // a power of two
-	seen []atomic.Uint32
-}
-
-// seenEntries is how many hashes are remembered for each entry.
-const seenEntries = 4
-
-// setEntries is how many keys whose hashes collide are kept.
-const setEntries = 4
-
-type set[K comparable, V any] [setEntries]atomic.Pointer[entry[K, V]]
-
-type entry[K comparable, V any] struct {
-	key   K
-	value V
-}
-
-func newTable[K comparable, V any](entries int) *table[K, V] {
-	return &table[K, V]{make([]set[K, V], entries/setEntries), make([]atomic.Uint32, entries*seenEntries)}
-}
-
-// wants tells whether to put: a key is kept when it comes a second time. Keeping
-// costs as much as making, and much comes only once.
-func (t *table[K, V]) wants(hash uint64) bool {
-	if t == nil {
-		return false
-	}
-	seen := &t.seen[hash>>32&uint64(len(t.seen)-1)]
-	if seen.Load() == uint32(hash) {
-		return true
-	}
-	seen.Store(uint32(hash))
-	return false
-}
-
-// get returns the value of key, or nil. The caller must not change it.
-func (t *table[K, V]) get(hash uint64, key K) *V {
-	if t == nil {
-		return nil
-	}
-	set := &t.sets[hash&uint64(len(t.sets)-1)]
-	for i := range set {
-		e := set[i].Load()
-		if e == nil {
-			break
-		}
-		if e.key == key {
-			return &e.value
-		}
-	}
-	return nil
-}
-
-func (t *table[K, V]) put(hash uint64, e *entry[K, V]) {
-	set := &t.sets[hash&uint64(len(t.sets)-1)]
-	for i := range set {
-		if e = set[i].Swap(e); e == nil {
-			break
-		}
-	}
-}
-
 // cache is what a ruleset has made of frames and of crashes. A nil cache is
 // empty and stays so.
 type cache struct {
 	seed    maphash.Seed
-	names   *table[nameKey, name]
-	results *table[resultKey, Result]
+	names   *memo.Table[nameKey, name]
+	results *memo.Table[resultKey, Result]
 }
 
 func newCache() *cache {
 	return &cache{
 		seed:  maphash.MakeSeed(),
-		names: newTable[nameKey, name](cachedNames), results: newTable[resultKey, Result](cachedResults),
+		names: memo.New[nameKey, name](cachedNames), results: memo.New[resultKey, Result](cachedResults),
 	}
 }
 
@@ -113,7 +48,7 @@ func (c *cache) name(key nameKey) *name {
 	if c == nil {
 		return nil
 	}
-	return c.names.get(c.hash(key), key)
+	return c.names.Get(c.hash(key), key)
 }
 
 // putName keeps a name and returns it. A large one is not kept.
@@ -122,7 +57,7 @@ func (c *cache) putName(key nameKey, n name) *name {
 		return &n
 	}
 	hash := c.hash(key)
-	if !c.names.wants(hash) {
+	if !c.names.Wants(hash) {
 		return &n
 	}
 	// The texts may be parts of a crash that is large.
@@ -133,9 +68,9 @@ func (c *cache) putName(key nameKey, n name) *name {
 	} else {
 		n.text = strings.Clone(n.text)
 	}
-	e := &entry[nameKey, name]{key, n}
-	c.names.put(hash, e)
-	return &e.value
+	e := &memo.Entry[nameKey, name]{Key: key, Value: n}
+	c.names.Put(hash, e)
+	return &e.Value
 }
 
 // resultKey stands for all that a result is made of: a hash of each text under a
@@ -217,11 +152,11 @@ func (k resultKey) ofThread(crash *Crash) resultKey {
 
 // result returns what is kept, or nil.
 func (c *cache) result(key resultKey, crash *Crash) *Result {
-	if r := c.results.get(key[0], key); r != nil {
+	if r := c.results.Get(key[0], key); r != nil {
 		return r
 	}
 	key = key.ofThread(crash)
-	return c.results.get(key[0], key)
+	return c.results.Get(key[0], key)
 }
 
 // mixFrames mixes what names are made of. It returns false for a stack with
@@ -269,7 +204,7 @@ func (c *cache) frameHash(f flatFrame, os string) uint64 {
 // putResult keeps a result, unless it is large. The texts may be parts of a crash
 // that is larger still.
 func (c *cache) putResult(key resultKey, r Result) {
-	if len(r.ProtoSignature) > maxCachedResult || !c.results.wants(key[0]) {
+	if len(r.ProtoSignature) > maxCachedResult || !c.results.Wants(key[0]) {
 		return
 	}
 	r.Signature, r.ProtoSignature, r.Notes = strings.Clone(r.Signature), strings.Clone(r.ProtoSignature), slices.Clone(r.Notes)
@@ -279,5 +214,5 @@ func (c *cache) putResult(key resultKey, r Result) {
 		}
 		r.Notes[i] = strings.Clone(note)
 	}
-	c.results.put(key[0], &entry[resultKey, Result]{key, r})
+	c.results.Put(key[0], &memo.Entry[resultKey, Result]{Key: key, Value: r})
 }

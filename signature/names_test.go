@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -124,8 +123,8 @@ func TestCachesAreBounded(t *testing.T) {
 		}
 	}
 	c := newCache()
-	if len(c.names.sets)*len(c.names.sets[0]) != cachedNames || len(c.results.sets)*len(c.results.sets[0]) != cachedResults {
-		t.Errorf("room for %d names and %d results", len(c.names.sets)*len(c.names.sets[0]), len(c.results.sets)*len(c.results.sets[0]))
+	if c.names.Entries() != cachedNames || c.results.Entries() != cachedResults {
+		t.Errorf("room for %d names and %d results", c.names.Entries(), c.results.Entries())
 	}
 	for n, kept := range map[int]bool{1024: true, 1025: false} {
 		for _, tc := range []struct {
@@ -155,36 +154,6 @@ func TestCachesAreBounded(t *testing.T) {
 			if got := c.result(key, crash); (got != nil) != kept {
 				t.Errorf("%s of %d bytes: kept %v", field, n, got != nil)
 			}
-		}
-	}
-}
-
-func TestANewEntryPushesTheOldestOut(t *testing.T) {
-	one := newTable[int, string](setEntries)
-	if one.wants(7) || !one.wants(7) || one.wants(8) || (*table[int, string])(nil).wants(7) {
-		t.Error("a key is wanted when it comes a second time")
-	}
-	for key := range setEntries + 1 {
-		one.put(uint64(key)<<8, &entry[int, string]{key, fmt.Sprint(key)})
-		if got := one.get(uint64(key), key); got == nil || *got != fmt.Sprint(key) {
-			t.Errorf("key %d: %v", key, got)
-		}
-	}
-	for key, want := range map[int]bool{0: false, 1: true, setEntries: true, setEntries + 1: false} {
-		if (one.get(0, key) != nil) != want {
-			t.Errorf("key %d is kept: %v", key, !want)
-		}
-	}
-	if (*table[int, string])(nil).get(0, 0) != nil {
-		t.Error("a table that is none has an entry")
-	}
-	many := newTable[int, string](2 * setEntries)
-	for key := range 2 * setEntries { // by turns into the one set and the other
-		many.put(uint64(key), &entry[int, string]{key, ""})
-	}
-	for key := range 2 * setEntries {
-		if many.get(uint64(key), key) == nil || many.get(uint64(key+1), key) != nil {
-			t.Errorf("key %d is not in its set", key)
 		}
 	}
 }
