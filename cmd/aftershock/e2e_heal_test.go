@@ -155,6 +155,7 @@ func TestSymbolsThatComeHealCrashes(t *testing.T) {
 		}
 		if err == nil && left > 0 {
 			err = fmt.Errorf("%d of %d crashes lack symbols still", left, ill)
+			time.Sleep(time.Duration(ill) * 50 * time.Microsecond) // to count costs the server what healing needs
 		}
 		return err
 	})
