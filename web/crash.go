@@ -56,6 +56,8 @@ var apart = []string{
 	"missing_symbols", "modules_in_stack", // of modules, which have a table
 }
 
+func (h *Handler) routeCrash() { h.mux.HandleFunc("GET /crash/{id}", h.crash) }
+
 // crash answers with the page of a crash, or its twin.
 func (h *Handler) crash(w http.ResponseWriter, r *http.Request) {
 	name, twin := twinOf(r.PathValue("id"))

@@ -86,6 +86,29 @@ type tab struct {
 
 type question struct{ Path, Name, Doc string }
 
+// routePages are the pages of questions, with their twins.
+func (h *Handler) routePages() {
+	for _, p := range pages {
+		name := p.path
+		if name == "/" {
+			name = "/{$}"
+		}
+		h.mux.HandleFunc("GET "+name, h.page(p, ""))
+		for _, twin := range twins {
+			at := strings.TrimSuffix(p.path, "/")
+			if p.path == "/" {
+				at = "/morning"
+			}
+			h.mux.HandleFunc("GET "+at+"."+twin, h.page(p, twin))
+		}
+	}
+	h.mux.HandleFunc("GET /find", h.find)
+	h.mux.HandleFunc("GET /questions/{name}", h.question)
+	h.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		h.fail(w, r, http.StatusNotFound, "There is no such page.", "The menu has those there are.")
+	})
+}
+
 // page answers with a page, or its twin.
 func (h *Handler) page(p page, twin string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -46,6 +46,7 @@ type Handler struct {
 	mux       *http.ServeMux
 	templates *template.Template
 	style     string // path of the style sheet, with its digest
+	origin    *http.CrossOriginProtection
 }
 
 // queryTime bounds what one page asks.
@@ -53,7 +54,7 @@ const queryTime = 20 * time.Second
 
 // New returns a handler.
 func New(o Options) (*Handler, error) {
-	h := &Handler{o: o, mux: http.NewServeMux()}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
 		return nil, err
@@ -69,26 +70,8 @@ func New(o Options) (*Handler, error) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		w.Write(css) //nolint:errcheck,gosec // its client may be gone
 	})
-	for _, p := range pages {
-		name := p.path
-		if name == "/" {
-			name = "/{$}"
-		}
-		h.mux.HandleFunc("GET "+name, h.page(p, ""))
-		for _, twin := range twins {
-			at := strings.TrimSuffix(p.path, "/")
-			if p.path == "/" {
-				at = "/morning"
-			}
-			h.mux.HandleFunc("GET "+at+"."+twin, h.page(p, twin))
-		}
-	}
-	h.mux.HandleFunc("GET /crash/{id}", h.crash)
-	h.mux.HandleFunc("GET /find", h.find)
-	h.mux.HandleFunc("GET /questions/{name}", h.question)
-	h.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		h.fail(w, r, http.StatusNotFound, "There is no such page.", "The menu has those there are.")
-	})
+	h.routePages()
+	h.routeCrash()
 	return h, nil
 }
 
@@ -104,9 +87,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Referrer-Policy", "same-origin")
 	head.Set("Cross-Origin-Opener-Policy", "same-origin")
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if _, pattern := h.mux.Handler(r); pattern == "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		head.Set("Allow", "GET, HEAD")
-		h.fail(w, r, http.StatusMethodNotAllowed, "These pages are only for reading.", "")
+		h.fail(w, r, http.StatusMethodNotAllowed, "This page is only for reading.", "")
+		return
+	}
+	// Nothing changes on GET, and what changes something must come from a page of ours.
+	if err := h.origin.Check(r); err != nil {
+		h.fail(w, r, http.StatusForbidden, "This was sent by a page of somebody else.", "")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTime)
