@@ -26,6 +26,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aftershock/ask"
+	"aftershock/replay"
 	"aftershock/sinks/clickhouse"
 )
 
@@ -35,6 +36,10 @@ var files embed.FS
 // Options of a Handler.
 type Options struct {
 	DB *clickhouse.DB
+	// Why tells why crashes have their signatures; nil for pages that do not say it.
+	Why *replay.Explainer
+	// SymbolsURL is where people download symbol files; empty for no links to them.
+	SymbolsURL string
 	// Now is the clock that times like 7d count from.
 	Now func() time.Time
 	Log zerolog.Logger
