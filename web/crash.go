@@ -43,6 +43,15 @@ type oneCrash struct {
 	Around                                    *neighbours
 }
 
+// firstFrames are shown at once: a stack that overflowed has a thousand.
+const firstFrames = 40
+
+// First are the frames that a page shows at once, and Rest the others.
+func (c *oneCrash) First() []frame { return c.Frames[:min(firstFrames, len(c.Frames))] }
+
+// Rest are the frames behind First.
+func (c *oneCrash) Rest() []frame { return c.Frames[min(firstFrames, len(c.Frames)):] }
+
 type fact struct{ Name, Value, Link string }
 
 type frame struct {
