@@ -27,7 +27,7 @@ type page struct {
 	sections []section
 }
 
-// menu is what every page begins with.
+// menu is that of pages which know no versions; see Handler.menu.
 var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
 
 // pages, with what each asks.
