@@ -26,7 +26,7 @@ const (
 	maxRulesBytes = 8 << 20
 	// maxShownChanges are on the page; the patch and the replay have no bound.
 	maxShownChanges = 100
-	// addedMark is put before a line that a link adds, for who looks at the file.
+	// maxAddedLine is of a line that a link brings, in bytes.
 	maxAddedLine = 4 << 10
 )
 
@@ -276,12 +276,23 @@ func (h *Handler) plan(w http.ResponseWriter, r *http.Request, t *trying, rules 
 // patch is the change of a file, for the repository that keeps the rules.
 func patch(name, before, after string) string {
 	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-		A: difflib.SplitLines(before), B: difflib.SplitLines(after), FromFile: "a/" + name, ToFile: "b/" + name, Context: 3,
+		A: linesOf(before), B: linesOf(after), FromFile: "a/" + name, ToFile: "b/" + name, Context: 3,
 	})
 	if err != nil || before == after {
 		return ""
 	}
 	return text
+}
+
+// linesOf are a text's lines with their ends, as patches have them.
+func linesOf(text string) []string {
+	lines := strings.SplitAfter(text, "\n")
+	last := len(lines) - 1
+	if lines[last] == "" {
+		return lines[:last]
+	}
+	lines[last] += "\n\\ No newline at end of file\n"
+	return lines
 }
 
 // start begins a version with the rules, beside those there are.
