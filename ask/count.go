@@ -81,20 +81,20 @@ func (s *Search) Count(ctx context.Context, db *clickhouse.DB) (*Counted, error)
 }
 
 // total is the statement that counts the crashes.
-func (s *Search) total() (Statement, error) {
+func (s *Search) total() (Select, error) {
 	b := bound{}
 	where, err := s.where(b)
-	return Statement{"SELECT count() AS crashes, round(sum(1 / throttle_rate)) AS estimated\nFROM aftershock." + s.View + "\nWHERE " + where, b}, err
+	return Select{"SELECT count() AS crashes, round(sum(1 / throttle_rate)) AS estimated\nFROM aftershock." + s.View + "\nWHERE " + where, b}, err
 }
 
 // count is the statement of a step.
-func (s *Search) count(step *Step) (Statement, error) {
+func (s *Search) count(step *Step) (Select, error) {
 	b := bound{}
 	where, err := s.where(b)
 	if err != nil {
-		return Statement{}, err
+		return Select{}, err
 	}
-	return Statement{s.level(step.path(), where, b), b}, nil
+	return Select{s.level(step.path(), where, b), b}, nil
 }
 
 // level counts by the last step of a way. The buckets above are those that their own

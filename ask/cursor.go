@@ -51,17 +51,17 @@ func (s *Search) keys() (out []key) {
 		}
 		x := o.Field.value
 		switch o.Field.Kind {
-		case Text:
+		case KindText:
 			x = "ifNull(toString(" + x + "), '')"
 			out = append(out, key{"(" + x + " = '')", "UInt8", false}, key{"leftUTF8(" + x + ", " + strconv.Itoa(sortChars) + ")", "String", o.Falling})
-		case Time:
+		case KindTime:
 			if strings.Contains(o.Field.Type, "DateTime64") {
 				x = "toUnixTimestamp64Milli(" + x + ")"
 			} else {
 				x = "toInt64(toUnixTimestamp(" + x + "))"
 			}
 			out = append(out, key{"isNull(" + x + ")", "UInt8", false}, key{"ifNull(" + x + ", 0)", "Int64", o.Falling})
-		case ID:
+		case KindID:
 			out = append(out, key{"toString(" + x + ")", "String", o.Falling})
 		default:
 			kind := "Int64"

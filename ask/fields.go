@@ -15,11 +15,11 @@ type Kind string
 
 // Kinds of fields.
 const (
-	Text   Kind = "text"
-	Number Kind = "number"
-	Truth  Kind = "bool"
-	Time   Kind = "time"
-	ID     Kind = "id" // a UUID
+	KindText   Kind = "text"
+	KindNumber Kind = "number"
+	KindTruth  Kind = "bool"
+	KindTime   Kind = "time"
+	KindID     Kind = "id" // a UUID
 )
 
 // Field is one that may be searched: a column of the public views.
@@ -99,24 +99,24 @@ func fieldOf(c clickhouse.Column) Field {
 	}
 	switch kind = strings.TrimRight(kind, ")"); {
 	case strings.HasPrefix(kind, "Map("): // name=value of each
-		f.Kind, f.List = Text, true
+		f.Kind, f.List = KindText, true
 		f.value = "arrayMap((k, v) -> concat(k, '=', v), mapKeys(" + f.value + "), mapValues(" + f.value + "))"
 	case kind == "String":
-		f.Kind = Text
+		f.Kind = KindText
 		if f.List {
 			f.value = "arrayFilter(x -> x != '', " + f.value + ")"
 		}
 	case kind == "UUID":
-		f.Kind = ID
+		f.Kind = KindID
 	case kind == "Bool":
-		f.Kind = Truth
+		f.Kind = KindTruth
 	case strings.HasPrefix(kind, "Date"):
-		f.Kind = Time
+		f.Kind = KindTime
 	case strings.HasPrefix(kind, "Float"):
-		f.Kind = Number
+		f.Kind = KindNumber
 		f.value = "if(isFinite(" + f.value + "), " + f.value + ", NULL)"
 	case strings.Contains(kind, "Int"):
-		f.Kind = Number
+		f.Kind = KindNumber
 	default:
 		panic("ask: no kind of field for " + c.Type) // a test makes all fields
 	}

@@ -37,11 +37,11 @@ var ranges = []Operator{AtLeast, AtMost, Above, Below}
 
 // takes are the operators of a kind.
 var takes = map[Kind][]Operator{
-	Text:   {Any, Exactly, Contains, Starts, Ends, Matches, AtLeast, AtMost, Above, Below, Missing},
-	Number: {Any, Exactly, AtLeast, AtMost, Above, Below, Missing},
-	Truth:  {Any, Exactly, True, Missing},
-	Time:   {Any, Exactly, AtLeast, AtMost, Above, Below, Missing},
-	ID:     {Any, Exactly, Contains, Starts, Ends, Missing},
+	KindText:   {Any, Exactly, Contains, Starts, Ends, Matches, AtLeast, AtMost, Above, Below, Missing},
+	KindNumber: {Any, Exactly, AtLeast, AtMost, Above, Below, Missing},
+	KindTruth:  {Any, Exactly, True, Missing},
+	KindTime:   {Any, Exactly, AtLeast, AtMost, Above, Below, Missing},
+	KindID:     {Any, Exactly, Contains, Starts, Ends, Missing},
 }
 
 // Takes are the operators that a field may be filtered with.
@@ -111,7 +111,7 @@ func (f Filter) condition(b bound, now time.Time) (text string, err error) {
 	switch {
 	case f.Operator == Missing && f.Field.List:
 		text = "empty(" + f.Field.value + ")"
-	case f.Operator == Missing && f.Field.Kind == Text:
+	case f.Operator == Missing && f.Field.Kind == KindText:
 		text = "ifNull(" + f.Field.value + ", '') = ''"
 	case f.Operator == Missing:
 		text = "isNull(" + f.Field.value + ")"
@@ -124,7 +124,7 @@ func (f Filter) condition(b bound, now time.Time) (text string, err error) {
 		if text, err = f.compare(b, f.Field.value, now); err != nil {
 			return "", err
 		}
-		if f.Field.Kind == Text { // an empty text is no value, and less than none
+		if f.Field.Kind == KindText { // an empty text is no value, and less than none
 			text = f.Field.value + " != '' AND " + text
 		}
 		text = "ifNull(" + text + ", false)"
@@ -141,12 +141,12 @@ func (f Filter) compare(b bound, x string, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if f.Field.Kind == ID && kind == "String" {
+	if f.Field.Kind == KindID && kind == "String" {
 		x = "toString(" + x + ")"
 	}
 	switch f.Operator {
 	case Any:
-		if f.Field.Kind == Text {
+		if f.Field.Kind == KindText {
 			return "lower(" + x + ") = lower(" + b.bind(kind, value) + ")", nil
 		}
 		return x + " = " + b.bind(kind, value), nil
@@ -170,7 +170,7 @@ func (f Filter) compare(b bound, x string, now time.Time) (string, error) {
 // typed is the filter's value as a parameter, with its type.
 func (f Filter) typed(now time.Time) (kind, value string, err error) {
 	switch f.Field.Kind {
-	case Number:
+	case KindNumber:
 		if _, err := strconv.ParseInt(f.Value, 10, 64); err == nil {
 			return "Int64", f.Value, nil
 		}
@@ -181,7 +181,7 @@ func (f Filter) typed(now time.Time) (kind, value string, err error) {
 			return "Float64", strconv.FormatFloat(n, 'g', -1, 64), nil
 		}
 		return "", "", refuse("%s: %.40q is no number", f.Field.Name, f.Value)
-	case Truth:
+	case KindTruth:
 		switch strings.ToLower(f.Value) {
 		case "true", "1", "t", "yes":
 			return "Bool", "true", nil
@@ -193,7 +193,7 @@ func (f Filter) typed(now time.Time) (kind, value string, err error) {
 			}
 		}
 		return "", "", refuse("%s: %.40q is neither true nor false", f.Field.Name, f.Value)
-	case Time:
+	case KindTime:
 		at, err := instant(f.Value, now)
 		if err != nil {
 			return "", "", refuse("%s: %v", f.Field.Name, err)
@@ -206,7 +206,7 @@ func (f Filter) typed(now time.Time) (kind, value string, err error) {
 		default:
 			return "Date", at.Format(time.DateOnly), nil
 		}
-	case ID:
+	case KindID:
 		if f.Operator != Any && f.Operator != Exactly {
 			return "String", strings.ToLower(f.Value), nil
 		}

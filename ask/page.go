@@ -2,181 +2,106 @@ package ask
 
 import (
 	"context"
-	"encoding/json"
+	"embed"
 	"fmt"
-	"io"
-	"slices"
-	"strconv"
 	"strings"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"aftershock/sinks/clickhouse"
 )
 
-// Page is crashes in the order of a search. Next and Previous are cursors of the pages beside
-// it, empty where there is none.
-type Page struct {
-	IDs            []string // the crashes'
-	Rows           [][]json.RawMessage
-	Next, Previous string
+//go:embed pages/*.sql
+var pageFiles embed.FS
+
+// Statement is one that a part of a page needs, and that is no question for itself: what it
+// asks for, it takes from the page. They are files in pages/, {name:Type} their parameters.
+type Statement struct{ name, sql string }
+
+// The statements of pages.
+var (
+	// CrashVersions: what signature versions made of one crash. Parameters: crash_id, day.
+	CrashVersions = statement("crash-versions")
+	// Neighbours of a crash among those of its signature. Parameters: crash_id, received,
+	// signature, from, to, and the filter's.
+	Neighbours = statement("neighbours")
+	// Distributions: how the crashes of a signature are spread over the values of fields.
+	// Parameters: signature, from, to, and the filter's.
+	Distributions = statement("distributions")
+	// Trend: crashes a day of signatures together. Parameters: signatures (List), from, to, and
+	// the filter's.
+	Trend = statement("trend")
+	// Promotions: the epochs, with the versions that each made visible.
+	Promotions = statement("promotions")
+	// Compare: what crashes of one side have more often than those of another. Parameters: a_ and
+	// b_ of product, channel, version, build_id, from, to; process_type, os, least, limit.
+	Compare = statement("compare")
+)
+
+func statement(name string) Statement {
+	text, err := pageFiles.ReadFile("pages/" + name + ".sql")
+	if err != nil {
+		panic(err) // embedded
+	}
+	return Statement{name, strings.TrimSpace(string(text))}
 }
 
-// Page reads a page.
-func (s *Search) Page(ctx context.Context, db *clickhouse.DB) (*Page, error) {
-	p := &Page{}
-	if s.Number == 0 {
-		return p, nil
-	}
-	st, err := s.page()
+// SQL is the text, with its parameters as {name:Type}.
+func (s Statement) SQL() string { return s.sql }
+
+// Ask reads the answer. values are parameters as Text, Time and List write them.
+func (s Statement) Ask(ctx context.Context, db *clickhouse.DB, values map[string]string) (*Answer, error) {
+	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), "JSONCompactEachRowWithNamesAndTypes", s.sql)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	rows, err := st.rows(ctx, db)
+	defer body.Close() //nolint:errcheck // read to the end below
+	a, err := readAnswer(body)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	more := len(rows) > s.Number // beyond this page
-	rows = rows[:min(len(rows), s.Number)]
-	before := s.at != nil && s.at.Before
-	if before {
-		slices.Reverse(rows)
+	return a, nil
+}
+
+// Text is a parameter of a String. One of more than 4096 bytes is an error.
+func Text(s string) (string, error) {
+	if len(s) > maxParamBytes {
+		return "", fmt.Errorf("more than %d bytes", maxParamBytes)
 	}
-	var keys [][]string
-	for _, row := range rows {
-		var of []string
-		for _, v := range row[len(s.Columns):] {
-			of = append(of, shown(v))
+	return escaped.Replace(s), nil
+}
+
+// Time is a parameter of a DateTime64(3).
+func Time(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+
+// Moment reads a time as people write it: a date, a time of RFC 3339, now, or how long before
+// now (36h, 7d).
+func Moment(text string, now time.Time) (time.Time, error) { return moment(text, now) }
+
+// maxListed texts are in a List, together of at most maxListBytes.
+const (
+	maxListed    = 200
+	maxListBytes = 64 << 10
+)
+
+// List is a parameter of an Array(String): as many of the texts as there may be, the first ones.
+func List(texts []string) string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, s := range texts {
+		one := "'" + quotedText.Replace(s) + "'"
+		if i == maxListed || b.Len()+len(one) > maxListBytes {
+			break
 		}
-		p.Rows, keys = append(p.Rows, row[:len(s.Columns):len(s.Columns)]), append(keys, of)
-		p.IDs = append(p.IDs, of[len(of)-1])
-	}
-	if len(rows) == 0 {
-		return p, nil
-	}
-	if more || before {
-		if p.Next, err = s.writeCursor(keys[len(keys)-1], false); err != nil {
-			return nil, err
+		if i > 0 {
+			b.WriteByte(',')
 		}
+		b.WriteString(one)
 	}
-	if before && more || !before && s.at != nil {
-		p.Previous, err = s.writeCursor(keys[0], true)
-	}
-	return p, err
+	b.WriteByte(']')
+	return escaped.Replace(b.String())
 }
 
-// page is the statement of a page: its crashes, and one more.
-func (s *Search) page() (Statement, error) {
-	st, order, err := s.crashes(true)
-	if err != nil {
-		return st, err
-	}
-	st.SQL += "\nORDER BY " + order + "\nLIMIT " + strconv.Itoa(s.Number+1)
-	if s.Offset > 0 {
-		st.SQL += " OFFSET " + strconv.Itoa(s.Offset)
-	}
-	return st, nil
-}
-
-// crashes selects the columns, as c0 and so on, and the keys, as k0 and so on: an alias with
-// the name of a column would hide it in conditions. A cursor counts for pages alone.
-func (s *Search) crashes(paged bool) (st Statement, order string, err error) {
-	b := bound{}
-	where, err := s.where(b)
-	if err != nil {
-		return st, "", err
-	}
-	backward := false
-	if paged && s.at != nil {
-		where += "\n  AND " + s.behind(b, s.at)
-		backward = s.at.Before
-	}
-	var selected, orders []string
-	for i, c := range s.Columns {
-		x := "`" + c.Field.Name + "`"
-		if c.Field.Kind == ID {
-			x = "toString(" + x + ")" // Parquet has 16 bytes for a UUID, which few programs show as one
-		}
-		selected = append(selected, fmt.Sprintf("%s AS c%d", x, i))
-	}
-	for i, k := range s.keys() {
-		selected = append(selected, fmt.Sprintf("%s AS k%d", k.of, i))
-		name := fmt.Sprintf("k%d", i)
-		if k.falling != backward {
-			name += " DESC"
-		}
-		orders = append(orders, name)
-	}
-	return Statement{fmt.Sprintf("SELECT %s\nFROM aftershock.%s\nWHERE %s", strings.Join(selected, ", "), s.View, where), b}, strings.Join(orders, ", "), nil
-}
-
-// export is the statement of all crashes, with the names of their columns.
-func (s *Search) export() (Statement, error) {
-	if len(s.Columns) == 0 {
-		return Statement{}, refuse("_columns: want some")
-	}
-	st, order, err := s.crashes(false)
-	if err != nil {
-		return st, err
-	}
-	var names []string
-	for i, c := range s.Columns {
-		names = append(names, fmt.Sprintf("c%d AS `%s`", i, c.As))
-	}
-	st.SQL = fmt.Sprintf("SELECT %s\nFROM (%s)\nORDER BY %s", strings.Join(names, ", "), st.SQL, order)
-	return st, nil
-}
-
-// Each hands on all crashes of a search in its order, as they come: the values of its columns.
-func (s *Search) Each(ctx context.Context, db *clickhouse.DB, do func(row []json.RawMessage) error) error {
-	st, err := s.export()
-	if err != nil {
-		return err
-	}
-	return st.each(ctx, db, do)
-}
-
-// Parquet writes all crashes of a search in its order. open is called when the tables have
-// begun to answer.
-func (s *Search) Parquet(ctx context.Context, db *clickhouse.DB, open func() io.Writer) error {
-	st, err := s.export()
-	if err != nil {
-		return err
-	}
-	body, err := st.send(ctx, db, "Parquet")
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(open(), body)
-	if closed := body.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return told(err)
-	}
-	return nil
-}
-
-// Statements are all of a search, in the order in which an answer has what they say.
-func (s *Search) Statements() (out []Statement, err error) {
-	st, err := s.total()
-	if err != nil {
-		return nil, err
-	}
-	out = append(out, st)
-	for _, step := range s.steps() {
-		if st, err = s.count(step); err != nil {
-			return nil, err
-		}
-		out = append(out, st)
-	}
-	if s.Number > 0 {
-		if st, err = s.page(); err != nil {
-			return nil, err
-		}
-		out = append(out, st)
-	}
-	return out, nil
-}
-
-// Shown is a value as a person reads it: a text without quotes, a list with commas, and
-// nothing for NULL.
-func Shown(v json.RawMessage) string { return shown(v) }
+// quotedText keeps a text within quotation marks.
+var quotedText = strings.NewReplacer(`\`, `\\`, `'`, `\'`)

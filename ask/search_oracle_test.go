@@ -286,7 +286,7 @@ func filters(o *oracle) (out []url.Values) {
 			case ask.Missing, ask.True:
 				value = ""
 			case ask.Any:
-				if f.Kind == ask.Text {
+				if f.Kind == ask.KindText {
 					value = strings.ToUpper(text)
 				}
 			default: // is or compares with the value

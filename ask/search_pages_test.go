@@ -188,7 +188,7 @@ func TestEveryFieldCanBeSearched(t *testing.T) {
 	if n := len(ask.Fields()); n < 150 {
 		t.Fatalf("%d fields", n)
 	}
-	samples := map[ask.Kind]string{ask.Text: "a", ask.Number: "1", ask.Truth: "true", ask.Time: "2026-09-01", ask.ID: slices.Sorted(mapKeys(o.versions[1]))[0]}
+	samples := map[ask.Kind]string{ask.KindText: "a", ask.KindNumber: "1", ask.KindTruth: "true", ask.KindTime: "2026-09-01", ask.KindID: slices.Sorted(mapKeys(o.versions[1]))[0]}
 	try := func(q url.Values) {
 		t.Helper()
 		s, err := ask.ParseSearch(q, ask.Usual{Columns: []string{"uuid"}, FacetSize: 5, Number: 5}, now)
@@ -222,7 +222,7 @@ func TestEveryFieldCanBeSearched(t *testing.T) {
 	var plain, order []string
 	for _, f := range ask.Fields() {
 		plain = append(plain, f.Name, "_cardinality."+f.Name)
-		if f.Kind == ask.Number || f.Kind == ask.Time {
+		if f.Kind == ask.KindNumber || f.Kind == ask.KindTime {
 			plain = append(plain, "_histogram."+f.Name)
 		}
 		if !f.List {

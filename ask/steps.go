@@ -141,9 +141,9 @@ func (r *reader) step(text string) (*Step, error) {
 		return s, nil
 	}
 	switch f.Kind {
-	case Number:
+	case KindNumber:
 		s.Interval = 1
-	case Time:
+	case KindTime:
 		s.Interval = day
 	default:
 		return nil, refuse("%s is a %s, of which there is no histogram", f.Name, f.Kind)
@@ -181,7 +181,7 @@ func (r *reader) interval(name string) error {
 // width reads an interval: a number, and of a time a number of s, m, h, d or w.
 func width(f Field, text string) (float64, error) {
 	digits, unit := text, 1.0
-	if f.Kind == Time {
+	if f.Kind == KindTime {
 		words := map[string]string{"second": "1s", "minute": "1m", "hour": "1h", "day": "1d", "week": "1w"}
 		if word, ok := words[text]; ok {
 			text = word
@@ -193,7 +193,7 @@ func width(f Field, text string) (float64, error) {
 		unit = map[byte]float64{'s': 1, 'm': 60, 'h': 3600, 'd': day, 'w': week}[text[len(text)-1]]
 	}
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !(n > 0) || n*unit > maxInterval || f.Kind == Time && n != float64(int64(n)) {
+	if err != nil || !(n > 0) || n*unit > maxInterval || f.Kind == KindTime && n != float64(int64(n)) {
 		return 0, refuse("_histogram_interval.%s: %.40q is no width", f.Name, text)
 	}
 	return n * unit, nil
@@ -247,7 +247,7 @@ func (s *Step) bucket(b bound) string {
 		x = "x"
 	}
 	switch {
-	case s.Count == Histogram && s.Field.Kind == Number:
+	case s.Count == Histogram && s.Field.Kind == KindNumber:
 		width := b.bind("Float64", strconv.FormatFloat(s.Interval, 'g', -1, 64))
 		x = fmt.Sprintf("floor(%s / %s) * %s", x, width, width)
 	case s.Count == Histogram:
@@ -256,7 +256,7 @@ func (s *Step) bucket(b bound) string {
 			begin = b.bind("Int64", fmt.Sprint(4*int64(day)))
 		}
 		x = fmt.Sprintf("toDateTime(intDiv(toInt64(toUnixTimestamp(%[1]s)) - %[3]s, %[2]s) * %[2]s + %[3]s, 'UTC')", x, width, begin)
-	case s.Field.Kind == Text && !s.Field.List:
+	case s.Field.Kind == KindText && !s.Field.List:
 		return "nullIf(" + x + ", '')"
 	}
 	if s.Field.List && s.Count == Histogram {
@@ -273,7 +273,7 @@ func (f Field) distinct() string {
 	switch {
 	case f.List:
 		return "uniqExactArray(" + f.value + ")"
-	case f.Kind == Text:
+	case f.Kind == KindText:
 		return "uniqExact(nullIf(" + f.value + ", ''))"
 	default:
 		return "uniqExact(" + f.value + ")"

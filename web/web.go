@@ -20,12 +20,14 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"aftershock/ask"
+	"aftershock/replay"
 	"aftershock/sinks/clickhouse"
 )
 
@@ -35,6 +37,17 @@ var files embed.FS
 // Options of a Handler.
 type Options struct {
 	DB *clickhouse.DB
+	// Why tells why crashes have their signatures; nil for pages that do not say it.
+	Why *replay.Explainer
+	// Operator looks at versions, tries rules, and starts and promotes versions for viewers who
+	// may; nil for pages that do not. It needs tables only to promote and to compare.
+	Operator *replay.Operator
+	// Begin is what a version that is begun from a page is made with, beside its rules.
+	Begin replay.StartOptions
+	// TryRules lets everybody try rules, where nobody can log in.
+	TryRules bool
+	// SymbolsURL is where people download symbol files; empty for no links to them.
+	SymbolsURL string
 	// Now is the clock that times like 7d count from.
 	Now func() time.Time
 	Log zerolog.Logger
@@ -47,6 +60,7 @@ type Handler struct {
 	templates *template.Template
 	style     string // path of the style sheet, with its digest
 	origin    *http.CrossOriginProtection
+	flips     flips
 }
 
 // queryTime bounds what one page asks.
@@ -61,7 +75,7 @@ func New(o Options) (*Handler, error) {
 	}
 	sum := sha256.Sum256(css)
 	h.style = "/static/" + hex.EncodeToString(sum[:6]) + ".css"
-	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() string { return h.style }, "pages": func() []link { return menu }}).ParseFS(files, "templates/*.html")
+	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() string { return h.style }, "pages": h.menu, "percentBar": func(percent int) int { return percent * barWidth / 100 }}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +86,17 @@ func New(o Options) (*Handler, error) {
 	})
 	h.routePages()
 	h.routeCrash()
+	h.routeRules()
+	h.routeReplays()
 	return h, nil
+}
+
+// menu is what every page begins with.
+func (h *Handler) menu() []link {
+	if h.o.Operator == nil {
+		return menu
+	}
+	return slices.Concat(menu, []link{{"/replay", "Versions"}, {"/rules", "Rules"}})
 }
 
 // contentPolicy lets a page have our style sheet and nothing else: no script, no address of
@@ -112,6 +136,7 @@ type view struct {
 	Filter  filter
 	Hidden  []hidden // what the filter's form keeps
 	Filters bool     // whether the page goes by the filter
+	Refresh int      // after how many seconds the page is asked for again; 0: never
 	Twins   []link
 	Body    any
 }

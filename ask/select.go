@@ -14,9 +14,9 @@ import (
 	"aftershock/sinks/clickhouse"
 )
 
-// Statement is a statement of a search, with the values of its parameters. It is made of
+// Select is a statement of a search, with the values of its parameters. It is made of
 // expressions of ours alone.
-type Statement struct {
+type Select struct {
 	SQL    string            `json:"sql"`
 	Params map[string]string `json:"parameters"`
 }
@@ -31,7 +31,7 @@ const (
 // maxAnswerBytes of an answer that is held whole.
 const maxAnswerBytes = 64 << 20
 
-func (st Statement) send(ctx context.Context, db *clickhouse.DB, format string) (io.ReadCloser, error) {
+func (st Select) send(ctx context.Context, db *clickhouse.DB, format string) (io.ReadCloser, error) {
 	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(st.Params), ch.WithSettings(inUTC)), format, st.SQL)
 	if err != nil {
 		return nil, told(err)
@@ -54,7 +54,7 @@ func told(err error) error {
 }
 
 // rows are the statement's rows, as values of JSON.
-func (st Statement) rows(ctx context.Context, db *clickhouse.DB) (rows [][]json.RawMessage, err error) {
+func (st Select) rows(ctx context.Context, db *clickhouse.DB) (rows [][]json.RawMessage, err error) {
 	size := 0
 	err = st.each(ctx, db, func(row []json.RawMessage) error {
 		for _, v := range row {
@@ -70,7 +70,7 @@ func (st Statement) rows(ctx context.Context, db *clickhouse.DB) (rows [][]json.
 }
 
 // each hands a statement's rows on as they come.
-func (st Statement) each(ctx context.Context, db *clickhouse.DB, do func(row []json.RawMessage) error) error {
+func (st Select) each(ctx context.Context, db *clickhouse.DB, do func(row []json.RawMessage) error) error {
 	body, err := st.send(ctx, db, "JSONCompactEachRow")
 	if err != nil {
 		return err
