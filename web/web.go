@@ -48,6 +48,10 @@ type Options struct {
 	TryRules bool
 	// SymbolsURL is where people download symbol files; empty for no links to them.
 	SymbolsURL string
+	// Reprocess has crashes processed again, for operators; nil where that is not done.
+	Reprocess func(ctx context.Context, ids []string) error
+	// APIRate bounds what one client asks of the API.
+	APIRate Rate
 	// Now is the clock that times like 7d count from.
 	Now func() time.Time
 	Log zerolog.Logger
@@ -61,14 +65,26 @@ type Handler struct {
 	style     string // path of the style sheet, with its digest
 	origin    *http.CrossOriginProtection
 	flips     flips
+	rates     rates
 }
 
 // queryTime bounds what one page asks.
 const queryTime = 20 * time.Second
 
+// exportTime bounds an export.
+const exportTime = time.Minute
+
+// timeOf is how long a request may ask.
+func timeOf(r *http.Request) time.Duration {
+	if r.URL.Path == "/search.csv" || r.URL.Path == "/search.parquet" {
+		return exportTime
+	}
+	return queryTime
+}
+
 // New returns a handler.
 func New(o Options) (*Handler, error) {
-	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), rates: rates{of: o.APIRate, now: o.Now}}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
 		return nil, err
@@ -88,6 +104,8 @@ func New(o Options) (*Handler, error) {
 	h.routeCrash()
 	h.routeRules()
 	h.routeReplays()
+	h.routeSearch()
+	h.routeAPI()
 	return h, nil
 }
 
@@ -121,7 +139,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, http.StatusForbidden, "This was sent by a page of somebody else.", "")
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), queryTime)
+	ctx, cancel := context.WithTimeout(r.Context(), timeOf(r))
 	defer cancel()
 	h.mux.ServeHTTP(w, r.WithContext(ctx))
 }

@@ -164,7 +164,7 @@ func (v *upVerb) Run(r *run) (err error) {
 			defer public.Close() //nolint:errcheck // nothing is left in it
 		}
 		o := web.Options{
-			DB: public, Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: true,
+			DB: public, APIRate: web.Rate{PerMinute: v.APIRate}, Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: true,
 			Operator: &replay.Operator{Kafka: kafka, DB: db, Now: time.Now, Log: r.log},
 			Begin:    replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
 		}

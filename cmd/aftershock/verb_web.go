@@ -13,6 +13,7 @@ import (
 // webFlags say where the pages are.
 type webFlags struct {
 	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
+	APIRate   int    `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
 }
 
 // webOff is the address of pages that there are none of.
@@ -46,7 +47,7 @@ func (v *webVerb) Run(r *run) error {
 	g.Go(func() error {
 		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, health)), r.log, nil)
 	})
-	g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, web.Options{DB: db}, health, r) })
+	g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, web.Options{DB: db, APIRate: web.Rate{PerMinute: v.APIRate}}, health, r) })
 	return g.Wait()
 }
 
