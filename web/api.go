@@ -107,14 +107,8 @@ func (h *Handler) routeAPI() {
 			if e.name != name {
 				continue
 			}
-			switch {
-			case e.post != (r.Method == http.MethodPost):
-				sendError(w, r, &apiError{http.StatusMethodNotAllowed, "this is asked with " + map[bool]string{true: "POST", false: "GET"}[e.post]})
-			case e.post:
-				sendError(w, r, &apiError{http.StatusNotFound, "want a / at the end"})
-			default:
-				http.Redirect(w, r, "/api/"+e.name+"/?"+r.URL.RawQuery, http.StatusMovedPermanently) //nolint:gosec // a path of ours
-			}
+			w.Header().Set("Allow", map[bool]string{true: "POST", false: "GET, HEAD"}[e.post])
+			sendError(w, r, &apiError{http.StatusMethodNotAllowed, "this is asked with " + map[bool]string{true: "POST", false: "GET"}[e.post]})
 			return
 		}
 		sendError(w, r, &apiError{http.StatusNotFound, fmt.Sprintf("there is no endpoint %.60q", name)})
