@@ -47,7 +47,7 @@ var endpoints = []endpoint{
 		body: `{"jobs": [crash data]}`, example: `{"jobs": [{"crashing_thread": 0, "threads": [{"frames": [{"module": "app", "function": "render"}]}]}]}`,
 	},
 	{name: "CrashVerify", doc: "Where a crash is. What these tables cannot tell is null.", answer: (*Handler).apiVerify, params: []apiParam{crashIDParam}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
-	{name: "ProcessedCrash", doc: "What everybody may see of a processed crash, by Crash Stats' names and by the tables'.", answer: (*Handler).apiProcessed, params: []apiParam{crashIDParam}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
+	{name: "ProcessedCrash", doc: "What everybody may see of a processed crash, by Crash Stats' names and by the tables'.", answer: (*Handler).apiProcessed, params: []apiParam{crashIDParam, {name: "format", doc: "Not looked at: tools send it.", kind: "string"}}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{
 		name: "RawCrash", doc: "The public annotations of a crash. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",
 		params: []apiParam{crashIDParam, {name: "format", doc: "meta, or raw for a dump.", kind: "string"}, {name: "name", doc: "The dump's name.", kind: "string"}},
