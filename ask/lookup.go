@@ -37,24 +37,29 @@ func FirstDates(ctx context.Context, db *clickhouse.DB, signatures []string) ([]
 	return Select{"SELECT signature, min(first_seen), minIf(first_build, first_build != '')\nFROM aftershock.signature_first_seen\nWHERE signature IN (" + places + ")\nGROUP BY signature\nORDER BY signature", b}.rows(ctx, db)
 }
 
-// BugsOf are bug and signature of the bugs of signatures.
+// BugsOf are bug and signature of the bugs of signatures, with all signatures of each.
 func BugsOf(ctx context.Context, db *clickhouse.DB, signatures []string) ([][]json.RawMessage, error) {
-	return bugs(ctx, db, "signatures", "signature", signatures)
+	b := bound{}
+	places, err := lookup("signatures", b, signatures)
+	if err != nil {
+		return nil, err
+	}
+	return bugs(ctx, db, "SELECT bug FROM aftershock.bugs WHERE signature IN ("+places+")", b)
 }
 
 // SignaturesOf are bug and signature of the signatures of bugs.
 func SignaturesOf(ctx context.Context, db *clickhouse.DB, of []string) ([][]json.RawMessage, error) {
-	return bugs(ctx, db, "bug_ids", "bug", of)
-}
-
-// bugs looks bugs up by one of their two columns.
-func bugs(ctx context.Context, db *clickhouse.DB, what, column string, values []string) ([][]json.RawMessage, error) {
 	b := bound{}
-	places, err := lookup(what, b, values)
+	places, err := lookup("bug_ids", b, of)
 	if err != nil {
 		return nil, err
 	}
-	return Select{"SELECT bug, signature\nFROM aftershock.bugs\nWHERE " + column + " IN (" + places + ")\nORDER BY bug, signature", b}.rows(ctx, db)
+	return bugs(ctx, db, places, b)
+}
+
+// bugs are those that an expression of ours lists.
+func bugs(ctx context.Context, db *clickhouse.DB, list string, b bound) ([][]json.RawMessage, error) {
+	return Select{"SELECT bug, signature\nFROM aftershock.bugs\nWHERE bug IN (" + list + ")\nORDER BY bug, signature", b}.rows(ctx, db)
 }
 
 // versionsTime is how far back a build is looked for.

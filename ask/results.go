@@ -145,14 +145,33 @@ func (s *Search) Parquet(ctx context.Context, db *clickhouse.DB, open func() io.
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(open(), body)
+	out := &ending{w: open()}
+	_, err = io.Copy(out, body)
 	if closed := body.Close(); err == nil {
 		err = closed
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return told(err)
+	case string(out.last) != parquetEnd: // what went wrong stands behind rows that were sent
+		return fmt.Errorf("search: the tables did not end the file")
 	}
 	return nil
+}
+
+// parquetEnd is what a file in Parquet ends with.
+const parquetEnd = "PAR1"
+
+// ending remembers the last bytes that were written.
+type ending struct {
+	w    io.Writer
+	last []byte
+}
+
+func (e *ending) Write(p []byte) (int, error) {
+	e.last = append(e.last, p[max(0, len(p)-len(parquetEnd)):]...)
+	e.last = e.last[max(0, len(e.last)-len(parquetEnd)):]
+	return e.w.Write(p)
 }
 
 // Statements are all of a search, in the order in which an answer has what they say.

@@ -114,6 +114,7 @@ func TestBoundsOfASearch(t *testing.T) {
 		"results":         {one("_results_number", "1000"), one("_results_number", "1001")},
 		"offset":          {one("_results_offset", "100000"), one("_results_offset", "100001")},
 		"interval":        {{"_facets": {"_histogram.uptime"}, "_histogram_interval.uptime": {"1e15"}}, {"_facets": {"_histogram.uptime"}, "_histogram_interval.uptime": {"1.1e15"}}},
+		"days":            {{"_facets": {"_histogram.date"}, "_histogram_interval.date": {"3650d"}}, {"_facets": {"_histogram.date"}, "_histogram_interval.date": {"3651d"}}},
 		"first year":      {one("date", ">=1971-01-01"), one("date", ">=1970-12-31")},
 		"last year":       {one("date", "<2105-12-31"), one("date", "<2106-01-01")},
 		"largest number":  {one("uptime", "18446744073709551615"), one("uptime", "1e999")},

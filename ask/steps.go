@@ -162,8 +162,11 @@ const (
 	week = 7 * day
 )
 
-// maxInterval of a histogram: more is no histogram.
-const maxInterval = 1e15
+// Widest parts of a histogram: more is no histogram.
+const (
+	maxInterval = 1e15
+	maxDays     = 3650
+)
 
 func (r *reader) interval(name string) error {
 	f, err := FieldNamed(name)
@@ -193,7 +196,7 @@ func width(f Field, text string) (float64, error) {
 		unit = map[byte]float64{'s': 1, 'm': 60, 'h': 3600, 'd': day, 'w': week}[text[len(text)-1]]
 	}
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !(n > 0) || n*unit > maxInterval || f.Kind == KindTime && n != float64(int64(n)) {
+	if err != nil || !(n > 0) || n*unit > maxInterval || f.Kind == KindTime && (n*unit > maxDays*day || n != float64(int64(n))) {
 		return 0, refuse("_histogram_interval.%s: %.40q is no width", f.Name, text)
 	}
 	return n * unit, nil

@@ -39,7 +39,7 @@ var crashIDParam = apiParam{name: "crash_id", doc: "The crash, with bp- in front
 // endpoints of the API, by name.
 var endpoints = []endpoint{
 	{
-		name: "Bugs", doc: "Bugs of signatures.", answer: (*Handler).apiBugs, example: "signatures=OOM+%7C+small",
+		name: "Bugs", doc: "Bugs of signatures, with all signatures of each.", answer: (*Handler).apiBugs, example: "signatures=OOM+%7C+small",
 		params: []apiParam{{name: "signatures", doc: fmt.Sprintf("Signatures, %d at most.", ask.MaxLookups), kind: "string", many: true, required: true}},
 	},
 	{

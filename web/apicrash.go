@@ -109,10 +109,10 @@ func processedCrash(row ask.Row) map[string]any {
 	out["date_processed"], out["submitted_timestamp"] = zoned(row["received_at"]), zoned(row["received_at"])
 	frames := framesOf(row)
 	thread := map[string]any{"frames": frames, "frame_count": len(frames), "thread_name": row["crashing_thread_name"]}
-	crashing, count := row["crashing_thread"], 0
+	crashing := row["crashing_thread"]
 	threads := []any{}
 	if at, err := strconv.Atoi(text(crashing)); err == nil && at >= 0 && at < maxThreads {
-		count, _ = strconv.Atoi(text(row["thread_count"])) // a number
+		count, _ := strconv.Atoi(text(row["thread_count"])) // a number
 		for i := range min(max(count, at+1), maxThreads) {
 			if i == at {
 				threads = append(threads, thread)

@@ -92,7 +92,7 @@ func (h *Handler) answers(ctx context.Context, s *ask.Search) (counted *ask.Coun
 func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if text := q.Get("text"); text != "" {
-		http.Redirect(w, r, "/text?text="+url.QueryEscape(text), http.StatusSeeOther) //nolint:gosec // a path of ours
+		http.Redirect(w, r, "/text?text="+url.QueryEscape(text), http.StatusSeeOther)
 		return
 	}
 	if fromForm(q) {
@@ -363,7 +363,7 @@ func (h *Handler) searchMarkdown(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	fmt.Fprintf(w, "## Search: %d crashes\n\n", counted.Crashes) //nolint:errcheck,gosec // its client may be gone
+	fmt.Fprintf(w, "## Search: %d crashes\n\n", counted.Crashes) //nolint:errcheck // its client may be gone
 	for _, t := range facetTables(r.URL.Query(), counted) {
 		a := ask.Answer{}
 		for _, name := range append(slices.Clone(t.Columns), "crashes", "estimated") {
@@ -376,7 +376,7 @@ func (h *Handler) searchMarkdown(w http.ResponseWriter, r *http.Request) {
 			}
 			a.Rows = append(a.Rows, append(cells, row.Crashes, row.Estimated))
 		}
-		fmt.Fprintf(w, "### %s %s\n\n", t.Title, t.Value) //nolint:errcheck,gosec // likewise
+		fmt.Fprintf(w, "### %s %s\n\n", t.Title, t.Value) //nolint:errcheck // likewise
 		a.WriteMarkdown(w)                                //nolint:errcheck,gosec // likewise
 		w.Write([]byte("\n"))                             //nolint:errcheck,gosec // likewise
 	}

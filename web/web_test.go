@@ -279,7 +279,7 @@ func TestTablesThatAreAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []string{"/", "/top", "/crash/0bba929f-8721-460c-8e70-a43c90261122", "/top.csv"} {
+	for _, at := range []string{"/", "/top", "/crash/0bba929f-8721-460c-8e70-a43c90261122", "/top.csv", "/search", "/search.csv", "/search.parquet", "/search.json"} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, at, nil))
 		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "Try again") {
