@@ -42,7 +42,7 @@ type Order struct {
 const (
 	maxFilters   = 40  // fields with a filter
 	maxTerms     = 100 // values of one field
-	maxColumns   = 250 // more than there are
+	maxColumns   = 180 // every field, and some by two names
 	maxSorts     = 4
 	maxSteps     = 16 // counts: facets, histograms and cardinalities, at any depth
 	maxDepth     = 3  // of facets in facets

@@ -129,9 +129,32 @@ func TestBoundsOfASearch(t *testing.T) {
 			t.Errorf("%s: beyond the bound: %v", name, err)
 		}
 	}
-	all := many(250, func(i int) string { return fields[i%len(fields)].Name })
-	if s, err := parse(one("_columns", all...)); err != nil || len(s.Columns) > len(fields) {
-		t.Errorf("columns: %v", err)
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	for _, f := range fields {
+		if f.Twin != "" {
+			names = append(names, f.Twin)
+		}
+	}
+	s, err := parse(one("_columns", append([]string{"*"}, names[:180]...)...))
+	if err != nil || len(s.Columns) != 180 {
+		t.Errorf("180 columns: %v", err)
+	}
+	if _, err := parse(one("_columns", names[:181]...)); err == nil {
+		t.Error("181 columns")
+	}
+	// A cursor's text is base64: four characters for three bytes.
+	padded := func(bytes int) string {
+		const before, behind = `{"s":"-received_at","f":1790000000000,"k":["0","1790000000000","`, `"]}`
+		return base64.RawURLEncoding.EncodeToString([]byte(before + strings.Repeat("a", bytes/4*3-len(before)-len(behind)) + behind))
+	}
+	if _, err := parse(one("_cursor", padded(8192))); err != nil || len(padded(8192)) != 8192 {
+		t.Errorf("a cursor of 8192 bytes: %v", err)
+	}
+	if _, err := parse(one("_cursor", padded(8196))); err == nil || !strings.Contains(err.Error(), "8192 bytes") {
+		t.Errorf("a longer cursor: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"math"
 	"net/http"
 	"net/netip"
@@ -26,7 +27,11 @@ type rates struct {
 
 	mu      sync.Mutex
 	clients map[string]*drops
+	swept   time.Time
 }
+
+// sweepEvery is how often full buckets are looked for where there is no room.
+const sweepEvery = time.Second
 
 // drops are what is left in a bucket, at a time.
 type drops struct {
@@ -47,10 +52,9 @@ func (r *rates) take(client string) (wait time.Duration, ok bool) {
 	now, full := r.now(), float64(r.of.PerMinute)
 	d := r.clients[client]
 	if d == nil && len(r.clients) >= maxClients {
-		for name, d := range r.clients {
-			if r.filled(d, now) >= full {
-				delete(r.clients, name) // as if it was never there
-			}
+		if now.Sub(r.swept) >= sweepEvery {
+			r.swept = now
+			maps.DeleteFunc(r.clients, func(_ string, d *drops) bool { return r.filled(d, now) >= full }) // as if it was never there
 		}
 		if len(r.clients) >= maxClients {
 			client = others
