@@ -86,6 +86,8 @@ func New(o Options) (*Handler, error) {
 	})
 	h.routePages()
 	h.routeCrash()
+	h.routeCompare()
+	h.routeDocs()
 	h.routeRules()
 	h.routeReplays()
 	return h, nil
