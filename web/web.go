@@ -46,6 +46,9 @@ type Options struct {
 	Begin replay.StartOptions
 	// TryRules lets everybody try rules, where nobody can log in.
 	TryRules bool
+	// States are the thresholds of what is new, back, rising or quiet: parameters of the question
+	// "states"; nil for its defaults.
+	States map[string]string
 	// SymbolsURL is where people download symbol files; empty for no links to them.
 	SymbolsURL string
 	// Now is the clock that times like 7d count from.
@@ -68,6 +71,11 @@ const queryTime = 20 * time.Second
 
 // New returns a handler.
 func New(o Options) (*Handler, error) {
+	if q, _ := ask.Find("states"); o.States != nil {
+		if _, err := q.Values(o.States, o.Now()); err != nil {
+			return nil, fmt.Errorf("thresholds of states: %w", err)
+		}
+	}
 	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
