@@ -3,7 +3,6 @@ package ask
 import (
 	"bufio"
 	"context"
-	_ "embed" // of the statement
 	"encoding/json"
 	"fmt"
 
@@ -12,8 +11,7 @@ import (
 	"aftershock/sinks/clickhouse"
 )
 
-//go:embed pages/crash.sql
-var crashSQL string
+var crashRow = statement("crash")
 
 // Row is a row of a table, by column.
 type Row map[string]json.RawMessage
@@ -21,7 +19,7 @@ type Row map[string]json.RawMessage
 // Crash is all that the public row of one crash holds, as it is seen; nil when there is none.
 // The id is a UUID.
 func Crash(ctx context.Context, db *clickhouse.DB, id string) (row Row, err error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(map[string]string{"crash_id": id}), ch.WithSettings(inUTC)), "JSONEachRow", crashSQL)
+	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(map[string]string{"crash_id": id}), ch.WithSettings(inUTC)), "JSONEachRow", crashRow.sql)
 	if err != nil {
 		return nil, fmt.Errorf("crash: %w", err)
 	}

@@ -1,0 +1,16 @@
+-- The crashes around one, in the order of their reception, among those of its signature; and
+-- the one to begin with: no module of its stack lacks symbols, the stack is not of one frame
+-- alone, and it is the newest such.
+SELECT count() AS crashes, countIf(at < this) AS before,
+    toString(argMin(crash_id, at)) AS first, toString(argMax(crash_id, at)) AS last,
+    if(countIf(at < this) = 0, '', toString(argMaxIf(crash_id, at, at < this))) AS previous,
+    if(countIf(at > this) = 0, '', toString(argMinIf(crash_id, at, at > this))) AS next,
+    toString(argMax(crash_id, (-lacking, deep, at))) AS recommended
+FROM
+(
+    SELECT crash_id, (received_at, toString(crash_id)) AS at, ({received:DateTime64(3)}, {crash_id:String}) AS this, toInt64(length(missing_symbols)) AS lacking, length(proto_functions) > 1 AS deep
+    FROM aftershock.crashes
+    WHERE signature = {signature:String} AND day BETWEEN toDate({from:DateTime64(3)}) - 1 AND toDate({to:DateTime64(3)}) + 1 AND received_at >= {from:DateTime64(3)} AND received_at < {to:DateTime64(3)}
+    AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+    AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+)
