@@ -15,7 +15,7 @@ import (
 // auditTime bounds how long somebody waits for an audit event to be kept.
 const auditTime = 10 * time.Second
 
-// ErrAuditLate: no broker has taken an audit event in time. It may still come to be kept, of
+// ErrAuditLate says that no broker has taken an audit event in time. It may still come to be kept, of
 // something that was not shown.
 var ErrAuditLate = errors.New("the brokers did not take it in time")
 
