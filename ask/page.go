@@ -26,9 +26,6 @@ var (
 	// Neighbours of a crash among those of its signature. Parameters: crash_id, received,
 	// signature, from, to, and the filter's.
 	Neighbours = statement("neighbours")
-	// Stacks of a signature's crashes from the top, and how many have each. Parameters:
-	// signature, from, to, and the filter's.
-	Stacks = statement("stacks")
 	// Distributions: how the crashes of a signature are spread over the values of fields.
 	// Parameters: signature, from, to, and the filter's.
 	Distributions = statement("distributions")

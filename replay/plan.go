@@ -46,6 +46,10 @@ type Plan struct {
 	All       int64              `json:"all"`
 	Changed   int                `json:"changed"`
 	Changes   []signature.Change `json:"changes"`
+	// Products are those of the sampled crashes, of the most first.
+	Products []ProductMoves `json:"products"`
+	// Warnings are what somebody should look at before a replay, in words; empty for nothing.
+	Warnings []string `json:"warnings,omitempty"`
 	// EventBytes is the size of a processed crash on average, uncompressed.
 	EventBytes int64 `json:"event_bytes"`
 	// Estimates of a replay of all of the range, of both kinds.
@@ -108,10 +112,12 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 		p.Kind = schema.KindPing
 	}
 	comparison := signature.NewComparison(was, opts.Ruleset)
-	looked, bytes, err := o.sample(ctx, opts, comparison)
+	products := map[string]*ProductMoves{}
+	looked, bytes, err := o.sample(ctx, opts, comparison, products)
 	if err != nil {
 		return nil, err
 	}
+	p.Products = productMoves(products)
 	p.Sampled, p.Changed = comparison.Crashes()
 	p.OtherKind = looked - p.Sampled
 	p.Changes = comparison.Changes()
@@ -119,6 +125,9 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 		p.EventBytes = bytes / int64(looked)
 	}
 	if err := o.annotations(ctx, p, base, opts.Registry); err != nil {
+		return nil, err
+	}
+	if err := o.warn(ctx, p); err != nil {
 		return nil, err
 	}
 	return p, o.estimate(ctx, p, state, base, opts)
@@ -159,7 +168,7 @@ func RulesetOf(ctx context.Context, k stream.Kafka, v *schema.SignatureVersion) 
 
 // sample compares what it finds of the kind in the processed topic. It returns how many
 // crashes it has looked at, and their bytes, of both kinds.
-func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison) (looked int, bytes int64, err error) {
+func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison, products map[string]*ProductMoves) (looked int, bytes int64, err error) {
 	workers, ctx := errgroup.WithContext(ctx)
 	values := make(chan []byte, 256)
 	var mu sync.Mutex
@@ -181,7 +190,7 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 				}
 				mu.Lock()
 				if compared {
-					c.Add(crash)
+					countProduct(products, productOf(&p.Crash), c.Add(crash))
 				}
 				looked++
 				bytes += int64(len(value))

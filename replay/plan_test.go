@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -57,7 +58,14 @@ func TestAPlanSaysWhatWouldChange(t *testing.T) {
 	}
 	helper := signature.ListLine{File: "prefix_signature_re.txt", Number: 2, Text: "helper"}
 	got := plan(func(*PlanOptions) {})
-	want := estimates(&Plan{Base: 1, Sampled: 6, Changed: 6, Changes: got.Changes}, 6)
+	of := func(sampled, changed int) (out []ProductMoves, warnings []string) {
+		if changed > 0 {
+			warnings = []string{fmt.Sprintf(`100 %% of ""'s crashes move: %d of %d`, changed, sampled)}
+		}
+		return []ProductMoves{{Sampled: sampled, Changed: changed}}, warnings
+	}
+	products, warnings := of(6, 6)
+	want := estimates(&Plan{Base: 1, Sampled: 6, Changed: 6, Changes: got.Changes, Products: products, Warnings: warnings}, 6)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
@@ -65,11 +73,13 @@ func TestAPlanSaysWhatWouldChange(t *testing.T) {
 		t.Errorf("%+v", got.Changes)
 	}
 	got = plan(func(o *PlanOptions) { o.From, o.To = at(2), at(5) })
-	if d := cmp.Diff(estimates(&Plan{Base: 1, Sampled: 3, Changed: 3, Changes: got.Changes}, 3), got); d != "" {
+	products, warnings = of(3, 3)
+	if d := cmp.Diff(estimates(&Plan{Base: 1, Sampled: 3, Changed: 3, Changes: got.Changes, Products: products, Warnings: warnings}, 3), got); d != "" {
 		t.Errorf("of some days (-want +got)\n%s", d)
 	}
 	got = plan(func(o *PlanOptions) { o.Ruleset = rulesOf(t, "abort\n") })
-	if d := cmp.Diff(estimates(&Plan{Base: 1, Sampled: 6, Changes: got.Changes}, 6), got); d != "" || len(got.Changes) > 0 {
+	products, _ = of(6, 0)
+	if d := cmp.Diff(estimates(&Plan{Base: 1, Sampled: 6, Changes: got.Changes, Products: products}, 6), got); d != "" || len(got.Changes) > 0 {
 		t.Errorf("of the same rules (-want +got)\n%s", d)
 	}
 	got = plan(func(o *PlanOptions) { o.From = at(20) })

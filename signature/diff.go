@@ -55,8 +55,8 @@ func NewComparison(from, to *Ruleset) *Comparison {
 	return &Comparison{old: from, new: to, moves: map[[2]string]*Move{}}
 }
 
-// Add signs a crash with both rulesets.
-func (c *Comparison) Add(crash *Crash) {
+// Add signs a crash with both rulesets, and returns whether its signature changes.
+func (c *Comparison) Add(crash *Crash) (changed bool) {
 	from, to := c.old.Generate(crash).Signature, c.new.Generate(crash).Signature
 	c.crashes++
 	if from != to {
@@ -71,6 +71,7 @@ func (c *Comparison) Add(crash *Crash) {
 		c.moves[[2]string{from, to}] = m
 	}
 	m.Crashes++
+	return from != to
 }
 
 // Cause is, of one crash's steps with two rulesets, the line of the first step that

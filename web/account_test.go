@@ -76,7 +76,7 @@ type dumps struct{}
 const dumpBytes = "MDMP canary-memory"
 
 func (dumps) Dump(_ context.Context, _, name string) ([]byte, error) {
-	if name != schema.MainDump {
+	if name != "" && name != schema.MainDump {
 		return nil, fmt.Errorf("%w: %s", web.ErrNoDump, name)
 	}
 	return []byte(dumpBytes), nil

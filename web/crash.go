@@ -38,7 +38,19 @@ type oneCrash struct {
 	Unnamed                                   int      // frames without a name
 	Missing                                   int      // modules without symbols
 	Lossy                                     []string // modules whose symbols were not understood whole
+	Why                                       *whySection
+	Versions                                  []crashVersion
+	Around                                    *neighbours
 }
+
+// firstFrames are shown at once: a stack that overflowed has a thousand.
+const firstFrames = 40
+
+// First are the frames that a page shows at once, and Rest the others.
+func (c *oneCrash) First() []frame { return c.Frames[:min(firstFrames, len(c.Frames))] }
+
+// Rest are the frames behind First.
+func (c *oneCrash) Rest() []frame { return c.Frames[min(firstFrames, len(c.Frames)):] }
 
 type fact struct{ Name, Value, Link string }
 
@@ -46,9 +58,10 @@ type frame struct {
 	Number                                  string
 	Inlined                                 bool
 	Function, Module, Offset, Source, Trust string
+	SourceLink                              string
 }
 
-type module struct{ Name, Version, DebugFile, DebugID, CodeID, Symbols string }
+type module struct{ Name, Version, DebugFile, DebugID, CodeID, Symbols, Link string }
 
 // apart are columns that have a place of their own on the page, or say nothing to its readers.
 var apart = []string{
@@ -76,6 +89,12 @@ func (h *Handler) crash(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := crashOf(row)
+	if twin == "" {
+		if err := h.around(r, c, id, row); err != nil {
+			h.failed(w, r, err)
+			return
+		}
+	}
 	switch twin {
 	case "json":
 		w.Header().Set("Content-Type", "application/json")
@@ -111,6 +130,7 @@ func crashOf(row ask.Row) *oneCrash {
 		f := frame{Number: v[0], Inlined: v[1] == "1" || v[1] == "true", Function: v[2], Module: v[3], Offset: shortHex(v[4]), Source: v[5], Trust: v[7]}
 		if v[5] != "" && v[6] != "0" {
 			f.Source += ":" + v[6]
+			f.SourceLink = sourceLink(v[5], v[6])
 		}
 		if f.Function == "" {
 			c.Unnamed++
@@ -124,7 +144,7 @@ func crashOf(row ask.Row) *oneCrash {
 		case "found_lossy":
 			c.Lossy = append(c.Lossy, v[0])
 		}
-		c.Modules = append(c.Modules, module{v[0], v[1], v[2], v[3], v[4], v[5]})
+		c.Modules = append(c.Modules, module{v[0], v[1], v[2], v[3], v[4], v[5], ""})
 	}
 	for _, v := range columns(row, "notes.stage", "notes.code") {
 		c.Notes = append(c.Notes, v[0]+": "+v[1])

@@ -47,7 +47,7 @@ var pages = []page{
 		{title: "At startup", question: "startup", params: map[string]string{"limit": "100"}, tab: "startup"},
 		{title: "Rising", question: "risers", params: map[string]string{"limit": "100"}, tab: "rising"},
 	}},
-	{path: "/signature", title: "Signature", wants: "signature", tabs: []link{{"", "Overview"}, {"reports", "Crashes"}, {"builds", "Builds"}, {"more", "Over-represented"}, {"history", "History"}}, sections: []section{
+	{path: "/signature", title: "Signature", wants: "signature", tabs: []link{{"", "Overview"}, {"reports", "Crashes"}, {"builds", "Builds"}, {"distributions", "Distributions"}, {"stacks", "Stacks"}, {"more", "Over-represented"}, {"history", "History"}}, sections: []section{
 		{title: "Crashes a day, by version", question: "days"},
 		{title: "On what", question: "signature-platforms"},
 		{title: "After how long", question: "uptime"},
@@ -79,6 +79,8 @@ type body struct {
 	Tabs     []tab
 	Sections []answered
 	All      []question // of /questions
+	// Parts are of /signature alone.
+	Parts *signatureParts
 }
 
 type tab struct {
@@ -142,6 +144,13 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 		if twin != "" {
 			h.twin(w, r, twin, b.Sections)
 			return
+		}
+		if p.wants == "signature" && b.Subject != "" {
+			var err error
+			if b.Parts, err = h.signature(r, f, b.Subject, here); err != nil {
+				h.failed(w, r, err)
+				return
+			}
 		}
 		v := view{Title: p.title, At: p.path, Filter: f, Filters: len(p.sections) > 0 && p.wants != "text", Body: b, Twins: twinLinks(p.path, r.URL.Query())}
 		if p.wants != "" {

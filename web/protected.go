@@ -17,8 +17,8 @@ import (
 
 // Dumps finds dumps of crashes.
 type Dumps interface {
-	// Dump is the original bytes of a crash's dump, which an error that wraps ErrNoDump says there
-	// is not.
+	// Dump is the original bytes of a crash's dump, the main one if the name is empty. The error
+	// wraps ErrNoDump when there is none.
 	Dump(ctx context.Context, crashID, name string) ([]byte, error)
 }
 
@@ -178,9 +178,9 @@ func (h *Handler) dump(w http.ResponseWriter, r *http.Request) {
 	if !ok || !h.allowed(w, r, access.Dumps, id) {
 		return
 	}
-	name := r.URL.Query().Get("name")
-	if name == "" {
-		name = schema.MainDump
+	name, file := r.URL.Query().Get("name"), id
+	if name != "" {
+		file += "-" + name
 	}
 	if len(name) > schema.MaxDumpName || strings.Trim(name, dumpNameLetters) != "" {
 		h.fail(w, r, http.StatusNotFound, "That is no name of a dump.", "The protected values of the crash have those there are.")
@@ -208,7 +208,7 @@ func (h *Handler) dump(w http.ResponseWriter, r *http.Request) {
 	}
 	head := w.Header()
 	head.Set("Content-Type", "application/octet-stream")
-	head.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.dmp"`, id, name))
+	head.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.dmp"`, file))
 	head.Set("Content-Length", fmt.Sprint(len(data)))
 	if r.Method != http.MethodHead {
 		w.Write(data) //nolint:errcheck,gosec // its client may be gone

@@ -28,6 +28,7 @@ import (
 
 	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/replay"
 	"aftershock/sinks/clickhouse"
 )
 
@@ -48,6 +49,10 @@ type Options struct {
 	// Proxies are the networks of proxies whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
 	Metrics *Metrics // may be nil
+	// Why tells why crashes have their signatures; nil for pages that do not say it.
+	Why *replay.Explainer
+	// SymbolsURL is where people download symbol files; empty for no links to them.
+	SymbolsURL string
 	// Now is the clock that times like 7d count from.
 	Now func() time.Time
 	Log zerolog.Logger

@@ -51,7 +51,7 @@ func site(t *testing.T, crashes ...*schema.ProcessedCrash) (*httptest.Server, *c
 	if err := db.Activate(t.Context(), seen(1)); err != nil {
 		t.Fatal(err)
 	}
-	h, err := web.New(web.Options{DB: db, Now: func() time.Time { return now }, Log: zerolog.Nop()})
+	h, err := web.New(web.Options{DB: db, Now: func() time.Time { return now }, Log: zerolog.New(zerolog.NewTestWriter(t))})
 	if err != nil {
 		t.Fatal(err)
 	}

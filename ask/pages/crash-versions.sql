@@ -1,13 +1,13 @@
 -- What each signature version made of a crash, as the newest revision has it.
-SELECT toUInt32(signature_version) AS signature_version, toInt64(revision) AS revision, signature, toUInt32(process_version) AS process_version, processed_at,
-    processed_topic, toInt32(processed_partition) AS processed_partition, toInt64(processed_offset) AS processed_offset,
+SELECT signature_version, revision, signature,
+    processed_topic, processed_partition, processed_offset,
     has(tupleElement((SELECT argMax(ranges, epoch) FROM aftershock.activation) AS active, 'signature_version'), signature_version)
         AND arrayExists(r -> r.signature_version = signature_version AND r.from <= received_at AND received_at < r.to, active) AS seen
 FROM aftershock.crash_rows FINAL
 WHERE day = {day:Date} AND crash_id = {crash_id:UUID}
 UNION ALL
-SELECT toUInt32(signature_version) AS signature_version, toInt64(revision) AS revision, signature, toUInt32(process_version) AS process_version, processed_at,
-    processed_topic, toInt32(processed_partition) AS processed_partition, toInt64(processed_offset) AS processed_offset,
+SELECT signature_version, revision, signature,
+    processed_topic, processed_partition, processed_offset,
     has(tupleElement((SELECT argMax(ranges, epoch) FROM aftershock.activation) AS active, 'signature_version'), signature_version)
         AND arrayExists(r -> r.signature_version = signature_version AND r.from <= received_at AND received_at < r.to, active) AS seen
 FROM aftershock.ping_rows FINAL

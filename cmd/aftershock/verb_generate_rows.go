@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"aftershock/generate"
 	"aftershock/schema"
@@ -62,7 +63,21 @@ func (t *generatedRows) write(ctx context.Context, g *generate.Crashes, from, to
 	for i := from; i < to; i++ {
 		rows = append(rows, sinks.Row{Processed: g.At(i), Position: g.Position(i)})
 	}
-	return t.db.Write(ctx, rows)
+	// As a sink does: a server that merges much at the moment has no memory for a block, and has
+	// it a second later. What is there already is stored once.
+	for tried := 1; ; tried++ {
+		err := t.db.Write(ctx, rows)
+		if err == nil || tried == generateTries || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 }
+
+// generateTries is how often a block is written at most.
+const generateTries = 5
 
 func (t *generatedRows) close() error { return t.db.Close() }

@@ -22,7 +22,11 @@ type replayPlanVerb struct {
 	Sample  int64  `help:"How many processed crashes to look at, about: they lie evenly over what there is." default:"20000"`
 	Pings   bool   `help:"Compare the signatures of crash pings instead of reports."`
 	Base    int32  `help:"The version to compare with; without it the one that is seen." placeholder:"N"`
-	JSON    bool   `help:"Print one JSON object." name:"json"`
+	// Tables have the bugs of signatures.
+	ClickhouseURL string `help:"ClickHouse's HTTP interface, to warn of signatures with different bugs that would become one." name:"clickhouse-url" placeholder:"URL"`
+	Format        string `help:"How it is printed: for a terminal, or as a comment for a code review." enum:"text,markdown" default:"text"`
+	Strict        bool   `help:"End with exit code 1 when something is warned of: more than 1 % of a product moves, or signatures with different bugs become one."`
+	JSON          bool   `help:"Print one JSON object." name:"json"`
 }
 
 // maxSample bounds a sample: a replay tells more.
@@ -44,6 +48,12 @@ func (v *replayPlanVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
+	if v.ClickhouseURL != "" {
+		if o.DB, err = r.tables(v.ClickhouseURL); err != nil {
+			return err
+		}
+		defer o.DB.Close() //nolint:errcheck // nothing is left in it
+	}
 	collectLess()
 	opts := replay.PlanOptions{Ruleset: ruleset, Registry: schema.DefaultRegistry, From: v.From.Time, To: v.To.Time, Sample: v.Sample, Base: v.Base}
 	if v.Pings {
@@ -53,11 +63,19 @@ func (v *replayPlanVerb) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	if v.JSON {
-		return json.NewEncoder(r.stdout).Encode(plan)
-	}
 	out := bufio.NewWriter(r.stdout)
-	return errors.Join(v.print(out, plan), out.Flush())
+	switch {
+	case v.JSON:
+		err = json.NewEncoder(out).Encode(plan)
+	case v.Format == "markdown":
+		err = plan.WriteMarkdown(out)
+	default:
+		err = v.print(out, plan)
+	}
+	if err = errors.Join(err, out.Flush()); err == nil && v.Strict && len(plan.Warnings) > 0 {
+		err = fmt.Errorf("--strict: %d warnings", len(plan.Warnings))
+	}
+	return err
 }
 
 func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
@@ -65,6 +83,9 @@ func (v *replayPlanVerb) print(out io.Writer, p *replay.Plan) error {
 		return err
 	}
 	printAnnotations(out, p)
+	for _, text := range p.Warnings {
+		say(out, "warning: %s\n", text)
+	}
 	say(out, "%d of %d %s change their signature, of a sample of %d in %d (version %d)\n", p.Changed, p.Sampled, p.What(), p.Sampled+p.OtherKind, p.All, p.Base)
 	line := func(source string, e *replay.Estimate) {
 		say(out, "--source %-9s about %v of one core, and %s in the new topic before compression\n", source,

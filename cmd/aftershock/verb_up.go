@@ -16,10 +16,12 @@ import (
 	"aftershock/collector"
 	"aftershock/internal/embedded"
 	"aftershock/internal/loopback"
+	"aftershock/replay"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
 	"aftershock/symbolcache"
+	"aftershock/web"
 )
 
 // upVerb runs every role in one process, with embedded servers in processes of
@@ -160,7 +162,11 @@ func (v *upVerb) Run(r *run) (err error) {
 		if public != db {
 			defer public.Close() //nolint:errcheck // nothing is left in it
 		}
-		g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, public, roles.health, r) })
+		o := web.Options{DB: public, Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}}
+		if v.SymbolsListen != symbolsOff {
+			o.SymbolsURL = "http://" + v.SymbolsListen
+		}
+		g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, o, roles.health, r) })
 	}
 	if server != nil {
 		server.symbols, server.kafka, server.tables, server.registry, server.health, server.log = symbols, &kafka, db, registry, roles.health, r.log

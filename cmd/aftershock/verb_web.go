@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/loopback"
-	"aftershock/sinks/clickhouse"
 	"aftershock/web"
 )
 
@@ -47,13 +46,14 @@ func (v *webVerb) Run(r *run) error {
 	g.Go(func() error {
 		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, health)), r.log, nil)
 	})
-	g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, db, health, r) })
+	g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, web.Options{DB: db}, health, r) })
 	return g.Wait()
 }
 
-// servePages serves the pages of what a database shows, until ctx is done.
-func servePages(ctx context.Context, listen string, names []string, db *clickhouse.DB, health *health, r *run) error {
-	pages, err := web.New(web.Options{DB: db, Now: time.Now, Log: r.log})
+// servePages serves pages until ctx is done.
+func servePages(ctx context.Context, listen string, names []string, o web.Options, health *health, r *run) error {
+	o.Now, o.Log = time.Now, r.log
+	pages, err := web.New(o)
 	if err != nil {
 		return err
 	}

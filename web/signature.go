@@ -1,0 +1,235 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"aftershock/ask"
+	"aftershock/replay"
+	"aftershock/sinks/clickhouse"
+)
+
+// signatureParts are what a signature's page has beside questions.
+type signatureParts struct {
+	// Begin is the crash to begin with: all its modules have symbols, as far as there is such.
+	Begin   string
+	Lineage []string
+	Heirs   []link
+	From    []link
+	Trend   *chart
+	Tree    []node
+	Fields  []distribution
+}
+
+// distribution is how crashes are spread over the values of a field.
+type distribution struct {
+	Field string
+	Rows  []share
+}
+
+type share struct {
+	Value, Crashes, Percent, Link string
+	Bar                           int
+}
+
+// lineageLimits bound what a page asks about lineage.
+var lineageLimits = clickhouse.Limits{MemoryBytes: 512 << 20, Time: 5 * time.Second}
+
+// signature asks for a signature's parts that the tab shows.
+func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*signatureParts, error) {
+	values, err := h.pageValues(f, signature)
+	if err != nil {
+		return nil, err
+	}
+	p := &signatureParts{}
+	var wanted []func() error
+	switch tab {
+	case "":
+		wanted = []func() error{
+			func() error { return h.beginWith(r, p, values, f) },
+			func() error { return h.lineage(r, p, values, f, signature) },
+		}
+	case "stacks":
+		wanted = []func() error{func() error { return h.tree(r, p, values, f) }}
+	case "distributions":
+		wanted = []func() error{func() error { return h.distributions(r, p, values, f) }}
+	default:
+		return p, nil
+	}
+	errs := make([]error, len(wanted))
+	var all sync.WaitGroup
+	for i, part := range wanted {
+		all.Go(func() { errs[i] = part() })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (h *Handler) beginWith(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
+	given := map[string]string{"crash_id": "", "received": "1970-01-01 00:00:00"}
+	for name, v := range values {
+		given[name] = v
+	}
+	a, err := ask.Neighbours.Ask(r.Context(), h.o.DB, given)
+	if err != nil || len(a.Rows) == 0 || a.Rows[0][0] == "0" {
+		return err
+	}
+	p.Begin = "/crash/" + a.Rows[0][6] + f.query()
+	return nil
+}
+
+// lineage follows a signature through promotions, and draws all its names as one.
+func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]string, f filter, signature string) error {
+	l, err := replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
+	if err != nil {
+		return err
+	}
+	names := []string{signature}
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, s := range l.CameFrom {
+		if s.New == signature && s.Old != signature {
+			p.Lineage = append(p.Lineage, fmt.Sprintf("Was %s until version %d (epoch %d): %s of its %d crashes came here.", s.Old, s.ToVersion, s.Epoch, percent(s.Share), crashesOf(s)))
+			p.From = append(p.From, link{"/signature" + f.query("signature", s.Old), s.Old})
+		}
+		if s.Majority {
+			add(s.Old)
+		}
+	}
+	for _, s := range l.Became {
+		if s.Old == signature && s.New != signature {
+			p.Lineage = append(p.Lineage, fmt.Sprintf("Became %s with version %d (epoch %d): %s of its crashes, %d.", s.New, s.ToVersion, s.Epoch, percent(s.Share), s.Crashes))
+			p.Heirs = append(p.Heirs, link{"/signature" + f.query("signature", s.New), fmt.Sprintf("%s (%d crashes)", s.New, s.Crashes)})
+		}
+		if s.Majority {
+			add(s.New)
+		}
+	}
+	if l.Cut {
+		p.Lineage = append(p.Lineage, "There are more names than are followed; those of few crashes are left out.")
+	}
+	if len(names) == 1 {
+		return nil // the days of the signature alone are on the page
+	}
+	given := map[string]string{"signatures": ask.List(names)}
+	for name, v := range values {
+		given[name] = v
+	}
+	a, err := ask.Trend.Ask(r.Context(), h.o.DB, given)
+	if err != nil {
+		return err
+	}
+	p.Trend = chartOf(trendQuery, a)
+	return nil
+}
+
+// trendQuery says how the answer of ask.Trend is drawn.
+var trendQuery = ask.Query{Chart: ask.Chart{Kind: ask.Line, Label: "day", Value: "crashes"}}
+
+// crashesOf is how many crashes had the old signature.
+func crashesOf(s replay.Step) int64 {
+	if s.Share <= 0 {
+		return s.Crashes
+	}
+	return int64(float64(s.Crashes)/s.Share + 0.5)
+}
+
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
+
+// distributions asks how the crashes are spread; each value filters by itself where the filter
+// has its field.
+func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
+	a, err := ask.Distributions.Ask(r.Context(), h.o.DB, values)
+	if err != nil {
+		return err
+	}
+	for _, row := range a.Rows {
+		if n := len(p.Fields); n == 0 || p.Fields[n-1].Field != row[0] {
+			p.Fields = append(p.Fields, distribution{Field: row[0]})
+		}
+		of, _ := strconv.ParseFloat(row[3], 64) //nolint:errcheck // the server's own number
+		d := &p.Fields[len(p.Fields)-1]
+		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: linkOf(row[0], row[1], f)})
+	}
+	return nil
+}
+
+// node is a frame of the tree of stacks, with what called it below.
+type node struct {
+	Name    string
+	Crashes int
+	Percent int
+	Example string // of a crash that ends here
+	Below   []node
+}
+
+// treeLeast is the share of crashes below which a branch is not shown for itself, in percent.
+const treeLeast = 1
+
+// tree asks for the stacks, and joins those that begin alike.
+func (h *Handler) tree(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
+	a, err := ask.Stacks(r.Context(), h.o.DB, values)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, s := range a {
+		total += s.Crashes
+	}
+	var root node
+	for _, s := range a {
+		root.add(s.Path, s.Crashes, "/crash/"+s.Example+f.query())
+	}
+	root.settle(total)
+	p.Tree = root.Below
+	return nil
+}
+
+// add puts a stack into the tree.
+func (n *node) add(path []string, crashes int, example string) {
+	n.Crashes += crashes
+	if len(path) == 0 {
+		n.Example = example
+		return
+	}
+	i := slices.IndexFunc(n.Below, func(b node) bool { return b.Name == path[0] })
+	if i < 0 {
+		i = len(n.Below)
+		n.Below = append(n.Below, node{Name: path[0]})
+	}
+	n.Below[i].add(path[1:], crashes, example)
+}
+
+// settle orders what is below by crashes, and joins what is too little to be shown.
+func (n *node) settle(total int) {
+	if total > 0 {
+		n.Percent = (100*n.Crashes + total/2) / total
+	}
+	slices.SortStableFunc(n.Below, func(a, b node) int { return b.Crashes - a.Crashes })
+	few := slices.IndexFunc(n.Below, func(b node) bool { return 100*b.Crashes < treeLeast*total })
+	if few >= 0 && few < len(n.Below)-1 {
+		rest := node{Name: fmt.Sprintf("%d others, each of less than %d %%", len(n.Below)-few, treeLeast)}
+		for _, b := range n.Below[few:] {
+			rest.Crashes += b.Crashes
+		}
+		n.Below = append(n.Below[:few], rest)
+	}
+	for i := range n.Below {
+		n.Below[i].settle(total)
+	}
+}
+
+// Open tells whether a page shows what is below at once.
+func (n node) Open() bool { return n.Percent >= 20 }
