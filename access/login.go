@@ -61,7 +61,7 @@ func (l *Login) Viewer(r *http.Request) (*Viewer, *Session, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if user == nil || s.Issued.Before(user.PasswordSet) {
+		if user == nil || s.Hold != user.hold() {
 			return nil, nil, nil
 		}
 		roles = user.Roles
@@ -123,7 +123,8 @@ func (l *Login) Enter(name, password string, from netip.Addr) (s *Session, known
 		return nil, false, ErrAttempts
 	}
 	user, err := l.Users.Check(name, password)
-	if err != nil {
+	if err != nil { // nothing was guessed
+		l.attempts.passed(name, from)
 		return nil, false, err
 	}
 	if user == nil {
@@ -132,6 +133,7 @@ func (l *Login) Enter(name, password string, from netip.Addr) (s *Session, known
 	}
 	l.attempts.passed(name, from)
 	session := newSession(user.Name, l.Now())
+	session.Hold = user.hold()
 	return &session, true, nil
 }
 

@@ -20,6 +20,7 @@ const (
 	hashBytes    = 32
 	hashSalt     = 16
 	hashesAtOnce = 2 // each takes hashKiB
+	maxHashing   = 32
 )
 
 // Limits of what a hash in a file may ask for, which others may have made.
@@ -38,8 +39,14 @@ const (
 
 var b64 = base64.RawStdEncoding
 
-// hashing bounds the memory that logins take together.
-var hashing = make(chan struct{}, hashesAtOnce)
+// hashing bounds the memory that logins take together, queued those that wait for it.
+var (
+	hashing = make(chan struct{}, hashesAtOnce)
+	queued  = make(chan struct{}, maxHashing)
+)
+
+// ErrBusy says that more passwords wait to be looked at than may.
+var ErrBusy = errors.New("too many passwords are looked at: try again in a moment")
 
 // hashPassword is a password as it is kept.
 func hashPassword(password string) (string, error) {
@@ -48,7 +55,10 @@ func hashPassword(password string) (string, error) {
 	}
 	h := passwordHash{hashPasses, hashKiB, hashThreads, make([]byte, hashSalt), nil}
 	rand.Read(h.salt) // it never fails
-	h.key = h.of(password, hashBytes)
+	var err error
+	if h.key, err = h.of(password, hashBytes); err != nil {
+		return "", err
+	}
 	return h.String(), nil
 }
 
@@ -63,15 +73,25 @@ func (h passwordHash) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.kib, h.passes, h.threads, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
 }
 
-func (h passwordHash) of(password string, size uint32) []byte {
+func (h passwordHash) of(password string, size uint32) ([]byte, error) {
+	select {
+	case queued <- struct{}{}:
+		defer func() { <-queued }()
+	default:
+		return nil, ErrBusy
+	}
 	hashing <- struct{}{}
 	defer func() { <-hashing }()
-	return argon2.IDKey([]byte(password), h.salt, h.passes, h.kib, h.threads, size)
+	return argon2.IDKey([]byte(password), h.salt, h.passes, h.kib, h.threads, size), nil
 }
 
 // is tells whether the password is that of the hash.
-func (h passwordHash) is(password string) bool {
-	return len(password) <= MaxPassword && subtle.ConstantTimeCompare(h.of(password, uint32(len(h.key))), h.key) == 1
+func (h passwordHash) is(password string) (bool, error) {
+	if len(password) > MaxPassword {
+		return false, nil
+	}
+	key, err := h.of(password, uint32(len(h.key)))
+	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1, err
 }
 
 var errHash = errors.New("the password's hash is none of argon2id, or asks for more than it may: make one with aftershock web user password")

@@ -25,6 +25,7 @@ type Session struct {
 	ID      string    `json:"id"` // new at each login
 	Name    string    `json:"name"`
 	Issued  time.Time `json:"issued"`
+	Hold    string    `json:"hold,omitempty"`    // of a user, what their password was then
 	Foreign bool      `json:"foreign,omitempty"` // of an OIDC provider, which gave the roles
 	Roles   []Role    `json:"roles,omitempty"`   // of a foreign one alone: users' are looked up
 }

@@ -32,6 +32,7 @@ const tokenPrefix = "aftershock_"
 type Token struct {
 	ID      string    `json:"id"`
 	Owner   string    `json:"owner"` // of the file of users
+	OwnerID string    `json:"owner_id,omitempty"`
 	Note    string    `json:"note"`
 	SHA256  string    `json:"sha256"`
 	Roles   []Role    `json:"roles"`
@@ -81,7 +82,7 @@ func (t *Tokens) Of(owner User) ([]Token, error) {
 
 // of tells whether a token is of somebody, not of who had the name before.
 func (t *Token) of(owner User) bool {
-	return t.Owner == owner.Name && !t.Created.Before(owner.Since)
+	return t.Owner == owner.Name && t.OwnerID == owner.ID
 }
 
 // Find is the token that somebody sent, or nil.
@@ -134,7 +135,7 @@ func (t *Tokens) NewToken(owner User, note string, roles []Role, life time.Durat
 	}
 	secret = tokenPrefix + random(tokenSecretBytes)
 	now := t.file.now().UTC()
-	return Token{ID: random(tokenIDBytes), Owner: owner.Name, Note: note, SHA256: digestOf(secret), Roles: roles, Created: now, Expires: now.Add(life)}, secret, nil
+	return Token{ID: random(tokenIDBytes), Owner: owner.Name, OwnerID: owner.ID, Note: note, SHA256: digestOf(secret), Roles: roles, Created: now, Expires: now.Add(life)}, secret, nil
 }
 
 // random is so many random bytes as text.

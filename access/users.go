@@ -22,14 +22,19 @@ var userName = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,%d}
 
 // User is somebody of the file of users.
 type User struct {
-	Name  string `json:"name"`
-	Hash  string `json:"argon2id"`
-	Roles []Role `json:"roles"`
-	// Since is when the name was given to whom it belongs: tokens that are older are another's.
+	Name  string    `json:"name"`
+	Hash  string    `json:"argon2id"`
+	Roles []Role    `json:"roles"`
 	Since time.Time `json:"since,omitzero"`
-	// PasswordSet is when the password was: sessions that are older have ended.
-	PasswordSet time.Time `json:"password_set,omitzero"`
+	// ID tells the user from those who had the name before, and may have left tokens.
+	ID string `json:"id,omitempty"`
 }
+
+// hold is what a session is of, beside a name: a password that was set. It is another one after
+// the same password was set again.
+func (u *User) hold() string { return digestOf(u.Hash)[:holdDigits] }
+
+const holdDigits = 32
 
 // Users are those of a file, which may change at any time. They are safe for concurrent use.
 type Users struct{ file watched[User] }
@@ -126,8 +131,9 @@ func (u *Users) Check(name, password string) (*User, error) {
 			return nil, err
 		}
 	}
-	if !hash.is(password) || user == nil {
-		return nil, nil //nolint:nilnil // nobody
+	is, err := hash.is(password)
+	if err != nil || !is || user == nil {
+		return nil, err
 	}
 	return user, nil
 }
@@ -138,12 +144,12 @@ func (u *Users) Add(name, password string, roles []Role) error {
 	if err != nil {
 		return err
 	}
-	now := u.file.now().UTC()
+	now := u.file.now().UTC().Truncate(time.Second)
 	return u.file.change(func(all []User) ([]User, error) {
 		if slices.ContainsFunc(all, func(other User) bool { return other.Name == name }) {
 			return nil, fmt.Errorf("there is a user %s: web user password and web user roles change one, web user remove removes one", name)
 		}
-		return append(all, User{Name: name, Hash: hash, Roles: roles, Since: now, PasswordSet: now}), nil
+		return append(all, User{Name: name, Hash: hash, Roles: roles, Since: now, ID: random(tokenIDBytes)}), nil
 	})
 }
 
@@ -153,7 +159,7 @@ func (u *Users) SetPassword(name, password string) error {
 	if err != nil {
 		return err
 	}
-	return u.set(name, func(user *User) { user.Hash, user.PasswordSet = hash, u.file.now().UTC() })
+	return u.set(name, func(user *User) { user.Hash = hash })
 }
 
 // SetRoles gives a user other roles, in sessions and tokens that there are too.

@@ -86,6 +86,10 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "900")
 		h.loginPage(w, r, http.StatusTooManyRequests, loginForm{Next: next, Name: name, Refused: "Too many logins failed with this name, or from this address. Try again in a quarter of an hour."})
 		return
+	case errors.Is(err, access.ErrBusy):
+		h.o.Metrics.login("limited")
+		h.loginPage(w, r, http.StatusServiceUnavailable, loginForm{Next: next, Name: name, Refused: "Many log in at once. Try again in a moment."})
+		return
 	case err != nil:
 		h.o.Log.Error().Err(err).Msg("users not readable")
 		h.fail(w, r, http.StatusServiceUnavailable, "Nobody can be let in now.", "The log of the server says why.")
