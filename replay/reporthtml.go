@@ -17,9 +17,5 @@ var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap
 // WriteHTML writes the diff as one page that needs nothing from elsewhere, and has
 // no scripts.
 func (d *Diff) WriteHTML(w io.Writer) error {
-	return reportTemplate.Execute(w, struct {
-		*Diff
-		MovedShare float64
-		Sankey     *sankey
-	}{d, share(d.Totals.Moved, d.Totals.Both), newSankey(d.Pairs, d.What())})
+	return reportTemplate.Execute(w, d)
 }

@@ -15,9 +15,9 @@ const (
 	maxLabelRunes  = 44
 )
 
-// sankey is a chart of the largest pairs: old signatures on the left, new ones on
+// Sankey is a chart of the largest pairs: old signatures on the left, new ones on
 // the right, bands as wide as their crashes.
-type sankey struct {
+type Sankey struct {
 	Width, Height float64
 	Nodes         []sankeyNode
 	Bands         []sankeyBand
@@ -73,8 +73,14 @@ func newColumn() *column {
 	return &column{crashes: map[string]int64{}, height: map[string]float64{}, top: map[string]float64{}}
 }
 
+// Sankey draws the pairs; nil when there are none.
+func (d *Diff) Sankey() *Sankey { return newSankey(d.Pairs, d.What()) }
+
+// MovedShare is which part of the crashes that both have moved.
+func (d *Diff) MovedShare() float64 { return share(d.Totals.Moved, d.Totals.Both) }
+
 // newSankey draws the pairs of what is compared, which are ordered; nil when there are none.
-func newSankey(pairs []Pair, what string) *sankey {
+func newSankey(pairs []Pair, what string) *Sankey {
 	pairs = pairs[:min(maxSankeyPairs, len(pairs))]
 	if len(pairs) == 0 {
 		return nil
@@ -90,7 +96,7 @@ func newSankey(pairs []Pair, what string) *sankey {
 		left.add(p.From, p.Crashes, width(p))
 		right.add(p.To, p.Crashes, width(p))
 	}
-	s := &sankey{Width: sankeyWidth, Height: max(left.place(), right.place()) + sankeyGap}
+	s := &Sankey{Width: sankeyWidth, Height: max(left.place(), right.place()) + sankeyGap}
 	hue := map[string]int{}
 	for i, name := range left.order {
 		hue[name] = (210 + 47*i) % 360
@@ -113,7 +119,7 @@ func newSankey(pairs []Pair, what string) *sankey {
 	return s
 }
 
-func (s *sankey) nodes(c *column, x, labelX float64, anchor string) {
+func (s *Sankey) nodes(c *column, x, labelX float64, anchor string) {
 	for _, name := range c.order {
 		s.Nodes = append(s.Nodes, sankeyNode{
 			X: x, Y: c.top[name], Height: c.height[name], LabelX: labelX, Anchor: anchor,

@@ -11,7 +11,7 @@ import (
 // from one to the other, a colour for each old signature.
 func TestAChartOfTwoPairs(t *testing.T) {
 	got := newSankey([]Pair{{From: "a", To: "x", Crashes: 300}, {From: "a", To: "y\x1b", Crashes: 100}}, "crashes")
-	want := &sankey{
+	want := &Sankey{
 		Width: 1000, Height: 456,
 		Nodes: []sankeyNode{
 			{X: 320, Y: 0, Height: 420, LabelX: 312, Anchor: "end", Label: "a", Title: "a", Crashes: 400},

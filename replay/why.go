@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"aftershock/schema"
 	"aftershock/signature"
@@ -70,6 +71,24 @@ func (e *Explainer) Why(ctx context.Context, at schema.Position, versions ...int
 		out = append(out, w)
 	}
 	return out, nil
+}
+
+// Seen is the version that is seen of crashes which come at a time; 0 when the log has not come.
+func (e *Explainer) Seen(now time.Time) int32 {
+	state := e.Versions.Newest()
+	if state == nil {
+		return 0
+	}
+	return state.Activation.Seen(now)
+}
+
+// Rules are a version's. The error wraps ErrNoWhy when there is no such version.
+func (e *Explainer) Rules(ctx context.Context, n int32) (*signature.Ruleset, error) {
+	state := e.Versions.Newest()
+	if state == nil {
+		return nil, fmt.Errorf("%w: the versions log has not come", ErrNoWhy)
+	}
+	return e.rules(ctx, state, n)
 }
 
 // rules are a version's.

@@ -29,14 +29,14 @@ type page struct {
 	sections []section
 }
 
-// menu is what every page begins with.
-var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
+// menu is that of pages which know no versions; see Handler.menu.
+var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/compare", "Compare"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
 
 // pages, with what each asks.
 var pages = []page{
 	{path: "/", title: "This morning", sections: []section{
+		{title: "New, back again, rising, quiet", question: "states"},
 		{title: "Crashes a day, by product", question: "days", params: map[string]string{"by": "product"}},
-		{title: "Rising", question: "risers", params: map[string]string{"from": "1d", "limit": "10"}},
 		{title: "Days far above the usual", question: "spikes", params: map[string]string{"limit": "10"}},
 		{title: "Most crashes", question: "top-crashers", params: map[string]string{"limit": "10"}},
 		{title: "How fresh this is", question: "freshness"},
@@ -47,7 +47,12 @@ var pages = []page{
 		{title: "At startup", question: "startup", params: map[string]string{"limit": "100"}, tab: "startup"},
 		{title: "Rising", question: "risers", params: map[string]string{"limit": "100"}, tab: "rising"},
 	}},
+	{path: "/health", title: "Health", sections: []section{
+		{title: "How fresh this is", question: "freshness"},
+		{title: "How processing went", question: "processing"},
+	}},
 	{path: "/signature", title: "Signature", wants: "signature", tabs: []link{{"", "Overview"}, {"reports", "Crashes"}, {"builds", "Builds"}, {"distributions", "Distributions"}, {"stacks", "Stacks"}, {"more", "Over-represented"}, {"history", "History"}}, sections: []section{
+		{title: "What becomes of it", question: "states"},
 		{title: "Crashes a day, by version", question: "days"},
 		{title: "On what", question: "signature-platforms"},
 		{title: "After how long", question: "uptime"},
@@ -195,6 +200,13 @@ func (h *Handler) section(r *http.Request, s section, f filter) (answered, error
 		panic("web: no question " + s.question) // a test asks all pages
 	}
 	values := f.values()
+	if s.question == "states" {
+		for name, value := range h.o.States {
+			if values[name] == "" {
+				values[name] = value
+			}
+		}
+	}
 	for name, value := range s.params {
 		if values[name] == "" {
 			values[name] = value

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,16 @@ type Options struct {
 	Metrics *Metrics // may be nil
 	// Why tells why crashes have their signatures; nil for pages that do not say it.
 	Why *replay.Explainer
+	// Operator looks at versions, tries rules, and starts and promotes versions for viewers who
+	// may; nil for pages that do not. It needs tables only to promote and to compare.
+	Operator *replay.Operator
+	// Begin is what a version that is begun from a page is made with, beside its rules.
+	Begin replay.StartOptions
+	// TryRules lets everybody try rules, where nobody can log in.
+	TryRules bool
+	// States are the thresholds of what is new, back, rising or quiet: parameters of the question
+	// "states"; nil for its defaults.
+	States map[string]string
 	// SymbolsURL is where people download symbol files; empty for no links to them.
 	SymbolsURL string
 	// Now is the clock that times like 7d count from.
@@ -66,6 +77,7 @@ type Handler struct {
 	style     string // path of the style sheet, with its digest
 	origin    *http.CrossOriginProtection
 	dumping   chan struct{} // of each dump that is under way
+	flips     flips
 }
 
 // queryTime bounds what one page asks.
@@ -76,6 +88,11 @@ func New(o Options) (*Handler, error) {
 	if o.Login != nil && o.Audit == nil || o.Login == nil && (o.Protected != nil || o.Dumps != nil) {
 		return nil, errors.New("web: nobody logs in without an audit, and what is protected is for who has logged in")
 	}
+	if q, _ := ask.Find("states"); o.States != nil {
+		if _, err := q.Values(o.States, o.Now()); err != nil {
+			return nil, fmt.Errorf("thresholds of states: %w", err)
+		}
+	}
 	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce)}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
@@ -83,7 +100,7 @@ func New(o Options) (*Handler, error) {
 	}
 	sum := sha256.Sum256(css)
 	h.style = "/static/" + hex.EncodeToString(sum[:6]) + ".css"
-	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() string { return h.style }, "pages": func() []link { return menu }}).ParseFS(files, "templates/*.html")
+	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() string { return h.style }, "pages": h.menu, "percentBar": func(percent int) int { return percent * barWidth / 100 }}).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +111,21 @@ func New(o Options) (*Handler, error) {
 	})
 	h.routePages()
 	h.routeCrash()
+	h.routeCompare()
+	h.routeDocs()
+	h.routeRules()
+	h.routeReplays()
 	h.routeAccount()
 	h.routeProtected()
 	return h, nil
+}
+
+// menu is what every page begins with.
+func (h *Handler) menu() []link {
+	if h.o.Operator == nil {
+		return menu
+	}
+	return slices.Concat(menu, []link{{"/replay", "Versions"}, {"/rules", "Rules"}})
 }
 
 // contentPolicy lets a page have our style sheet and nothing else: no script, no address of
@@ -141,6 +170,7 @@ type view struct {
 	Filter  filter
 	Hidden  []hidden // what the filter's form keeps
 	Filters bool     // whether the page goes by the filter
+	Refresh int      // after how many seconds the page is asked for again; 0: never
 	Twins   []link
 	Body    any
 	Private bool    // what is shown is protected

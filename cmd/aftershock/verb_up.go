@@ -16,6 +16,7 @@ import (
 	"aftershock/collector"
 	"aftershock/internal/embedded"
 	"aftershock/internal/loopback"
+	"aftershock/processor"
 	"aftershock/replay"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
@@ -166,7 +167,11 @@ func (v *upVerb) Run(r *run) (err error) {
 		if public != db {
 			defer public.Close() //nolint:errcheck // nothing is left in it
 		}
-		o := web.Options{DB: public, Metrics: web.NewMetrics(registry), Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}}
+		o := web.Options{
+			DB: public, Metrics: web.NewMetrics(registry), Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: !v.on(),
+			Operator: &replay.Operator{Kafka: kafka, DB: db, Now: time.Now, Log: r.log},
+			Begin:    replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
+		}
 		if v.SymbolsListen != symbolsOff {
 			o.SymbolsURL = "http://" + v.SymbolsListen
 		}
