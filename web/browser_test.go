@@ -17,9 +17,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts Chromium with a page that has no script of ours, and returns the source of
+// chromium starts it with a page that has no script of ours, and returns the source of
 // axe-core. Both are not everywhere: without them a test is skipped, but not in CI.
-func browser(t *testing.T) (ctx context.Context, axe string) {
+func chromium(t *testing.T) (ctx context.Context, axe string) {
 	t.Helper()
 	missing := func(what string) {
 		if os.Getenv("CI") != "" {
@@ -95,7 +95,7 @@ const violations = `(async () => {
 // telephone: axe-core finds nothing, the browser complains of nothing, and nothing is wider than
 // the window.
 func TestPagesInABrowser(t *testing.T) {
-	ctx, axe := browser(t)
+	ctx, axe := chromium(t)
 	c := stacked(t, "abort", "helper", "f")
 	s := rulesSite(t, true, append(generated(t, 300), c)...)
 	pages := []string{

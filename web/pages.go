@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync"
 
+	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/schema"
 )
 
 // section is a question on a page.
@@ -132,7 +134,7 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 		}
 		if p.path == "/questions" {
 			for _, q := range ask.Queries() {
-				if !q.Protected {
+				if h.mayAsk(r, q) {
 					b.All = append(b.All, question{"/questions/" + q.Name + f.query(), q.Name, q.Doc})
 				}
 			}
@@ -218,9 +220,18 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 	if err != nil {
 		return answered{}, err
 	}
-	a, err := q.Ask(r.Context(), h.o.DB, given)
+	db, err := h.tables(r, q)
 	if err != nil {
 		return answered{}, err
+	}
+	a, err := q.Ask(r.Context(), db, given)
+	if err != nil {
+		return answered{}, err
+	}
+	if q.Protected {
+		if err := h.audit(r, schema.AuditEvent{What: schema.AuditQuestion, Role: string(access.Protected), Subject: q.Name, Count: int64(len(a.Rows))}); err != nil {
+			return answered{}, err
+		}
 	}
 	out := answered{Title: title, Doc: q.Doc, Query: q, Answer: a, Chart: chartOf(q, a), Table: tableOf(q, a, f)}
 	out.SQL = q.SQL
@@ -231,9 +242,12 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 func (h *Handler) question(w http.ResponseWriter, r *http.Request) {
 	name, twin := twinOf(r.PathValue("name"))
 	q, ok := ask.Find(name)
-	if !ok || q.Protected {
+	if !ok || !h.mayAsk(r, q) {
 		h.fail(w, r, http.StatusNotFound, "There is no such question.", "/questions has those there are.")
 		return
+	}
+	if q.Protected {
+		private(w)
 	}
 	f := fromURL(r.URL.Query())
 	values := f.values()
@@ -255,7 +269,7 @@ func (h *Handler) question(w http.ResponseWriter, r *http.Request) {
 		h.twin(w, r, twin, b.Sections)
 		return
 	}
-	h.show(w, r, http.StatusOK, "question.html", view{Title: strings.ReplaceAll(q.Name, "-", " "), At: "/questions", Body: b, Twins: twinLinks("/questions/"+name, r.URL.Query())})
+	h.show(w, r, http.StatusOK, "question.html", view{Title: strings.ReplaceAll(q.Name, "-", " "), At: "/questions", Body: b, Private: q.Protected, Twins: twinLinks("/questions/"+name, r.URL.Query())})
 }
 
 // asking is what a question's template gets.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -197,6 +198,39 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 			return stream.Named(err, "READ", schema.TopicTelemetry, "consumer.test", "")
 		}
 		return cl.CommitRecords(t.Context(), fetches.Records()...)
+	},
+	"web": func(t *testing.T, admin, k stream.Kafka) error {
+		uses := webUses
+		uses.Topics = append([]stream.Use{dumpUse}, uses.Topics...)
+		if err := stream.CheckStart(t.Context(), k, uses); err != nil {
+			return err
+		}
+		audit, err := stream.NewAudit(k)
+		if err != nil {
+			return err
+		}
+		defer audit.Close()
+		if err := audit.Keep(t.Context(), &schema.AuditEvent{Who: "jane", What: schema.AuditDump, Subject: accessCrash}); err != nil {
+			return err
+		}
+		events, err := audit.Newest(t.Context(), 1)
+		if err != nil {
+			return err
+		}
+		if len(events) != 1 {
+			t.Errorf("%d events", len(events))
+		}
+		raw := schema.RawCrash{CrashID: accessCrash, Dumps: []schema.Dump{{Name: schema.MainDump, Size: 4, Encoding: schema.EncodingNone, SHA256: sha256.Sum256([]byte("MDMP")), Inline: []byte("MDMP")}}}
+		day, err := schema.CrashDay(accessCrash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamtest.Put(t, admin, &kgo.Record{Topic: schema.TopicRaw, Key: []byte(accessCrash), Value: encode(t, &raw), Timestamp: day.Add(time.Hour)})
+		data, err := dumpFinder{kafka: k}.Dump(t.Context(), accessCrash, "")
+		if err == nil && string(data) != "MDMP" {
+			t.Errorf("%q", data)
+		}
+		return err
 	},
 	"replay": replaying,
 	"stats": func(t *testing.T, admin, k stream.Kafka) error {
