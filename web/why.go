@@ -41,12 +41,12 @@ type whyUnder struct {
 
 // whyFrame is a frame of the proto-signature, with what was decided about it.
 type whyFrame struct {
-	Number     int
-	Name       string
-	Decided    string // empty: nobody looked at it
-	Line       string // of a list, that decided
-	Taken      bool
-	Try        []link // a line for this frame
+	Number  int
+	Name    string
+	Decided string // empty: nobody looked at it
+	Line    string // of a list, that decided
+	Taken   bool
+	Try     []link // a line for this frame
 }
 
 // why is the section of a crash that has row's signature.
