@@ -2,6 +2,10 @@
 //
 // A Viewer travels in a request's context. Whoever has none there is the public: it sees what
 // everybody may see, and nothing here has to be asked for that.
+//
+// Login (login.go) finds the viewer of a request: by the token that it bears, or by the session
+// in its cookie. Viewers are those of a file (users.go), or an OIDC provider's (oidc.go). What
+// they see of what is protected, an Audit keeps (audit.go) before it is shown.
 package access
 
 import (
@@ -33,6 +37,7 @@ var Roles = []Role{Protected, Dumps, Rules, Operator, Auditor}
 type Viewer struct {
 	Name  string // unique; what audit events have
 	Roles []Role
+	By    string // how they said so: session, or token and its id
 }
 
 // Can tells whether the viewer has a role. The public, a nil viewer, has none.

@@ -115,7 +115,7 @@ func given(all *generate.Crashes) map[string]map[string]string {
 	return map[string]map[string]string{
 		"top-by-build": {"build_from": b[0], "build_to": b[1]}, "signature-platforms": s(), "uptime": s(), "days": s("by", "os"), "first-seen": {"since": "20d"}, "reports": s("limit", "7"), "facet": {"by": "os_pretty_version"},
 		"search": {"text": most(functions)[0][:6]}, "function": {"function": most(functions)[0]}, "any-thread": {"frame": most(frames)[0]}, "module": {"module": most(modules)[0]}, "missing-symbols-crashes": {"module": most(missing)[0]}, "correlations": s("least", "2"), "builds": s(), "comments": s(),
-		"version-moves": {"old": "1", "new": "2"}, "crash-free-sessions": {"product": "Orchard"}, "regressions": {"old": b[0], "new": b[1], "least": "2"}, "hardware-clusters": s("least", "1"), "first-bad-build": s(), "spikes": {"deviations": "2"},
+		"version-moves": {"old": "1", "new": "2"}, "crash-free-sessions": {"product": "Orchard"}, "regressions": {"old": b[0], "new": b[1], "least": "2"}, "hardware-clusters": s("least", "1"), "first-bad-build": s(), "spikes": {"deviations": "2"}, "states": {"back_days": "2", "back_least": "1", "rising_least": "2", "rising_times": "1.5"},
 		"bad-hardware": {"least": "2"}, "freshness": {"since": "2d"},
 	}
 }

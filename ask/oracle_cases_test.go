@@ -86,7 +86,8 @@ func (o *oracle) cases() map[string][]map[string]string {
 		"first-seen": {{"since": "60d"}, {"since": "20d", "first_build": "20260920"}}, "module": {{"module": modules[0][:4], "from": "20d"}, {"file": files[0][2:]}, {"module": modules[1], "file": files[0]}},
 		"top-by-build": {{"build_from": builds[0], "build_to": builds[1]}}, "reports": {{"signature": signature, "behind": "2026-09-20 09:00:00.000", "before_crash": "8", "limit": "1000"}},
 		"missing-symbols-crashes": {{"module": `odd\/`}}, "function": {{"function": functions[0], "frames": "4", "from": "28d"}, {"function": functions[1], "frames": "100"}},
-		"bad-hardware": {{"least": "2"}}, "spikes": {{}, {"deviations": "3", "from": "2026-09-05T06:00:00Z"}}, "regressions": {{"old": builds[0], "new": builds[1], "least": "2", "product": "Orchard"}},
+		"bad-hardware": {{"least": "2"}}, "states": {{}, {"new_days": "28", "new_least": "1", "limit": "500"}, {"new_days": "0", "back_days": "2", "back_least": "1", "rising_times": "1.5", "rising_least": "2", "quiet_days": "2", "quiet_least": "2", "limit": "500"}, {"to": "2026-09-25T06:30:00Z", "hours": "48", "new_days": "3", "new_least": "1", "back_days": "5", "back_least": "1", "rising_least": "1", "quiet_days": "4", "quiet_least": "1", "limit": "500"}},
+		"spikes": {{}, {"deviations": "3", "from": "2026-09-05T06:00:00Z"}}, "regressions": {{"old": builds[0], "new": builds[1], "least": "2", "product": "Orchard"}},
 		"hardware-clusters": {{"signature": signature, "least": "1", "from": "28d"}, {"signature": signature, "least": "4", "from": "28d"}}, "correlations": {{"signature": signature, "least": "2", "from": "28d"}},
 		"any-thread": {{"frame": frames[0], "from": "28d"}, {"frame": frames[len(frames)/2], "from": "28d"}}, "bugs": {{"bug": "2"}}, "freshness": {{"at": "2026-10-01T12:00:00Z"}}, "search": {{"text": "orchard::"}, {"text": "POISON", "from": "28d"}},
 	}

@@ -1,14 +1,16 @@
 package ask_test
 
 import (
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // answers are the oracle of each question.
 var answers = map[string]func(o *oracle, a asked) *answer{
-	"top-crashers": topCrashers, "top-by-build": topByBuild, "risers": risers, "top-by-installs": topByInstalls, "spikes": spikes, "regressions": regressions,
+	"top-crashers": topCrashers, "top-by-build": topByBuild, "risers": risers, "top-by-installs": topByInstalls, "spikes": spikes, "regressions": regressions, "states": states,
 	"first-seen": firstSeen, "builds": builds, "first-bad-build": firstBadBuild,
 	"signature-platforms": signaturePlatforms, "installs": installsByVersion, "uptime": uptime, "days": days, "facet": facet, "gpus": gpus, "devices": devices,
 	"hardware-clusters": hardwareClusters, "correlations": correlations,
@@ -136,15 +138,67 @@ func regressions(o *oracle, a asked) *answer {
 	return out.by("-_order", "signature").most(a.number("limit"))
 }
 
+// firstOf is when a signature was first seen, of these crashes of it or as another's heir.
+func (o *oracle) firstOf(signature string, all []*crash) time.Time {
+	first := slices.MinFunc(all, func(a, b *crash) int { return a.ReceivedAt.Compare(b.ReceivedAt) }).ReceivedAt
+	for _, d := range o.lineage {
+		if d.new == signature && d.majority && d.epoch <= o.epoch && d.first.Before(first) {
+			first = d.first
+		}
+	}
+	return first
+}
+
+// states look at four weeks; first seen is over all time, of the product alone.
+func states(o *oracle, a asked) *answer {
+	out := newAnswer("state signature crashes usual installs first_seen last_crash _order")
+	to := a.time("to")
+	lately := to.Add(-time.Duration(a.number("hours")) * time.Hour)
+	ago := func(name string) time.Time { return to.AddDate(0, 0, -a.number(name)) }
+	times, err := strconv.ParseFloat(a.text("rising_times"), 64)
+	if err != nil {
+		panic(err)
+	}
+	ever := bySignature(only(slices.Collect(maps.Values(o.versions[o.active])), func(c *crash) bool { return a.text("product") == "" || c.Product == a.text("product") }))
+	for signature, all := range bySignature(o.during(a, to.AddDate(0, 0, -28), to)) {
+		if a.text("signature") != "" && signature != a.text("signature") {
+			continue
+		}
+		between := func(from, to time.Time) []*crash {
+			return only(all, func(c *crash) bool { return !c.ReceivedAt.Before(from) && c.ReceivedAt.Before(to) })
+		}
+		now, before := between(lately, to), between(time.Time{}, lately)
+		usual := float64(len(between(lately.AddDate(0, 0, -7), lately))*a.number("hours")) / (7 * 24)
+		last := slices.MaxFunc(all, func(a, b *crash) int { return a.ReceivedAt.Compare(b.ReceivedAt) }).ReceivedAt
+		lastBefore := time.Unix(0, 0)
+		for _, c := range before {
+			if c.ReceivedAt.After(lastBefore) {
+				lastBefore = c.ReceivedAt
+			}
+		}
+		first := o.firstOf(signature, ever[signature])
+		state, order := "", 0
+		switch {
+		case !first.Before(ago("new_days")) && len(now) >= a.number("new_least"):
+			state, order = "new", 1
+		case len(now) >= a.number("back_least") && first.Before(lately) && lastBefore.Before(lately.AddDate(0, 0, -a.number("back_days"))):
+			state, order = "back", 2
+		case len(now) >= a.number("rising_least") && float64(len(now)) > times*usual:
+			state, order = "rising", 3
+		case last.Before(ago("quiet_days")) && len(between(time.Time{}, ago("quiet_days"))) >= a.number("quiet_least"):
+			state, order = "quiet", 4
+		default:
+			continue
+		}
+		out.add(state, signature, len(now), round(usual, 1), installs(now), first, last, order)
+	}
+	return out.by("_order", "-crashes", "signature").most(a.number("limit"))
+}
+
 func firstSeen(o *oracle, a asked) *answer {
 	out := newAnswer("signature first_seen first_build crashes")
 	for signature, all := range bySignature(o.scope(a)) {
-		first := slices.MinFunc(all, func(a, b *crash) int { return a.ReceivedAt.Compare(b.ReceivedAt) }).ReceivedAt
-		for _, d := range o.lineage {
-			if d.new == signature && d.majority && d.epoch <= o.epoch && d.first.Before(first) {
-				first = d.first
-			}
-		}
+		first := o.firstOf(signature, all)
 		if !first.Before(a.time("since")) && (a.text("first_build") == "" || firstBuild(all) >= a.text("first_build")) {
 			out.add(signature, first, firstBuild(all), len(all))
 		}

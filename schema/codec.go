@@ -14,7 +14,7 @@ var avscFiles embed.FS
 
 // Event is a Go type that travels in Kafka.
 type Event interface {
-	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest | RulesetEvent | SymbolsEvent
+	RawCrash | ProcessedCrash | TelemetryCrash | VersionEvent | ReprocessRequest | RulesetEvent | SymbolsEvent | AuditEvent
 }
 
 // Released is one released schema of an event.
@@ -53,6 +53,7 @@ var released = load(table{
 	{ID: 12, Subject: "crash.processed-value", Version: 4, record: "ProcessedCrash", Avsc: "processed_crash.v4.avsc"},
 	{ID: 13, Subject: "crash.telemetry-value", Version: 3, record: "TelemetryCrash", Avsc: "telemetry_crash.v3.avsc"},
 	{ID: 14, Subject: "crash.symbols-value", Version: 1, record: "SymbolsEvent", Avsc: "symbols_event.v1.avsc"},
+	{ID: 15, Subject: "crash.audit-value", Version: 1, record: "AuditEvent", Avsc: "audit_event.v1.avsc"},
 })
 
 func load(t table) table {
@@ -125,6 +126,8 @@ func recordName(event any) string {
 		return "RulesetEvent"
 	case *SymbolsEvent:
 		return "SymbolsEvent"
+	case *AuditEvent:
+		return "AuditEvent"
 	}
 	return ""
 }

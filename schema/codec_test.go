@@ -78,7 +78,7 @@ func eachEvent(t *testing.T, test func(t *testing.T, e events)) {
 	t.Helper()
 	for name, e := range map[string]events{
 		"raw_crash": of[schema.RawCrash](), "processed_crash": of[schema.ProcessedCrash](),
-		"telemetry_crash": of[schema.TelemetryCrash](), "version_event": of[schema.VersionEvent](), "reprocess_request": of[schema.ReprocessRequest](), "ruleset": of[schema.RulesetEvent](), "symbols_event": of[schema.SymbolsEvent](),
+		"telemetry_crash": of[schema.TelemetryCrash](), "version_event": of[schema.VersionEvent](), "reprocess_request": of[schema.ReprocessRequest](), "ruleset": of[schema.RulesetEvent](), "symbols_event": of[schema.SymbolsEvent](), "audit_event": of[schema.AuditEvent](),
 	} {
 		e.name = name
 		b, err := e.encode()

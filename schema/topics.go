@@ -18,6 +18,7 @@ const (
 	TopicHeal       = "crash.heal"
 	TopicRulesets   = "crash.rulesets"
 	TopicSymbols    = "crash.symbols"
+	TopicAudit      = "crash.audit"
 )
 
 const processedPrefix = "crash.processed.v"
@@ -93,6 +94,9 @@ func Topics(partitions int32) []Topic {
 		{TopicSymbols, 1, map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": millis(180 * day), "max.message.bytes": large,
 		}},
+		// One partition: who reads it sees it in its order. Longer than a year, so that a
+		// year can be looked at as a whole.
+		{TopicAudit, 1, map[string]string{"cleanup.policy": "delete", "retention.ms": millis(400 * day), "max.message.bytes": large}},
 		Processed(Archived, partitions),
 		{TopicDeadLetter, partitions, map[string]string{
 			"cleanup.policy": "delete", "retention.ms": millis(180 * day), "max.message.bytes": large,

@@ -25,6 +25,7 @@ func TestTopicsAreMadeAsDocumented(t *testing.T) {
 		schema.TopicTelemetry:      {8, "compact,delete", days(180)},
 		schema.TopicHeal:           {8, "delete", days(30)},
 		schema.TopicSymbols:        {1, "compact,delete", days(180)},
+		schema.TopicAudit:          {1, "delete", days(400)},
 		schema.TopicDeadLetter:     {8, "delete", days(180)},
 		"crash.processed.archived": {8, "delete", days(30)},
 		"crash.processed.v3":       {8, "delete", days(30)},
@@ -43,7 +44,7 @@ func TestTopicsOfCrashesHaveTheirPartitions(t *testing.T) {
 	for topic, want := range map[string]bool{
 		schema.TopicRaw: true, schema.TopicReprocess: true, schema.TopicTelemetry: true,
 		schema.ProcessedTopic(1): true, schema.ProcessedTopic(schema.Archived): true,
-		schema.TopicVersions: false, schema.TopicRulesets: false, schema.TopicDeadLetter: false, schema.TopicHeal: false, schema.TopicSymbols: false,
+		schema.TopicVersions: false, schema.TopicRulesets: false, schema.TopicDeadLetter: false, schema.TopicHeal: false, schema.TopicSymbols: false, schema.TopicAudit: false,
 		"crash.processed": false,
 	} {
 		if schema.Keyed(topic) != want {

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync"
 
+	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/schema"
 )
 
 // section is a question on a page.
@@ -28,13 +30,13 @@ type page struct {
 }
 
 // menu is that of pages which know no versions; see Handler.menu.
-var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
+var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/compare", "Compare"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
 
 // pages, with what each asks.
 var pages = []page{
 	{path: "/", title: "This morning", sections: []section{
+		{title: "New, back again, rising, quiet", question: "states"},
 		{title: "Crashes a day, by product", question: "days", params: map[string]string{"by": "product"}},
-		{title: "Rising", question: "risers", params: map[string]string{"from": "1d", "limit": "10"}},
 		{title: "Days far above the usual", question: "spikes", params: map[string]string{"limit": "10"}},
 		{title: "Most crashes", question: "top-crashers", params: map[string]string{"limit": "10"}},
 		{title: "How fresh this is", question: "freshness"},
@@ -45,7 +47,12 @@ var pages = []page{
 		{title: "At startup", question: "startup", params: map[string]string{"limit": "100"}, tab: "startup"},
 		{title: "Rising", question: "risers", params: map[string]string{"limit": "100"}, tab: "rising"},
 	}},
+	{path: "/health", title: "Health", sections: []section{
+		{title: "How fresh this is", question: "freshness"},
+		{title: "How processing went", question: "processing"},
+	}},
 	{path: "/signature", title: "Signature", wants: "signature", tabs: []link{{"", "Overview"}, {"reports", "Crashes"}, {"builds", "Builds"}, {"distributions", "Distributions"}, {"stacks", "Stacks"}, {"more", "Over-represented"}, {"history", "History"}}, sections: []section{
+		{title: "What becomes of it", question: "states"},
 		{title: "Crashes a day, by version", question: "days"},
 		{title: "On what", question: "signature-platforms"},
 		{title: "After how long", question: "uptime"},
@@ -127,7 +134,7 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 		}
 		if p.path == "/questions" {
 			for _, q := range ask.Queries() {
-				if !q.Protected {
+				if h.mayAsk(r, q) {
 					b.All = append(b.All, question{"/questions/" + q.Name + f.query(), q.Name, q.Doc})
 				}
 			}
@@ -193,6 +200,13 @@ func (h *Handler) section(r *http.Request, s section, f filter) (answered, error
 		panic("web: no question " + s.question) // a test asks all pages
 	}
 	values := f.values()
+	if s.question == "states" {
+		for name, value := range h.o.States {
+			if values[name] == "" {
+				values[name] = value
+			}
+		}
+	}
 	for name, value := range s.params {
 		if values[name] == "" {
 			values[name] = value
@@ -206,9 +220,18 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 	if err != nil {
 		return answered{}, err
 	}
-	a, err := q.Ask(r.Context(), h.o.DB, given)
+	db, err := h.tables(r, q)
 	if err != nil {
 		return answered{}, err
+	}
+	a, err := q.Ask(r.Context(), db, given)
+	if err != nil {
+		return answered{}, err
+	}
+	if q.Protected {
+		if err := h.audit(r, schema.AuditEvent{What: schema.AuditQuestion, Role: string(access.Protected), Subject: q.Name, Count: int64(len(a.Rows))}); err != nil {
+			return answered{}, err
+		}
 	}
 	out := answered{Title: title, Doc: q.Doc, Query: q, Answer: a, Chart: chartOf(q, a), Table: tableOf(q, a, f)}
 	out.SQL = q.SQL
@@ -219,9 +242,12 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 func (h *Handler) question(w http.ResponseWriter, r *http.Request) {
 	name, twin := twinOf(r.PathValue("name"))
 	q, ok := ask.Find(name)
-	if !ok || q.Protected {
+	if !ok || !h.mayAsk(r, q) {
 		h.fail(w, r, http.StatusNotFound, "There is no such question.", "/questions has those there are.")
 		return
+	}
+	if q.Protected {
+		private(w)
 	}
 	f := fromURL(r.URL.Query())
 	values := f.values()
@@ -243,7 +269,7 @@ func (h *Handler) question(w http.ResponseWriter, r *http.Request) {
 		h.twin(w, r, twin, b.Sections)
 		return
 	}
-	h.show(w, r, http.StatusOK, "question.html", view{Title: strings.ReplaceAll(q.Name, "-", " "), At: "/questions", Body: b, Twins: twinLinks("/questions/"+name, r.URL.Query())})
+	h.show(w, r, http.StatusOK, "question.html", view{Title: strings.ReplaceAll(q.Name, "-", " "), At: "/questions", Body: b, Private: q.Protected, Twins: twinLinks("/questions/"+name, r.URL.Query())})
 }
 
 // asking is what a question's template gets.

@@ -31,7 +31,7 @@ func twinLinks(at string, q url.Values) (out []link) {
 // twin answers with one.
 func (h *Handler) twin(w http.ResponseWriter, r *http.Request, kind string, sections []answered) {
 	head := w.Header()
-	head.Set("Cache-Control", "private, max-age=20")
+	cached(w)
 	if r.Method == http.MethodHead {
 		return
 	}

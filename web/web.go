@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aftershock/access"
 	"aftershock/ask"
 	"aftershock/replay"
 	"aftershock/sinks/clickhouse"
@@ -37,6 +39,17 @@ var files embed.FS
 // Options of a Handler.
 type Options struct {
 	DB *clickhouse.DB
+	// Login knows viewers and lets them in; nil: everybody is the public.
+	Login *access.Login
+	// Audit keeps who saw what. There is no Login without it.
+	Audit access.Audit
+	// Protected is the database that viewers with the role may ask for what is protected, and
+	// Dumps where dumps are; nil: nobody may here. There is neither without a Login.
+	Protected *clickhouse.DB
+	Dumps     Dumps
+	// Proxies are the networks of proxies whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
+	Metrics *Metrics // may be nil
 	// Why tells why crashes have their signatures; nil for pages that do not say it.
 	Why *replay.Explainer
 	// Operator looks at versions, tries rules, and starts and promotes versions for viewers who
@@ -46,6 +59,9 @@ type Options struct {
 	Begin replay.StartOptions
 	// TryRules lets everybody try rules, where nobody can log in.
 	TryRules bool
+	// States are the thresholds of what is new, back, rising or quiet: parameters of the question
+	// "states"; nil for its defaults.
+	States map[string]string
 	// SymbolsURL is where people download symbol files; empty for no links to them.
 	SymbolsURL string
 	// Reprocess has crashes processed again, for operators; nil where that is not done.
@@ -64,6 +80,7 @@ type Handler struct {
 	templates *template.Template
 	style     string // path of the style sheet, with its digest
 	origin    *http.CrossOriginProtection
+	dumping   chan struct{} // of each dump that is under way
 	flips     flips
 	rates     rates
 }
@@ -74,17 +91,17 @@ const queryTime = 20 * time.Second
 // exportTime bounds an export.
 const exportTime = time.Minute
 
-// timeOf is how long a request may ask.
-func timeOf(r *http.Request) time.Duration {
-	if r.URL.Path == "/search.csv" || r.URL.Path == "/search.parquet" {
-		return exportTime
-	}
-	return queryTime
-}
-
 // New returns a handler.
 func New(o Options) (*Handler, error) {
-	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), rates: rates{of: o.APIRate, now: o.Now}}
+	if o.Login != nil && o.Audit == nil || o.Login == nil && (o.Protected != nil || o.Dumps != nil) {
+		return nil, errors.New("web: nobody logs in without an audit, and what is protected is for who has logged in")
+	}
+	if q, _ := ask.Find("states"); o.States != nil {
+		if _, err := q.Values(o.States, o.Now()); err != nil {
+			return nil, fmt.Errorf("thresholds of states: %w", err)
+		}
+	}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
 		return nil, err
@@ -102,10 +119,14 @@ func New(o Options) (*Handler, error) {
 	})
 	h.routePages()
 	h.routeCrash()
+	h.routeCompare()
+	h.routeDocs()
 	h.routeRules()
 	h.routeReplays()
 	h.routeSearch()
 	h.routeAPI()
+	h.routeAccount()
+	h.routeProtected()
 	return h, nil
 }
 
@@ -129,7 +150,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Referrer-Policy", "same-origin")
 	head.Set("Cross-Origin-Opener-Policy", "same-origin")
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if _, pattern := h.mux.Handler(r); pattern == "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
+	_, pattern := h.mux.Handler(r)
+	if pattern == "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		head.Set("Allow", "GET, HEAD")
 		h.fail(w, r, http.StatusMethodNotAllowed, "This page is only for reading.", "")
 		return
@@ -139,9 +161,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, http.StatusForbidden, "This was sent by a page of somebody else.", "")
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeOf(r))
+	r, ok := h.admit(w, r)
+	if !ok {
+		return
+	}
+	r, cancel := withPatience(r, pattern)
 	defer cancel()
-	h.mux.ServeHTTP(w, r.WithContext(ctx))
+	h.mux.ServeHTTP(w, r)
 }
 
 // link is one of a menu.
@@ -157,6 +183,8 @@ type view struct {
 	Refresh int      // after how many seconds the page is asked for again; 0: never
 	Twins   []link
 	Body    any
+	Private bool    // what is shown is protected
+	Account account // set by show
 }
 
 // hidden is a parameter that a form keeps.
@@ -165,16 +193,24 @@ type hidden struct{ Name, Value string }
 // show renders a page, whole or not at all.
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var page bytes.Buffer
+	v.Account = h.account(r)
 	if err := h.templates.ExecuteTemplate(&page, name, v); err != nil {
 		h.o.Log.Error().Err(err).Str("page", name).Msg("page not rendered")
 		http.Error(w, "This page could not be made; the log of the server says why.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "private, max-age=20")
+	cached(w)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		w.Write(page.Bytes()) //nolint:errcheck,gosec // its client may be gone
+	}
+}
+
+// cached lets a browser keep an answer for a moment, unless it is private.
+func cached(w http.ResponseWriter) {
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", "private, max-age=20")
 	}
 }
 
@@ -182,13 +218,21 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, name 
 type failure struct{ What, Next string }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, what, next string) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		sendError(w, r, &apiError{status, what})
+		return
+	}
 	h.show(w, r, status, "failure.html", view{Title: http.StatusText(status), Body: failure{what, next}})
 }
 
 // failed answers for a question that was not answered.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var bad *badValueError
+	var unkept *auditError
 	switch {
+	case errors.As(err, &unkept):
+		h.o.Log.Error().Err(err).Str("path", r.URL.Path).Msg("audit event not kept, so nothing is shown")
+		h.fail(w, r, http.StatusServiceUnavailable, "It cannot be written down now who sees this, so it is not shown.", "Try again; the log of the server says why.")
 	case errors.As(err, &bad):
 		h.fail(w, r, http.StatusBadRequest, bad.text, "Go back, and change it in the filter.")
 	case errors.Is(r.Context().Err(), context.DeadlineExceeded):

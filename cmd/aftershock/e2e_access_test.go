@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -197,6 +198,42 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 			return stream.Named(err, "READ", schema.TopicTelemetry, "consumer.test", "")
 		}
 		return cl.CommitRecords(t.Context(), fetches.Records()...)
+	},
+	"web": func(t *testing.T, admin, k stream.Kafka) error {
+		uses := webUses
+		uses.Topics = append([]stream.Use{dumpUse}, uses.Topics...)
+		if err := stream.CheckStart(t.Context(), k, uses); err != nil {
+			return err
+		}
+		audit, err := stream.NewAudit(k)
+		if err != nil {
+			return err
+		}
+		defer audit.Close()
+		if err := audit.Keep(t.Context(), &schema.AuditEvent{Who: "jane", What: schema.AuditDump, Subject: accessCrash}); err != nil {
+			return err
+		}
+		events, err := audit.Newest(t.Context(), 1)
+		if err != nil {
+			return err
+		}
+		if len(events) != 1 {
+			t.Errorf("%d events", len(events))
+		}
+		raw := schema.RawCrash{CrashID: accessCrash, Dumps: []schema.Dump{{Name: schema.MainDump, Size: 4, Encoding: schema.EncodingNone, SHA256: sha256.Sum256([]byte("MDMP")), Inline: []byte("MDMP")}}}
+		day, err := schema.CrashDay(accessCrash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamtest.Put(t, admin, &kgo.Record{Topic: schema.TopicRaw, Key: []byte(accessCrash), Value: encode(t, &raw), Timestamp: day.Add(time.Hour)})
+		data, err := dumpFinder{kafka: k}.Dump(t.Context(), accessCrash, "")
+		if err == nil && string(data) != "MDMP" {
+			t.Errorf("%q", data)
+		}
+		if err != nil {
+			return err
+		}
+		return showing(t, admin, k)
 	},
 	"replay": replaying,
 	"stats": func(t *testing.T, admin, k stream.Kafka) error {
@@ -519,6 +556,34 @@ func TestConsumerOfThePublicTopicReadsNothingElse(t *testing.T) {
 			t.Errorf("%s: %v", topic, err)
 		}
 	}
+}
+
+// showing does what pages with versions do.
+func showing(t *testing.T, admin, k stream.Kafka) error {
+	t.Helper()
+	if err := stream.CheckStart(t.Context(), k, versionUses); err != nil {
+		return err
+	}
+	records := processedRecords(t)
+	streamtest.Put(t, admin, records...)
+	o := &replay.Operator{Kafka: k, Now: time.Now, Log: zerolog.Nop()}
+	if _, err := o.Plan(t.Context(), replay.PlanOptions{Ruleset: signature.Default(), Sample: 10}); err != nil {
+		return err
+	}
+	if _, err := o.Look(t.Context()); err != nil {
+		return err
+	}
+	groups, err := stream.NewGroups(k) // as Look asks of a version that is made of another's results
+	if err != nil {
+		return err
+	}
+	defer groups.Close()
+	if _, err := groups.Offsets(t.Context(), schema.ResignGroup(2), schema.ProcessedTopic(1)); err != nil {
+		return err
+	}
+	e := &replay.Explainer{Kafka: k, Versions: streamtest.Following(t, admin)}
+	_, err = e.Why(t.Context(), schema.Position{Topic: records[0].Topic, Partition: records[0].Partition, Offset: records[0].Offset}, 1)
+	return err
 }
 
 // replaying does what an operator does, but for what needs ClickHouse.

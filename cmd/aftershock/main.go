@@ -34,7 +34,7 @@ type cli struct {
 	Process  processVerb   `cmd:"" help:"Run a processor: raw crashes become processed ones."`
 	Sink     sinkVerbs     `cmd:"" help:"Run a sink: processed crashes go to ClickHouse or to the public topic."`
 	Heal     healVerb      `cmd:"" help:"Run the healer: crashes that lacked symbols are made again when these come."`
-	Web      webVerb       `cmd:"" help:"Serve the pages: top crashers, signatures, crashes, and every question."`
+	Web      webVerbs      `cmd:"" help:"Serve the pages: top crashers, signatures, crashes, and every question; and say who may log in to them."`
 	Throttle throttleVerbs `cmd:"" help:"Check and try the door's rules, which say what reports are kept."`
 	Walk     walkVerb      `cmd:"" help:"Walk the stacks of a dump. No server is needed."`
 	Sign     signVerbs     `cmd:"" help:"Sign crashes and say why, or compare two rulesets. No server is needed."`

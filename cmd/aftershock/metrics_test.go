@@ -21,6 +21,7 @@ import (
 	"aftershock/symbolserver"
 	"aftershock/symbolserver/symbolicate"
 	"aftershock/symbolserver/upload"
+	"aftershock/web"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/metrics.md")
@@ -66,6 +67,7 @@ func registered() *describing {
 	symbolicate.New(nil, symbolicate.Options{Metrics: d})
 	upload.NewMetrics(d)
 	spool.NewMetrics(d)
+	web.NewMetrics(d)
 	return d
 }
 

@@ -84,6 +84,10 @@ func (v *upVerb) Run(r *run) (err error) {
 	if err := v.use(true); err != nil {
 		return err
 	}
+	v.keptIn(v.DataDir)
+	if err := v.loginFlags.check(v.WebListen); err != nil {
+		return err
+	}
 	security, err := v.kafkaSecurity()
 	if err != nil {
 		return err
@@ -164,14 +168,22 @@ func (v *upVerb) Run(r *run) (err error) {
 			defer public.Close() //nolint:errcheck // nothing is left in it
 		}
 		o := web.Options{
-			DB: public, APIRate: web.Rate{PerMinute: v.APIRate}, Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: true,
+			DB: public, APIRate: web.Rate{PerMinute: v.APIRate}, Metrics: web.NewMetrics(registry), Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: !v.on(),
 			Operator: &replay.Operator{Kafka: kafka, DB: db, Now: time.Now, Log: r.log},
 			Begin:    replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
 		}
 		if v.SymbolsListen != symbolsOff {
 			o.SymbolsURL = "http://" + v.SymbolsListen
 		}
-		g.Go(func() error { return servePages(ctx, v.WebListen, v.AllowHost, o, roles.health, r) })
+		if v.on() {
+			closing, err := v.audited(kafka, &o)
+			if err != nil {
+				return err
+			}
+			defer closing()
+			o.Protected, o.Dumps = db, dumpFinder{kafka, blobs}
+		}
+		g.Go(func() error { return servePages(ctx, v.webFlags, v.AllowHost, o, roles.health, r) })
 	}
 	if server != nil {
 		server.symbols, server.kafka, server.tables, server.registry, server.health, server.log = symbols, &kafka, db, registry, roles.health, r.log

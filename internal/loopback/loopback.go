@@ -25,21 +25,26 @@ func NoPages(next http.Handler) http.Handler {
 	})
 }
 
-// Guard is NoPages for a server that also tells: when it listens on the loopback
-// interface, it must be called by a name of this machine, or one of names.
+// Guard is NoPages and Named, for a server that also tells.
 func Guard(listen string, names []string, next http.Handler) http.Handler {
-	guarded := next
-	if Is(listen) {
-		guarded = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			host := hostOf(r.Host)
-			if !Is(r.Host) && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) {
-				refuse(w, "this server listens on the loopback interface and is called by a name that --allow-host does not list")
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
+	return NoPages(Named(listen, names, next))
+}
+
+// Named is for a server of pages, which have forms and to which other pages lead, and which looks
+// itself at where its forms are sent from: when it listens on the loopback interface, it must be
+// called by a name of this machine, or one of names.
+func Named(listen string, names []string, next http.Handler) http.Handler {
+	if !Is(listen) {
+		return next
 	}
-	return NoPages(guarded)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := hostOf(r.Host)
+		if !Is(r.Host) && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) }) {
+			refuse(w, "this server listens on the loopback interface and is called by a name that --allow-host does not list")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func refuse(w http.ResponseWriter, why string) {

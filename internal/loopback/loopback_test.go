@@ -70,3 +70,15 @@ func TestPagesAreRefusedWhateverTheyCall(t *testing.T) {
 		t.Errorf("the door by another name: %d", got)
 	}
 }
+
+// Pages have forms, which browsers send with an Origin, and other sites lead to them.
+func TestServersOfPagesAreCalledByTheirName(t *testing.T) {
+	h := loopback.Named("127.0.0.1:8080", []string{"crash.test"}, ok)
+	for host, want := range map[string]int{"localhost:8080": http.StatusOK, "crash.test": http.StatusOK, "evil.test": http.StatusForbidden} {
+		for _, header := range []http.Header{{}, {"Origin": {"http://" + host}}, {"Sec-Fetch-Site": {"cross-site"}}} {
+			if got := status(h, host, header); got != want {
+				t.Errorf("%s %v: %d", host, header, got)
+			}
+		}
+	}
+}
