@@ -63,9 +63,6 @@ func (h *Handler) apiRaw(r *http.Request, q url.Values) (any, error) {
 	return out, nil
 }
 
-// mainDump is Crash Stats' name of a crash's main dump.
-const mainDump = "upload_file_minidump"
-
 // dumpAt is where a dump is, for who may have it.
 func (h *Handler) dumpAt(r *http.Request, q url.Values) error {
 	id, ok := crashID(q.Get("crash_id"))
@@ -78,7 +75,7 @@ func (h *Handler) dumpAt(r *http.Request, q url.Values) error {
 		return &apiError{http.StatusNotFound, "dumps are not served here"}
 	}
 	at := "/crash/" + id + "/dump"
-	if name := q.Get("name"); name != "" && name != mainDump {
+	if name := q.Get("name"); name != "" {
 		at += "?name=" + url.QueryEscape(name)
 	}
 	return &elsewhere{at}
