@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/loopback"
@@ -21,6 +22,7 @@ import (
 // webFlags say where the pages are, and for whom.
 type webFlags struct {
 	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
+	States    string `help:"File of the thresholds of what is new, back, rising or quiet: parameters of the question \"states\", as YAML." name:"web-states" placeholder:"FILE" type:"existingfile"`
 	loginFlags
 	APIRate int `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
 }
@@ -211,9 +213,35 @@ func (v *webVerb) protected(ctx context.Context) (*clickhouse.DB, error) {
 	return db, nil
 }
 
+// maxStatesBytes bounds the file of thresholds.
+const maxStatesBytes = 64 << 10
+
+// states are the thresholds of the file; nil without one.
+func (f *webFlags) states() (map[string]string, error) {
+	if f.States == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(f.States)
+	if err == nil && len(text) > maxStatesBytes {
+		err = fmt.Errorf("more than %d bytes", maxStatesBytes)
+	}
+	var all map[string]string
+	if err == nil {
+		err = yaml.Unmarshal(text, &all)
+	}
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("--web-states: %v", err)}
+	}
+	return all, nil
+}
+
 // servePages serves pages until ctx is done.
 func servePages(ctx context.Context, f webFlags, names []string, o web.Options, health *health, r *run) error {
 	o.Now, o.Log = time.Now, r.log
+	var err error
+	if o.States, err = f.states(); err != nil {
+		return err
+	}
 	pages, err := web.New(o)
 	if err != nil {
 		return err
