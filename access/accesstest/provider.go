@@ -59,7 +59,7 @@ func NewProvider(t testing.TB, now func() time.Time) *Provider {
 	mux.HandleFunc("/auth", func(w http.ResponseWriter, r *http.Request) {
 		p.Asked = r.URL.Query()
 		back := url.Values{"code": {Code}, "state": {p.Asked.Get("state")}}
-		http.Redirect(w, r, p.Asked.Get("redirect_uri")+"?"+back.Encode(), http.StatusSeeOther) //nolint:gosec // to the test
+		http.Redirect(w, r, p.Asked.Get("redirect_uri")+"?"+back.Encode(), http.StatusSeeOther)
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
