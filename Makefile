@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
+.PHONY: build axe demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -18,6 +18,9 @@ build: ## the binary, bin/aftershock
 
 libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 	@bash script/fetch-libchdb.sh
+
+axe: ## axe-core, which tests of pages need, into the cache directory
+	@sh script/fetch-axe.sh || echo 'axe-core could not be had: pages will not be tested in a browser'
 
 demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards, CRASHES=100000 puts generated ones beside them
 	@$(GO) build -o bin/demo ./script/demo
@@ -32,7 +35,7 @@ replay-demo: build libchdb ## a rule changes: plan, replay, compare, promote, ro
 # program: with the detector it walks ten times slower, so that make test-long has that.
 RACE := $(if $(shell command -v cc),-race)
 END_TO_END := ./cmd/...
-test: build libchdb ## everything; tests of what is not here skip with a message
+test: build libchdb axe ## everything; tests of what is not here skip with a message
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
 	$(GO) test -parallel 4 -timeout 20m $(END_TO_END)
 	$(GO) test ./symbolserver/symbolicate -run Text # all of the ten thousand requests, which the detector makes a thousand

@@ -116,7 +116,7 @@ func (h *Handler) replay(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, http.StatusNotFound, "There is no such version, or it was dropped.", "/replay has those there are.")
 		return
 	}
-	p := replayPage{versionRow: rowOf(s.Versions[i]), Epoch: s.Epoch, May: access.From(r.Context()).Can(access.Operator), Flip: h.flips.of(int32(n))}
+	p := replayPage{versionRow: rowOf(s.Versions[i]), Epoch: s.Epoch, May: h.o.Operator.DB != nil && access.From(r.Context()).Can(access.Operator), Flip: h.flips.of(int32(n))}
 	p.Live = r.URL.Query().Has("live") && (p.Waits() || p.Flip.Runs())
 	p.LiveLink = fmt.Sprintf("/replay/%d?live", n)
 	if !p.Live {
@@ -242,6 +242,10 @@ func (h *Handler) flip(w http.ResponseWriter, r *http.Request, what string, do f
 	}
 	viewer := access.From(r.Context())
 	if !h.needs(w, r, viewer.Can(access.Operator), access.Operator) {
+		return
+	}
+	if h.o.Operator.DB == nil {
+		h.fail(w, r, http.StatusNotFound, "These pages cannot change what is seen.", "up's can, and aftershock replay promote and rollback.")
 		return
 	}
 	n, err := strconv.ParseInt(r.PathValue("n"), 10, 32)

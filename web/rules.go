@@ -167,10 +167,13 @@ func withLine(files []ruleFile, name, line string) ([]ruleFile, bool) {
 
 // needs answers for a viewer who may not.
 func (h *Handler) needs(w http.ResponseWriter, r *http.Request, may bool, role access.Role) bool {
-	if may {
+	switch {
+	case may:
 		return true
+	case h.o.Login != nil:
+		return h.allowed(w, r, role, "")
 	}
-	h.fail(w, r, http.StatusForbidden, fmt.Sprintf("This needs the role %s.", role), "Log in as somebody who has it, or ask who runs these pages for it.")
+	h.fail(w, r, http.StatusForbidden, fmt.Sprintf("This needs the role %s, and nobody can log in here.", role), "Start these pages with --web-users or --oidc-issuer.")
 	return false
 }
 

@@ -41,15 +41,12 @@ type whyUnder struct {
 
 // whyFrame is a frame of the proto-signature, with what was decided about it.
 type whyFrame struct {
-	Number     int
-	Name       string
-	Decided    string // empty: nobody looked at it
-	Line       string // of a list, that decided
-	Taken      bool
-	Ignore     string // links that try a line for this frame
-	Prefix     string
-	UpTo       string
-	LineNumber string
+	Number  int
+	Name    string
+	Decided string // empty: nobody looked at it
+	Line    string // of a list, that decided
+	Taken   bool
+	Try     []link // a line for this frame
 }
 
 // why is the section of a crash that has row's signature.
@@ -99,9 +96,11 @@ func (h *Handler) why(ctx context.Context, seen crashVersion, signed string, und
 func (s *whySection) tell(w *replay.Why) {
 	s.Notes = w.Notes
 	for i, name := range w.Frames {
-		f := whyFrame{Number: i, Name: name}
-		f.Ignore, f.Prefix, f.UpTo = tryLink("irrelevant_signature_re.txt", regexp.QuoteMeta(name)), tryLink("prefix_signature_re.txt", regexp.QuoteMeta(name)), tryLink("signature_sentinels.txt", name)
-		s.Frames = append(s.Frames, f)
+		s.Frames = append(s.Frames, whyFrame{Number: i, Name: name, Try: []link{
+			{tryLink("irrelevant_signature_re.txt", regexp.QuoteMeta(name)), "ignore"},
+			{tryLink("prefix_signature_re.txt", regexp.QuoteMeta(name)), "prefix"},
+			{tryLink("signature_sentinels.txt", name), "up to here"},
+		}})
 	}
 	for _, step := range w.Steps {
 		switch step.Kind {

@@ -230,7 +230,10 @@ var accessRoles = map[string]func(t *testing.T, admin, k stream.Kafka) error{
 		if err == nil && string(data) != "MDMP" {
 			t.Errorf("%q", data)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return showing(t, admin, k)
 	},
 	"replay": replaying,
 	"stats": func(t *testing.T, admin, k stream.Kafka) error {
@@ -553,6 +556,34 @@ func TestConsumerOfThePublicTopicReadsNothingElse(t *testing.T) {
 			t.Errorf("%s: %v", topic, err)
 		}
 	}
+}
+
+// showing does what pages with versions do.
+func showing(t *testing.T, admin, k stream.Kafka) error {
+	t.Helper()
+	if err := stream.CheckStart(t.Context(), k, versionUses); err != nil {
+		return err
+	}
+	records := processedRecords(t)
+	streamtest.Put(t, admin, records...)
+	o := &replay.Operator{Kafka: k, Now: time.Now, Log: zerolog.Nop()}
+	if _, err := o.Plan(t.Context(), replay.PlanOptions{Ruleset: signature.Default(), Sample: 10}); err != nil {
+		return err
+	}
+	if _, err := o.Look(t.Context()); err != nil {
+		return err
+	}
+	groups, err := stream.NewGroups(k) // as Look asks of a version that is made of another's results
+	if err != nil {
+		return err
+	}
+	defer groups.Close()
+	if _, err := groups.Offsets(t.Context(), schema.ResignGroup(2), schema.ProcessedTopic(1)); err != nil {
+		return err
+	}
+	e := &replay.Explainer{Kafka: k, Versions: streamtest.Following(t, admin)}
+	_, err = e.Why(t.Context(), schema.Position{Topic: records[0].Topic, Partition: records[0].Partition, Offset: records[0].Offset}, 1)
+	return err
 }
 
 // replaying does what an operator does, but for what needs ClickHouse.

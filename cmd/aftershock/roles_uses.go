@@ -35,6 +35,12 @@ var (
 	// auditUse is that of pages where somebody can log in, dumpUse that of those with dumps.
 	auditUse = stream.Use{Topic: schema.TopicAudit, Read: true, Write: true}
 	dumpUse  = stream.Use{Topic: schema.TopicRaw, Read: true}
+	// versionUses are of pages that know the versions.
+	versionUses = stream.Uses{
+		Topics:    []stream.Use{{Topic: schema.TopicRulesets, Read: true}, {Topic: schema.TopicRaw, Read: true}},
+		Processed: stream.Use{Read: true},
+		Wanted:    clickHouseWants,
+	}
 	// upUses are all of them in one, so that a warning is given once.
 	upUses = stream.Uses{
 		Topics: []stream.Use{

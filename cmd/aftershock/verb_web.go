@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/loopback"
+	"aftershock/replay"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
 	"aftershock/web"
@@ -40,6 +41,7 @@ type webVerb struct {
 	ProtectedPasswordFile string   `help:"File with the password for --protected-url; or set $AFTERSHOCK_PROTECTED_PASSWORD." placeholder:"FILE"`
 	Blob                  string   `help:"Blob store, for viewers with the role dumps: a directory, or s3://bucket/prefix?endpoint=URL&region=R." placeholder:"DIR|URL"`
 	Brokers               []string `help:"Kafka brokers, host:port: who sees what is kept in crash.audit there, and dumps are found by it. Nobody can log in without them."`
+	Versions              bool     `help:"Show versions and how far they are, the rules and why crashes have their signatures, and let rules be tried: read of --brokers." name:"web-versions"`
 	securityFlags
 	registryFlag
 	metricsFlag
@@ -58,6 +60,8 @@ func (v *webVerb) check() error {
 		return &usageError{"--web-listen: want an address"}
 	case !v.on() && (v.ProtectedURL != "" || v.Blob != ""):
 		return &usageError{"--protected-url and --blob are for viewers who have logged in: add --web-users or --oidc-issuer"}
+	case v.Versions && len(v.Brokers) == 0:
+		return &usageError{"--web-versions: add --brokers"}
 	case v.on() && len(v.Brokers) == 0:
 		return &usageError{"--web-users and --oidc-issuer: who sees what is kept in Kafka: add --brokers"}
 	}
@@ -75,8 +79,12 @@ func (v *webVerb) Run(r *run) error {
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
 	o := web.Options{DB: db}
+	kafka, err := v.kafka(r)
+	if err != nil {
+		return err
+	}
 	if v.on() {
-		closing, err := v.forViewers(r, &o)
+		closing, err := v.forViewers(r, kafka, &o)
 		if err != nil {
 			return err
 		}
@@ -91,6 +99,15 @@ func (v *webVerb) Run(r *run) error {
 	health := newHealth(registry)
 	o.Metrics = web.NewMetrics(registry)
 	g, ctx := errgroup.WithContext(r.ctx)
+	if v.Versions {
+		if err := stream.CheckStart(r.ctx, kafka, versionUses); err != nil {
+			return err
+		}
+		versions := stream.NewFollowing(kafka)
+		g.Go(func() error { versions.Run(ctx); return nil })
+		o.Why, o.TryRules = &replay.Explainer{Kafka: kafka, Versions: versions}, !v.on()
+		o.Operator = &replay.Operator{Kafka: kafka, Now: time.Now, Log: r.log}
+	}
 	g.Go(func() error {
 		return serve(ctx, v.MetricsListen, loopback.Guard(v.MetricsListen, v.AllowHost, observe(registry, health)), r.log, nil)
 	})
@@ -98,16 +115,17 @@ func (v *webVerb) Run(r *run) error {
 	return g.Wait()
 }
 
+// kafka is the cluster that the flags name; nobody asks it when they name none.
+func (v *webVerb) kafka(r *run) (stream.Kafka, error) {
+	if len(v.Brokers) == 0 {
+		return stream.Kafka{}, nil
+	}
+	return kafkaFlags{v.Brokers, v.securityFlags, v.registryFlag}.kafka(r.log)
+}
+
 // forViewers opens what only viewers who have logged in see.
-func (v *webVerb) forViewers(r *run, o *web.Options) (closing func(), err error) {
-	security, err := v.security(v.Brokers)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.use(false); err != nil {
-		return nil, err
-	}
-	kafka, uses := stream.Kafka{Brokers: v.Brokers, Security: security, Log: r.log}, webUses
+func (v *webVerb) forViewers(r *run, kafka stream.Kafka, o *web.Options) (closing func(), err error) {
+	uses := webUses
 	if v.Blob != "" {
 		if err := storeExists(v.Blob); err != nil {
 			return nil, err
