@@ -325,6 +325,8 @@ func patience(pattern string) time.Duration {
 		return dumpTime
 	case "GET " + access.OIDCPath:
 		return loginTime
+	case "GET /search.csv", "GET /search.parquet":
+		return exportTime
 	}
 	return queryTime
 }

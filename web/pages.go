@@ -63,7 +63,7 @@ var pages = []page{
 		{title: "What these crashes have more often than others", question: "correlations", tab: "more"},
 		{title: "What promotions made of it", question: "version-moves", tab: "history"},
 	}},
-	{path: "/search", title: "Search", wants: "text", sections: []section{{title: "Signatures with this text", question: "search"}}},
+	{path: "/text", title: "Signatures with a text", wants: "text", sections: []section{{title: "Signatures with this text", question: "search"}}},
 	{path: "/missing", title: "Missing symbols", sections: []section{{title: "Modules without symbols, by the crashes that lack them", question: "missing-symbols"}}},
 	{path: "/questions", title: "All questions"},
 }
@@ -281,10 +281,10 @@ type asking struct {
 
 type param struct{ Name, Value, Default, Doc string }
 
-// find leads to the crash of an id, and to the search of all other texts.
+// find leads to the crash of an id, and of all other texts to the signatures that have them.
 func (h *Handler) find(w http.ResponseWriter, r *http.Request) {
 	text := strings.TrimSpace(r.URL.Query().Get("text"))
-	to := "/search?text=" + url.QueryEscape(text)
+	to := "/text?text=" + url.QueryEscape(text)
 	if id, ok := crashID(text); ok {
 		to = "/crash/" + id
 	}

@@ -198,10 +198,18 @@ func TestWhoMayWhatWithRules(t *testing.T) {
 		role  string
 		wants int
 	}{
-		{"/rules/try", try, "", 403}, {"/rules/try", try, "protected", 403}, {"/rules/try", try, "operator", 403}, {"/rules/try", try, "rules", 200},
-		{"/rules/try", start, "", 403}, {"/rules/try", start, "rules", 403},
-		{"/replay/2/promote", flip, "", 403}, {"/replay/2/promote", flip, "rules", 403}, {"/replay/1/rollback", flip, "dumps", 403},
-		{"/replay/2/promote", url.Values{"epoch": {"7"}}, "operator", 409}, {"/replay/2/promote", url.Values{}, "operator", 400}, {"/replay/x/promote", flip, "operator", 400},
+		{"/rules/try", try, "", 403},
+		{"/rules/try", try, "protected", 403},
+		{"/rules/try", try, "operator", 403},
+		{"/rules/try", try, "rules", 200},
+		{"/rules/try", start, "", 403},
+		{"/rules/try", start, "rules", 403},
+		{"/replay/2/promote", flip, "", 403},
+		{"/replay/2/promote", flip, "rules", 403},
+		{"/replay/1/rollback", flip, "dumps", 403},
+		{"/replay/2/promote", url.Values{"epoch": {"7"}}, "operator", 409},
+		{"/replay/2/promote", url.Values{}, "operator", 400},
+		{"/replay/x/promote", flip, "operator", 400},
 	} {
 		if status, page := post(t, s.URL+tc.at, tc.role, tc.form); status != tc.wants {
 			t.Errorf("%s %v as %q: %d, want %d: %.600s", tc.at, tc.form, tc.role, status, tc.wants, page)

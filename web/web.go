@@ -64,6 +64,10 @@ type Options struct {
 	States map[string]string
 	// SymbolsURL is where people download symbol files; empty for no links to them.
 	SymbolsURL string
+	// Reprocess has crashes processed again, for operators; nil where that is not done.
+	Reprocess func(ctx context.Context, ids []string) error
+	// APIRate bounds what one client asks of the API.
+	APIRate Rate
 	// Now is the clock that times like 7d count from.
 	Now func() time.Time
 	Log zerolog.Logger
@@ -78,10 +82,14 @@ type Handler struct {
 	origin    *http.CrossOriginProtection
 	dumping   chan struct{} // of each dump that is under way
 	flips     flips
+	rates     rates
 }
 
 // queryTime bounds what one page asks.
 const queryTime = 20 * time.Second
+
+// exportTime bounds an export.
+const exportTime = time.Minute
 
 // New returns a handler.
 func New(o Options) (*Handler, error) {
@@ -93,7 +101,7 @@ func New(o Options) (*Handler, error) {
 			return nil, fmt.Errorf("thresholds of states: %w", err)
 		}
 	}
-	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce)}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
 		return nil, err
@@ -115,8 +123,11 @@ func New(o Options) (*Handler, error) {
 	h.routeDocs()
 	h.routeRules()
 	h.routeReplays()
+	h.routeAgain()
 	h.routeAccount()
 	h.routeProtected()
+	h.routeSearch()
+	h.routeAPI()
 	return h, nil
 }
 

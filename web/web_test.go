@@ -94,7 +94,7 @@ var href = regexp.MustCompile(`(?:href|action)="([^"]*)"`)
 // from others.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	s, _ := site(t, generated(t, 400)...)
-	seen, next := map[string]bool{}, []string{"/", "/top?product=Orchard", "/search?text=render", "/nothing"}
+	seen, next := map[string]bool{}, []string{"/", "/top?product=Orchard", "/text?text=render", "/search?date=%3E%3D28d&_facets=os&_aggs.product=stack.function&_histogram.date=product", "/api/", "/nothing"}
 	for range 2 {
 		var found []string
 		for _, at := range next {
@@ -240,7 +240,7 @@ func TestHostileTextsStayTexts(t *testing.T) {
 	s, _ := site(t, all...)
 	at := []string{"/", "/top?from=28d", "/top.md?from=28d", "/top.csv?from=28d"}
 	for i := range evil {
-		at = append(at, "/crash/"+all[i].CrashID, "/crash/"+all[i].CrashID+".md", "/signature?from=28d&tab=reports&signature="+url.QueryEscape(all[i].Signature), "/search?text="+url.QueryEscape(evil[i]), "/find?text="+url.QueryEscape(evil[i]))
+		at = append(at, "/crash/"+all[i].CrashID, "/crash/"+all[i].CrashID+".md", "/signature?from=28d&tab=reports&signature="+url.QueryEscape(all[i].Signature), "/text?text="+url.QueryEscape(evil[i]), "/find?text="+url.QueryEscape(evil[i]))
 	}
 	for _, at := range at {
 		if len(at) > 10_000 {
@@ -262,7 +262,7 @@ func TestHostileTextsStayTexts(t *testing.T) {
 				t.Errorf("%.100s holds a formula", at)
 			}
 		}
-		if to := head.Get("Location"); to != "" && !strings.HasPrefix(to, "/search?") && !strings.HasPrefix(to, "/crash/") {
+		if to := head.Get("Location"); to != "" && !strings.HasPrefix(to, "/text?") && !strings.HasPrefix(to, "/crash/") {
 			t.Errorf("%.100s leads to %.100s", at, to)
 		}
 	}
@@ -279,7 +279,7 @@ func TestTablesThatAreAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []string{"/", "/top", "/crash/0bba929f-8721-460c-8e70-a43c90261122", "/top.csv"} {
+	for _, at := range []string{"/", "/top", "/crash/0bba929f-8721-460c-8e70-a43c90261122", "/top.csv", "/search", "/search.csv", "/search.parquet", "/search.json"} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, at, nil))
 		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "Try again") {

@@ -22,6 +22,7 @@ import (
 type webFlags struct {
 	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
 	loginFlags
+	APIRate int `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
 }
 
 // webOff is the address of pages that there are none of.
@@ -78,7 +79,7 @@ func (v *webVerb) Run(r *run) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left in it
-	o := web.Options{DB: db}
+	o := web.Options{DB: db, APIRate: web.Rate{PerMinute: v.APIRate}}
 	kafka, err := v.kafka(r)
 	if err != nil {
 		return err
