@@ -143,22 +143,20 @@ func (v *webVerb) forViewers(r *run, kafka stream.Kafka, o *web.Options) (closin
 	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
 		return nil, err
 	}
-	if v.ProtectedURL != "" {
-		if o.Protected, err = v.protected(r.ctx); err != nil {
-			return nil, err
-		}
+	if closing, err = v.audited(kafka, o); err != nil || v.ProtectedURL == "" {
+		return closing, err
 	}
-	closing = func() {
-		if o.Protected != nil {
-			o.Protected.Close() //nolint:errcheck,gosec // nothing is left in it
-		}
-	}
-	audited, err := v.audited(kafka, o)
+	db, err := v.protected(r.ctx)
 	if err != nil {
 		closing()
 		return nil, err
 	}
-	return func() { audited(); closing() }, nil
+	o.Protected = db
+	closeAudit := closing
+	return func() {
+		db.Close() //nolint:errcheck,gosec // nothing is left in it
+		closeAudit()
+	}, nil
 }
 
 // audited lets viewers in, and keeps what they see in Kafka.
