@@ -1,12 +1,8 @@
 package access_test
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -18,78 +14,19 @@ import (
 	"time"
 
 	"aftershock/access"
+	"aftershock/access/accesstest"
 )
 
-var b64 = base64.RawURLEncoding
-
-// provider is one in this process, whose viewer has the claims.
+// provider is one with the clock of the pages.
 type provider struct {
-	*httptest.Server
-	key    *rsa.PrivateKey
-	signs  *rsa.PrivateKey // with what it signs: not always its own
-	clock  *clock
-	claims map[string]any
-	nonce  string // of the last who came
-	asked  url.Values
-	code   int // of the answer to a code
+	*accesstest.Provider
+	clock *clock
 }
 
-func newProvider(t *testing.T, c *clock) *provider {
+func newProvider(t *testing.T) *provider {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &provider{key: key, signs: key, clock: c, code: http.StatusOK}
-	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(v); err != nil {
-			t.Error(err)
-		}
-	}
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/auth", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"}})
-	})
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1", "n": b64.EncodeToString(key.N.Bytes()), "e": "AQAB"}}})
-	})
-	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseForm(); err != nil {
-			t.Error(err)
-		}
-		challenge := sha256.Sum256([]byte(r.Form.Get("code_verifier")))
-		if p.code != http.StatusOK || r.Form.Get("code") != "the-code" || b64.EncodeToString(challenge[:]) != p.asked.Get("code_challenge") {
-			w.WriteHeader(http.StatusBadRequest)
-			answer(w, map[string]any{"error": "invalid_grant", "error_description": "canary-code"})
-			return
-		}
-		answer(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": p.token(t)})
-	})
-	p.Server = httptest.NewServer(mux)
-	t.Cleanup(p.Close)
-	p.claims = map[string]any{"sub": "0815", "aud": "pages", "iss": p.URL, "email": "jane@example.com", "email_verified": true, "groups": []string{"staff", "crash-viewers"}}
-	return p
-}
-
-// token is a signed one of its viewer.
-func (p *provider) token(t *testing.T) string {
-	t.Helper()
-	claims := map[string]any{"nonce": p.nonce, "iat": p.clock.now().Unix(), "exp": p.clock.now().Add(time.Minute).Unix()}
-	for name, v := range p.claims {
-		claims[name] = v
-	}
-	body, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := b64.EncodeToString([]byte(`{"alg":"RS256","kid":"1"}`)) + "." + b64.EncodeToString(body)
-	digest := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, p.signs, crypto.SHA256, digest[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text + "." + b64.EncodeToString(signature)
+	c := newClock()
+	return &provider{accesstest.NewProvider(t, c.now), c}
 }
 
 func (p *provider) login(t *testing.T) *access.Login {
@@ -115,18 +52,17 @@ func (p *provider) leave(t *testing.T, l *access.Login) *http.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.asked = at.Query()
-	p.nonce = p.asked.Get("nonce")
-	if !strings.HasPrefix(to, p.URL+"/auth?") || p.asked.Get("redirect_uri") != "https://crash.example"+access.OIDCPath || p.asked.Get("code_challenge_method") != "S256" || strings.Contains(to, "secret") {
+	p.Asked = at.Query()
+	if !strings.HasPrefix(to, p.URL+"/auth?") || p.Asked.Get("redirect_uri") != "https://crash.example"+access.OIDCPath || p.Asked.Get("code_challenge_method") != "S256" || strings.Contains(to, "secret") {
 		t.Errorf("%s", to)
 	}
-	r := httptest.NewRequest(http.MethodGet, access.OIDCPath+"?code=the-code&state="+p.asked.Get("state"), nil)
+	r := httptest.NewRequest(http.MethodGet, access.OIDCPath+"?code=the-code&state="+p.Asked.Get("state"), nil)
 	r.AddCookie(c)
 	return r
 }
 
 func TestViewersOfAProvider(t *testing.T) {
-	p := newProvider(t, newClock())
+	p := newProvider(t)
 	l := p.login(t)
 	s, next, none, err := l.Return(p.leave(t, l))
 	if err != nil || next != "/crash/x" || none.MaxAge >= 0 {
@@ -149,7 +85,7 @@ func TestViewersOfAProvider(t *testing.T) {
 }
 
 func TestClaimsGiveNamesAndRoles(t *testing.T) {
-	p := newProvider(t, newClock())
+	p := newProvider(t)
 	for name, tc := range map[string]struct {
 		claims map[string]any
 		who    string
@@ -167,14 +103,14 @@ func TestClaimsGiveNamesAndRoles(t *testing.T) {
 		"one too many":     {map[string]any{"groups": append(make([]string, access.MaxOIDCGroups), "admins")}, "oidc:jane@example.com", nil},
 	} {
 		for claim, v := range tc.claims {
-			p.claims[claim] = v
+			p.Claims[claim] = v
 		}
 		l := p.login(t)
 		s, _, _, err := l.Return(p.leave(t, l))
 		if err != nil || s.Name != tc.who || !slices.Equal(s.Roles, tc.roles) {
 			t.Errorf("%s: %+v %v", name, s, err)
 		}
-		p.claims["email_verified"] = true
+		p.Claims["email_verified"] = true
 	}
 }
 
@@ -206,19 +142,19 @@ func TestLoginsOfAProviderThatAreNone(t *testing.T) {
 			p.clock.pass(10 * time.Minute)
 			return r
 		},
-		"other key":      func(p *provider, _ *access.Login, r *http.Request) *http.Request { p.signs = other; return r },
-		"other nonce":    func(p *provider, _ *access.Login, r *http.Request) *http.Request { p.nonce = "x"; return r },
-		"other audience": func(p *provider, _ *access.Login, r *http.Request) *http.Request { p.claims["aud"] = "mail"; return r },
+		"other key":      func(p *provider, _ *access.Login, r *http.Request) *http.Request { p.Signs = other; return r },
+		"other nonce":    func(p *provider, _ *access.Login, r *http.Request) *http.Request { p.Asked.Set("nonce", "x"); return r },
+		"other audience": func(p *provider, _ *access.Login, r *http.Request) *http.Request { p.Claims["aud"] = "mail"; return r },
 		"other issuer": func(p *provider, _ *access.Login, r *http.Request) *http.Request {
-			p.claims["iss"] = "https://x"
+			p.Claims["iss"] = "https://x"
 			return r
 		},
 		"expired": func(p *provider, _ *access.Login, r *http.Request) *http.Request {
-			p.claims["exp"] = p.clock.now().Add(-time.Minute).Unix()
+			p.Claims["exp"] = p.clock.now().Add(-time.Minute).Unix()
 			return r
 		},
 		"long name": func(p *provider, _ *access.Login, r *http.Request) *http.Request {
-			p.claims["email"] = strings.Repeat("x", 200)
+			p.Claims["email"] = strings.Repeat("x", 200)
 			return r
 		},
 		"a session": func(p *provider, l *access.Login, r *http.Request) *http.Request {
@@ -234,13 +170,13 @@ func TestLoginsOfAProviderThatAreNone(t *testing.T) {
 			return r
 		},
 	} {
-		p := newProvider(t, newClock())
+		p := newProvider(t)
 		l := p.login(t)
 		s, next, _, err := l.Return(change(p, l, p.leave(t, l)))
 		if err == nil || s != nil || next != "" {
 			t.Errorf("%s: %+v %v", name, s, err)
 		}
-		if err != nil && (strings.Contains(err.Error(), "canary-code") || strings.Contains(err.Error(), "the-code")) {
+		if err != nil && (strings.Contains(err.Error(), accesstest.Canary) || strings.Contains(err.Error(), accesstest.Code)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -248,7 +184,7 @@ func TestLoginsOfAProviderThatAreNone(t *testing.T) {
 
 // A provider that is away when the pages start is asked again.
 func TestAProviderThatIsAway(t *testing.T) {
-	p := newProvider(t, newClock())
+	p := newProvider(t)
 	p.Close()
 	l := p.login(t)
 	if _, _, err := l.Leave(t.Context(), "/"); err == nil || errors.Is(err, access.ErrNotBack) {

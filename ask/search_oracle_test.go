@@ -1,6 +1,7 @@
 package ask_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/url"
@@ -148,15 +149,7 @@ func compares(v any, op, text string) bool {
 	return false
 }
 
-func sign(x float64) int {
-	switch {
-	case x < 0:
-		return -1
-	case x > 0:
-		return 1
-	}
-	return 0
-}
+func sign(x float64) int { return cmp.Compare(x, 0) }
 
 // found are the crashes that the parameters of a search let through: of a field one value that
 // is no range and does not say not, and all others.

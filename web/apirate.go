@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -83,16 +82,15 @@ func (r *rates) filled(d *drops, now time.Time) float64 {
 
 // client is who a request counts for: a viewer by name, whatever the token, and all others by
 // their address; a network of IPv6 is one address.
-func client(r *http.Request) string {
+func (h *Handler) client(r *http.Request) string {
 	if v := access.From(r.Context()); v != nil {
 		return "viewer " + v.Name
 	}
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	address := access.AddressOf(r, h.o.Proxies).Unmap()
+	switch {
+	case !address.IsValid():
 		return others
-	}
-	address := at.Addr().Unmap()
-	if address.Is4() {
+	case address.Is4():
 		return address.String()
 	}
 	network, err := address.WithZone("").Prefix(64)
@@ -105,7 +103,7 @@ func client(r *http.Request) string {
 // limited lets a request pass that its client's rate allows.
 func (h *Handler) limited(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		wait, ok := h.rates.take(client(r))
+		wait, ok := h.rates.take(h.client(r))
 		if !ok {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 			sendError(w, r, &apiError{http.StatusTooManyRequests, "more than " + strconv.Itoa(h.rates.of.PerMinute) + " requests a minute"})

@@ -45,6 +45,10 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	switch {
 	case errors.Is(err, access.ErrToken):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			sendError(w, r, &apiError{http.StatusUnauthorized, "the token is none, has expired, or is of somebody who is gone"})
+			return nil, false
+		}
 		h.fail(w, r, http.StatusUnauthorized, "The token is none, has expired, or is of somebody who is gone.", "/me makes another one.")
 		return nil, false
 	case err != nil:

@@ -123,10 +123,11 @@ func New(o Options) (*Handler, error) {
 	h.routeDocs()
 	h.routeRules()
 	h.routeReplays()
-	h.routeSearch()
-	h.routeAPI()
+	h.routeAgain()
 	h.routeAccount()
 	h.routeProtected()
+	h.routeSearch()
+	h.routeAPI()
 	return h, nil
 }
 

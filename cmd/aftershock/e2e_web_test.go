@@ -1,11 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"aftershock/access"
+	"aftershock/internal/freeport"
 )
 
 // A crash on its way to who may see what of it is protected: users of a file log in to up's
@@ -32,62 +32,30 @@ func TestViewersSeeWhatTheirRolesSay(t *testing.T) {
 	dump := tinyDump()
 	sendTraced(t, u, dump, map[string]string{"ProductName": "Orchard", "Version": "1", "URL": "canary-url", "Comments": "canary-comment"}, "4bf92f3577b34da6a3ce929d0e0e4736")
 	id := u.rows(1)[0]
-	login := func(name string) *http.Client {
-		t.Helper()
-		jar, err := cookiejar.New(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := &http.Client{Jar: jar, Timeout: 30 * time.Second}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+u.pages+"/login", strings.NewReader(url.Values{"name": {name}, "password": {password}, "next": {"/me"}}.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", "http://"+u.pages) // as browsers do
-		res, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "<h1>"+name) {
-			t.Fatalf("%s: %s %s", name, res.Status, body)
-		}
-		return client
-	}
-	get := func(client *http.Client, at string) (int, string) {
-		t.Helper()
-		res, err := client.Get("http://" + u.pages + at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(body)
-	}
-	jane, joe := login("jane"), login("joe")
+	jane, joe, public := u.reads("jane", password), u.reads("joe", password), &reader{u, testClient}
 	crash := "/crash/" + id
 	for _, tc := range []struct {
 		at, shows string
 	}{{crash + "/protected", "canary-url"}, {crash + "/dump", string(dump)}, {"/questions/comments?signature=" + url.QueryEscape(u.signature(id)), "canary-comment"}, {"/audit", "joe"}} {
-		if status, body := get(jane, tc.at); status != http.StatusOK || !strings.Contains(body, tc.shows) {
-			t.Errorf("jane, %s: %d %.500s", tc.at, status, body)
-		}
-		for name, client := range map[string]*http.Client{"joe": joe, "the public": testClient} {
-			if status, body := get(client, tc.at); status == http.StatusOK || strings.Contains(body, tc.shows) && tc.shows != "joe" {
+		// A question's time ends with the second that is now.
+		eventually(t, 10*time.Second, func() error {
+			if status, body := jane.get(tc.at); status != http.StatusOK || !strings.Contains(body, tc.shows) {
+				return fmt.Errorf("jane, %s: %d %.500s", tc.at, status, body)
+			}
+			return nil
+		})
+		for name, other := range map[string]*reader{"joe": joe, "the public": public} {
+			if status, body := other.get(tc.at); status == http.StatusOK || strings.Contains(body, tc.shows) && tc.shows != "joe" {
 				t.Errorf("%s, %s: %d %.500s", name, tc.at, status, body)
 			}
 		}
 	}
 	for _, at := range []string{"/", crash, crash + ".json", crash + ".md"} {
-		if status, body := get(jane, at); status != http.StatusOK || strings.Contains(body, "canary") {
+		if status, body := jane.get(at); status != http.StatusOK || strings.Contains(body, "canary") {
 			t.Errorf("%s: %d shows what is protected: %.500s", at, status, body)
 		}
 	}
-	_, audit := get(jane, "/audit")
+	_, audit := jane.get("/audit")
 	for _, kept := range []string{"<td>login</td>", "<td>protected</td>", "<td>dump</td>", "<td>question</td>", "<td>denied</td>", "<td>audit</td>", id} {
 		if !strings.Contains(audit, kept) {
 			t.Errorf("no %s in the audit", kept)
@@ -96,6 +64,41 @@ func TestViewersSeeWhatTheirRolesSay(t *testing.T) {
 	if strings.Contains(audit, "canary") || strings.Contains(u.log.String(), "canary") || strings.Contains(u.log.String(), password) {
 		t.Error("what is protected is in the audit, or in the log")
 	}
+	// A server of pages beside it, which shares users, key and tokens, knows its sessions.
+	beside := freeport.Address(t)
+	cmd := program(t.Context(), "--log-json", "web", "--web-listen", beside, "--metrics-listen", freeport.Address(t), "--clickhouse-url", "http://"+u.analysts,
+		"--protected-url", "http://"+u.clickhouse, "--brokers", u.kafka, "--blob", filepath.Join(u.dir, "blobs"), "--web-users", file,
+		"--web-key", filepath.Join(u.dir, "web-key"), "--web-tokens", filepath.Join(u.dir, "web-tokens.json"))
+	var log syncBuffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%v\n%s", err, log.String())
+		}
+	})
+	eventually(t, time.Minute, func() error { _, err := httpGet("http://" + beside + "/login"); return err })
+	u.pages = beside
+	for at, shows := range map[string]string{crash + "/protected": "canary-comment", crash + "/dump": string(dump), "/audit": id} {
+		if status, body := jane.get(at); status != http.StatusOK || !strings.Contains(body, shows) {
+			t.Errorf("jane, beside, %s: %d %.500s", at, status, body)
+		}
+		if status, body := joe.get(at); status != http.StatusForbidden || strings.Contains(body, shows) {
+			t.Errorf("joe, beside, %s: %d %.500s", at, status, body)
+		}
+	}
+	if err := users.SetRoles("jane", []access.Role{access.Protected}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, func() error {
+		if status, _ := jane.get(crash+"/dump"); status != http.StatusForbidden {
+			return fmt.Errorf("jane gets the dump: %d", status)
+		}
+		return nil
+	})
 	// Nobody sees anything while the broker is away.
 	pid, err := u.childPID("broker")
 	if err != nil {
@@ -105,7 +108,7 @@ func TestViewersSeeWhatTheirRolesSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
-	status, body := get(jane, crash+"/protected")
+	status, body := jane.get(crash + "/protected")
 	if status != http.StatusServiceUnavailable || strings.Contains(body, "canary") {
 		t.Errorf("%d %.500s", status, body)
 	}

@@ -168,9 +168,10 @@ func (v *upVerb) Run(r *run) (err error) {
 			defer public.Close() //nolint:errcheck // nothing is left in it
 		}
 		o := web.Options{
-			DB: public, APIRate: web.Rate{PerMinute: v.APIRate}, Metrics: web.NewMetrics(registry), Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: !v.on(),
-			Operator: &replay.Operator{Kafka: kafka, DB: db, Now: time.Now, Log: r.log},
-			Begin:    replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
+			DB: public, Metrics: web.NewMetrics(registry), APIRate: web.Rate{PerMinute: v.APIRate}, Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: !v.on(),
+			Operator:  &replay.Operator{Kafka: kafka, DB: db, Now: time.Now, Log: r.log},
+			Reprocess: processAgain(kafka),
+			Begin:     replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
 		}
 		if v.SymbolsListen != symbolsOff {
 			o.SymbolsURL = "http://" + v.SymbolsListen

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/sync/errgroup"
 
 	"aftershock/internal/loopback"
@@ -21,8 +22,9 @@ import (
 // webFlags say where the pages are, and for whom.
 type webFlags struct {
 	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
-	APIRate   int    `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
+	States    string `help:"File of the thresholds of what is new, back, rising or quiet: parameters of the question \"states\", as YAML." name:"web-states" placeholder:"FILE" type:"existingfile"`
 	loginFlags
+	APIRate int `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
 }
 
 // webOff is the address of pages that there are none of.
@@ -141,22 +143,20 @@ func (v *webVerb) forViewers(r *run, kafka stream.Kafka, o *web.Options) (closin
 	if err := stream.CheckStart(r.ctx, kafka, uses); err != nil {
 		return nil, err
 	}
-	if v.ProtectedURL != "" {
-		if o.Protected, err = v.protected(r.ctx); err != nil {
-			return nil, err
-		}
+	if closing, err = v.audited(kafka, o); err != nil || v.ProtectedURL == "" {
+		return closing, err
 	}
-	closing = func() {
-		if o.Protected != nil {
-			o.Protected.Close() //nolint:errcheck,gosec // nothing is left in it
-		}
-	}
-	audited, err := v.audited(kafka, o)
+	db, err := v.protected(r.ctx)
 	if err != nil {
 		closing()
 		return nil, err
 	}
-	return func() { audited(); closing() }, nil
+	o.Protected = db
+	closeAudit := closing
+	return func() {
+		db.Close() //nolint:errcheck,gosec // nothing is left in it
+		closeAudit()
+	}, nil
 }
 
 // audited lets viewers in, and keeps what they see in Kafka.
@@ -211,9 +211,35 @@ func (v *webVerb) protected(ctx context.Context) (*clickhouse.DB, error) {
 	return db, nil
 }
 
+// maxStatesBytes bounds the file of thresholds.
+const maxStatesBytes = 64 << 10
+
+// states are the thresholds of the file; nil without one.
+func (f *webFlags) states() (map[string]string, error) {
+	if f.States == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(f.States)
+	if err == nil && len(text) > maxStatesBytes {
+		err = fmt.Errorf("more than %d bytes", maxStatesBytes)
+	}
+	var all map[string]string
+	if err == nil {
+		err = yaml.Unmarshal(text, &all)
+	}
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("--web-states: %v", err)}
+	}
+	return all, nil
+}
+
 // servePages serves pages until ctx is done.
 func servePages(ctx context.Context, f webFlags, names []string, o web.Options, health *health, r *run) error {
 	o.Now, o.Log = time.Now, r.log
+	var err error
+	if o.States, err = f.states(); err != nil {
+		return err
+	}
 	pages, err := web.New(o)
 	if err != nil {
 		return err
