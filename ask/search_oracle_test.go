@@ -261,6 +261,9 @@ func filters(o *oracle) (out []url.Values) {
 	all := slices.Collect(mapValues(o.versions[o.active]))
 	slices.SortFunc(all, func(a, b *crash) int { return strings.Compare(a.CrashID, b.CrashID) })
 	for _, field := range slices.Sorted(mapKeys(values)) {
+		if slices.Contains([]string{"product", "channel", "reason", "moz_crash_reason", "signature", "modules.filename", "missing_symbols"}, field) {
+			continue // others have the type, and the facets have these
+		}
 		f, err := ask.FieldNamed(field)
 		if err != nil {
 			panic(err)
@@ -352,7 +355,7 @@ func TestFiltersFindWhatTheOracleFinds(t *testing.T) {
 			some++
 		}
 	}
-	if some < 150 {
+	if some < 100 {
 		t.Errorf("%d searches find something", some)
 	}
 }

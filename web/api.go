@@ -10,6 +10,7 @@ import (
 
 	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/schema"
 )
 
 // endpoint is one of the API, whose shapes are those of Crash Stats: tools that read that read
@@ -50,7 +51,7 @@ var endpoints = []endpoint{
 	{name: "ProcessedCrash", doc: "What everybody may see of a processed crash, by Crash Stats' names and by the tables'.", answer: (*Handler).apiProcessed, params: []apiParam{crashIDParam, {name: "format", doc: "Not looked at: tools send it.", kind: "string"}}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{
 		name: "RawCrash", doc: "The public annotations of a crash. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",
-		params: []apiParam{crashIDParam, {name: "format", doc: "meta, or raw for a dump.", kind: "string"}, {name: "name", doc: "The dump's name.", kind: "string"}},
+		params: []apiParam{crashIDParam, {name: "format", doc: "meta, or raw for a dump.", kind: "string"}, {name: "name", doc: "The dump's name; upload_file_minidump is the main one.", kind: "string"}},
 	},
 	{
 		name: "Reprocessing", post: true, doc: "Has crashes processed again. With one bad id none is.", needs: access.Operator, answer: (*Handler).apiReprocess, example: "crash_ids=0bba929f-8721-460c-8e70-a43c90261122",
@@ -80,13 +81,23 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.text }
 
-// needsRole is the answer to who lacks a role.
-func needsRole(r access.Role) error {
-	return &apiError{http.StatusForbidden, fmt.Sprintf("this needs the role %q", r)}
+// lacks is the answer to who lacks a role. Of a viewer it is kept.
+func (h *Handler) lacks(r *http.Request, role access.Role) error {
+	if h.o.Audit != nil && access.From(r.Context()) != nil {
+		if err := h.audit(r, schema.AuditEvent{What: schema.AuditDenied, Role: string(role), Subject: r.URL.Path}); err != nil {
+			return err
+		}
+	}
+	return &apiError{http.StatusForbidden, fmt.Sprintf("this needs the role %s", role)}
 }
 
-// maxAPIBytes of what a form sends to the API.
-const maxAPIBytes = 1 << 20
+// elsewhere is an answer that another path has.
+type elsewhere struct{ path string }
+
+func (e *elsewhere) Error() string { return "it is at " + e.path }
+
+// maxAPIFormBytes of what a form sends to the API.
+const maxAPIFormBytes = 1 << 20
 
 func (h *Handler) routeAPI() {
 	for _, e := range endpoints {
@@ -130,12 +141,12 @@ func (h *Handler) endpoint(e endpoint) http.HandlerFunc {
 			forAnybody(w)
 		}
 		if e.needs != "" && !access.From(r.Context()).Can(e.needs) {
-			sendError(w, r, needsRole(e.needs))
+			h.failedAPI(w, r, h.lacks(r, e.needs))
 			return
 		}
 		q := r.URL.Query()
 		if e.post && e.body == "" {
-			r.Body = http.MaxBytesReader(w, r.Body, maxAPIBytes)
+			r.Body = http.MaxBytesReader(w, r.Body, maxAPIFormBytes)
 			if err := r.ParseForm(); err != nil {
 				sendError(w, r, &apiError{http.StatusBadRequest, "want a form"})
 				return
@@ -179,7 +190,11 @@ func (e endpoint) check(q url.Values) error {
 // failedAPI answers for a request that was not answered.
 func (h *Handler) failedAPI(w http.ResponseWriter, r *http.Request, err error) {
 	var known *apiError
+	var there *elsewhere
 	switch {
+	case errors.As(err, &there):
+		http.Redirect(w, r, there.path, http.StatusSeeOther)
+		return
 	case errors.As(err, &known):
 	case refusal(err) != nil:
 		err = &apiError{http.StatusBadRequest, refusal(err).Error()}

@@ -219,6 +219,33 @@ func TestWhatIsPostedToTheAPI(t *testing.T) {
 	}
 }
 
+// The API knows viewers: it leads who may to a dump, and keeps who may not.
+func TestTheAPIKnowsViewers(t *testing.T) {
+	h := newHouse(t, away(t))
+	jane, joe := h.browser(t).login("jane"), h.browser(t).login("joe")
+	h.ledger.told()
+	const id = "0bba929f-8721-460c-8e70-a43c90261122"
+	const raw = "/api/RawCrash/?crash_id=" + id + "&format=raw&name=upload_file_minidump"
+	if a := jane.get(raw); a.status != http.StatusSeeOther || a.head.Get("Location") != "/crash/"+id+"/dump?name=upload_file_minidump" || a.head.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%+v", a)
+	}
+	if a := jane.get("/api/RawCrash/?format=raw&crash_id=//evil.test"); a.status != http.StatusBadRequest {
+		t.Errorf("%+v", a)
+	}
+	if a, told := joe.get(raw), h.ledger.told(); a.status != http.StatusForbidden || !strings.Contains(a.body, `"error":"this needs the role dumps"`) || strings.Join(told, " ") != "denied joe /api/RawCrash/" {
+		t.Errorf("%+v %v", a, told)
+	}
+	if a, told := joe.post("/api/Reprocessing/", url.Values{"crash_ids": {id}}), h.ledger.told(); a.status != http.StatusForbidden || strings.Join(told, " ") != "denied joe /api/Reprocessing/" {
+		t.Errorf("%+v %v", a, told)
+	}
+	if a := jane.post("/api/Reprocessing/", url.Values{"crash_ids": {id}}, "Sec-Fetch-Site", "cross-site"); a.status != http.StatusForbidden || !strings.HasPrefix(a.body, `{"error":`) {
+		t.Errorf("%+v", a)
+	}
+	if a := h.browser(t).get("/api/SuperSearchFields/", "Auth-Token", "none"); a.status != http.StatusUnauthorized || !strings.HasPrefix(a.body, `{"error":`) {
+		t.Errorf("%+v", a)
+	}
+}
+
 // A client that asks too often is told when to come again; others are not kept waiting.
 func TestTheAPIHasARate(t *testing.T) {
 	const passed = http.StatusBadRequest // it lacks a parameter

@@ -39,10 +39,10 @@ func (h *Handler) apiRaw(r *http.Request, q url.Values) (any, error) {
 	switch q.Get("format") {
 	case "", "meta":
 		if q.Has("name") {
-			return nil, h.noDump(r)
+			return nil, h.dumpAt(r, q)
 		}
 	case "raw":
-		return nil, h.noDump(r)
+		return nil, h.dumpAt(r, q)
 	default:
 		return nil, &apiError{http.StatusBadRequest, "format: want meta or raw"}
 	}
@@ -63,12 +63,22 @@ func (h *Handler) apiRaw(r *http.Request, q url.Values) (any, error) {
 	return out, nil
 }
 
-// noDump is the answer to who asks for a dump.
-func (h *Handler) noDump(r *http.Request) error {
-	if !access.From(r.Context()).Can(access.Dumps) {
-		return needsRole(access.Dumps)
+// dumpAt is where a dump is, for who may have it.
+func (h *Handler) dumpAt(r *http.Request, q url.Values) error {
+	id, ok := crashID(q.Get("crash_id"))
+	switch {
+	case !access.From(r.Context()).Can(access.Dumps):
+		return h.lacks(r, access.Dumps)
+	case !ok:
+		return &apiError{http.StatusBadRequest, "unknown crash id"}
+	case h.o.Dumps == nil:
+		return &apiError{http.StatusNotFound, "dumps are not served here"}
 	}
-	return &apiError{http.StatusNotFound, "dumps are not served here"}
+	at := "/crash/" + id + "/dump"
+	if name := q.Get("name"); name != "" {
+		at += "?name=" + url.QueryEscape(name)
+	}
+	return &elsewhere{at}
 }
 
 func zoned(v json.RawMessage) string { return strings.Replace(text(v), " ", "T", 1) + "+00:00" }

@@ -53,8 +53,14 @@ type colour struct{ Name, Means string }
 func (h *Handler) design(w http.ResponseWriter, r *http.Request) {
 	p := designPage{
 		Colours: []colour{
-			{"text", "what is read"}, {"quiet", "what is read second: labels, notes, frames that do not count"}, {"paper", "what is written on"}, {"sheet", "what lies on it: the head of a page, code, buttons"},
-			{"line", "what parts rows"}, {"accent", "what leads on"}, {"bar", "how much of something there is"}, {"warn", "what may be wrong, always with words that say so"},
+			{"text", "what is read"},
+			{"quiet", "what is read second: labels, notes, frames that do not count"},
+			{"paper", "what is written on"},
+			{"sheet", "what lies on it: the head of a page, code, buttons"},
+			{"line", "what parts rows"},
+			{"accent", "what leads on"},
+			{"bar", "how much of something there is"},
+			{"warn", "what may be wrong, always with words that say so"},
 		},
 		Steps: []string{"s1", "s2", "s3", "s4"},
 		Chart: &chart{Width: chartWidth, Height: chartHeight, First: "Monday", Last: "Sunday", Caption: "crashes from Monday to Sunday; most, 120, at Thursday"},

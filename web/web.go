@@ -219,6 +219,10 @@ func cached(w http.ResponseWriter) {
 type failure struct{ What, Next string }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, what, next string) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		sendError(w, r, &apiError{status, what})
+		return
+	}
 	h.show(w, r, status, "failure.html", view{Title: http.StatusText(status), Body: failure{what, next}})
 }
 
