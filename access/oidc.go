@@ -19,12 +19,12 @@ import (
 
 // Limits of what a provider is asked, and answers.
 const (
-	oidcTime       = 10 * time.Second // of an answer
-	oidcLoginTime  = 10 * time.Minute // between leaving for the provider and coming back
-	maxOIDCBytes   = 1 << 20          // of an answer
-	maxOIDCName    = 200
-	MaxOIDCGroups  = 1000 // of a viewer
-	maxNextOfLogin = 1000
+	oidcTime      = 10 * time.Second // of an answer
+	oidcLoginTime = 10 * time.Minute // between leaving for the provider and coming back
+	maxOIDCBytes  = 1 << 20          // of an answer
+	maxOIDCName   = 200
+	MaxOIDCGroups = 1000 // of a viewer
+	MaxNext       = 1000 // bytes of where a login leads
 )
 
 // OIDCPath is where a provider sends its viewers back to.
@@ -102,7 +102,7 @@ func (l *Login) Leave(ctx context.Context, next string) (to string, c *http.Cook
 	if err != nil {
 		return "", nil, err
 	}
-	if len(next) > maxNextOfLogin {
+	if len(next) > MaxNext {
 		next = ""
 	}
 	a := asked{random(16), random(16), oauth2.GenerateVerifier(), next, l.Now().UTC()}

@@ -44,7 +44,12 @@ func (p *provider) login(t *testing.T) *access.Login {
 // leave goes to the provider, and is the request that it sends back.
 func (p *provider) leave(t *testing.T, l *access.Login) *http.Request {
 	t.Helper()
-	to, c, err := l.Leave(t.Context(), "/crash/x")
+	return p.leaveFor(t, l, "/crash/x")
+}
+
+func (p *provider) leaveFor(t *testing.T, l *access.Login, next string) *http.Request {
+	t.Helper()
+	to, c, err := l.Leave(t.Context(), next)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +86,17 @@ func TestViewersOfAProvider(t *testing.T) {
 	p.clock.pass(access.SessionLife)
 	if v, _, _ := l.Viewer(r); v != nil {
 		t.Error("the session goes on")
+	}
+}
+
+func TestWhereALoginLeadsHasALength(t *testing.T) {
+	p := newProvider(t)
+	l := p.login(t)
+	for n, kept := range map[int]bool{access.MaxNext: true, access.MaxNext + 1: false} {
+		r := p.leaveFor(t, l, "/"+strings.Repeat("x", n-1))
+		if _, next, _, err := l.Return(r); err != nil || (len(next) == n) != kept || !kept && next != "" {
+			t.Errorf("%d bytes: %d are left, %v", n, len(next), err)
+		}
 	}
 }
 

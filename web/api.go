@@ -96,8 +96,8 @@ type elsewhere struct{ path string }
 
 func (e *elsewhere) Error() string { return "it is at " + e.path }
 
-// maxAPIBytes of what a form sends to the API.
-const maxAPIBytes = 1 << 20
+// maxAPIFormBytes of what a form sends to the API.
+const maxAPIFormBytes = 1 << 20
 
 func (h *Handler) routeAPI() {
 	for _, e := range endpoints {
@@ -146,7 +146,7 @@ func (h *Handler) endpoint(e endpoint) http.HandlerFunc {
 		}
 		q := r.URL.Query()
 		if e.post && e.body == "" {
-			r.Body = http.MaxBytesReader(w, r.Body, maxAPIBytes)
+			r.Body = http.MaxBytesReader(w, r.Body, maxAPIFormBytes)
 			if err := r.ParseForm(); err != nil {
 				sendError(w, r, &apiError{http.StatusBadRequest, "want a form"})
 				return

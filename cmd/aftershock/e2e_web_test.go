@@ -94,7 +94,7 @@ func TestViewersSeeWhatTheirRolesSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, func() error {
-		if status, _ := jane.get(crash+"/dump"); status != http.StatusForbidden {
+		if status, _ := jane.get(crash + "/dump"); status != http.StatusForbidden {
 			return fmt.Errorf("jane gets the dump: %d", status)
 		}
 		return nil
