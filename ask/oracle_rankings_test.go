@@ -177,7 +177,8 @@ func states(o *oracle, a asked) *answer {
 			}
 		}
 		first := o.firstOf(signature, ever[signature])
-		state, order := "", 0
+		var state string
+		var order int
 		switch {
 		case !first.Before(ago("new_days")) && len(now) >= a.number("new_least"):
 			state, order = "new", 1

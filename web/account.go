@@ -125,7 +125,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s *access.Sessio
 	}
 	h.o.Metrics.login("done")
 	http.SetCookie(w, cookie)
-	http.Redirect(w, r, local(next), http.StatusSeeOther) //nolint:gosec // a path of ours
+	http.Redirect(w, r, local(next), http.StatusSeeOther)
 }
 
 // leave sends a browser to the provider.

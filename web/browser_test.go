@@ -59,7 +59,7 @@ type complaints struct {
 }
 
 func (c *complaints) hear(event any) {
-	text := ""
+	var text string
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
 		if e.Entry.Level != log.EntryLevelError && e.Entry.Level != log.EntryLevelWarning {

@@ -25,10 +25,10 @@ const usualTime = "28d"
 // why, and the crashes around it.
 func (h *Handler) around(r *http.Request, c *oneCrash, id string, row ask.Row) error {
 	f := fromURL(r.URL.Query())
-	under := 0
+	under := int64(0)
 	if text := r.URL.Query().Get("under"); text != "" {
 		var err error
-		if under, err = strconv.Atoi(text); err != nil || under < 1 {
+		if under, err = strconv.ParseInt(text, 10, 32); err != nil || under < 1 {
 			return &badValueError{"under: want the number of a signature version"}
 		}
 	}
@@ -76,8 +76,8 @@ func (h *Handler) neighbours(ctx context.Context, c *oneCrash, id string, f filt
 		return nil, err
 	}
 	v := a.Rows[0]
-	count, _ := strconv.Atoi(v[0])  //nolint:errcheck // the server's own numbers
-	before, _ := strconv.Atoi(v[1]) //nolint:errcheck // likewise
+	count, _ := strconv.Atoi(v[0]) // the server's own numbers
+	before, _ := strconv.Atoi(v[1])
 	if count < 2 || before >= count {
 		return nil, nil //nolint:nilnil // see above
 	}

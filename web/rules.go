@@ -229,7 +229,7 @@ func (h *Handler) try(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/x-diff; charset=utf-8")
 		w.Header().Set("Content-Disposition", `attachment; filename="rules.patch"`)
 		for _, f := range t.Files {
-			fmt.Fprint(w, patch(f.Name, before[f.Name], f.Text)) //nolint:errcheck,gosec // its client may be gone
+			fmt.Fprint(w, patch(f.Name, before[f.Name], f.Text)) //nolint:errcheck // its client may be gone
 		}
 		return
 	case "start":

@@ -159,7 +159,7 @@ func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[s
 		if n := len(p.Fields); n == 0 || p.Fields[n-1].Field != row[0] {
 			p.Fields = append(p.Fields, distribution{Field: row[0]})
 		}
-		of, _ := strconv.ParseFloat(row[3], 64) //nolint:errcheck // the server's own number
+		of, _ := strconv.ParseFloat(row[3], 64) // the server's own number
 		d := &p.Fields[len(p.Fields)-1]
 		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: linkOf(row[0], row[1], f)})
 	}

@@ -173,7 +173,7 @@ func (v crashVersion) Cause() string {
 // crashVersions reads the answer of ask.CrashVersions.
 func crashVersions(rows [][]string) (all []crashVersion) {
 	for _, r := range rows {
-		number := func(i int) int64 { n, _ := strconv.ParseInt(r[i], 10, 64); return n } //nolint:errcheck // the server's own numbers
+		number := func(i int) int64 { n, _ := strconv.ParseInt(r[i], 10, 64); return n } // the server's own numbers
 		all = append(all, crashVersion{
 			Version: int32(number(0)), Revision: number(1), Signature: r[2],
 			At:   schema.Position{Topic: r[3], Partition: int32(number(4)), Offset: number(5)},
