@@ -120,6 +120,6 @@ func (h *Handler) compareSides(r *http.Request, c *comparing) error {
 		c.Counts = a.Rows[0][2:4]
 		a.Rows = a.Rows[1:]
 	}
-	c.Sections = []answered{{Title: "What differs", Doc: compareQuery.Doc, SQL: compareQuery.SQL, Query: compareQuery, Answer: a, Table: tableOf(compareQuery, a, filter{})}}
+	c.Sections = []answered{{Title: "What differs", Doc: compareQuery.Doc, SQL: compareQuery.SQL, Query: compareQuery, Answer: a, Table: tableOf(compareQuery, a, nil, filter{})}}
 	return nil
 }

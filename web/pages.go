@@ -233,7 +233,7 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 			return answered{}, err
 		}
 	}
-	out := answered{Title: title, Doc: q.Doc, Query: q, Answer: a, Chart: chartOf(q, a), Table: tableOf(q, a, f)}
+	out := answered{Title: title, Doc: q.Doc, Query: q, Answer: a, Chart: chartOf(q, a), Table: tableOf(q, a, values, f)}
 	out.SQL = q.SQL
 	return out, nil
 }

@@ -3,7 +3,9 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,5 +138,31 @@ func TestPartsOfASignatureCount(t *testing.T) {
 	}
 	if _, _, page = get(t, s.URL+"/crash/"+all[4].CrashID+"?os=Linux&from=1d"); !strings.Contains(page, "(Linux, last 24 hours)") || !strings.Contains(page, all[3].CrashID+"?from=1d&amp;os=Linux") {
 		t.Errorf("the filter does not go along: %.2000s", page)
+	}
+}
+
+// A number leads to the search for the crashes that it counts, and to no others.
+func TestNumbersLeadToTheCrashesBehindThem(t *testing.T) {
+	s, _ := site(t, generated(t, 600)...)
+	number := regexp.MustCompile(`<td class="n">(?:<svg.*?</svg> <span class="beside">)?<a href="(/search\?[^"]*)">([0-9]+)</a>`)
+	followed := 0
+	for _, at := range []string{"/top?from=28d", "/top?from=7d&os=Windows+NT", "/top?from=28d&tab=installs&product=Orchard", "/top?tab=rising&from=3d", "/?from=28d&new_least=1&back_least=1&new_days=28"} {
+		_, _, page := get(t, s.URL+at)
+		found := number.FindAllStringSubmatch(page, 6)
+		if len(found) == 0 {
+			t.Errorf("%s: no number leads anywhere", at)
+		}
+		for _, m := range found {
+			link := html.UnescapeString(m[1])
+			_, _, text := get(t, s.URL+strings.Replace(link, "/search?", "/search.json?", 1))
+			var result struct{ Total int }
+			if err := json.Unmarshal([]byte(text), &result); err != nil || fmt.Sprint(result.Total) != m[2] {
+				t.Errorf("%s: %s leads to %d: %s", at, m[2], result.Total, link)
+			}
+			followed++
+		}
+	}
+	if followed < 20 {
+		t.Errorf("%d numbers", followed)
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 
 	"aftershock/ask"
@@ -29,14 +30,14 @@ type cell struct {
 // barWidth is how long the longest bar is.
 const barWidth = 80
 
-// tableOf makes one. Links keep the filter.
-func tableOf(q ask.Query, a *ask.Answer, f filter) table {
+// tableOf makes one. Links keep the filter; values are what the question was given.
+func tableOf(q ask.Query, a *ask.Answer, values map[string]string, f filter) table {
 	var t table
 	for _, c := range a.Columns {
 		t.Columns = append(t.Columns, column{c.Name, c.Numeric()})
 	}
 	most := 0.0
-	value := -1
+	crashes, value := slices.IndexFunc(a.Columns, func(c ask.Column) bool { return c.Name == "crashes" }), -1
 	for i, c := range a.Columns {
 		if q.Chart.Kind == ask.Bars && c.Name == q.Chart.Value {
 			value = i
@@ -56,6 +57,9 @@ func tableOf(q ask.Query, a *ask.Answer, f filter) table {
 			if n, err := strconv.ParseFloat(text, 64); i == value && err == nil && most > 0 {
 				cells[i].HasBar, cells[i].Bar = true, int(max(n, 0)/most*barWidth)
 			}
+		}
+		if crashes >= 0 {
+			cells[crashes].Link = crashesBehind(q, a, row, values, f)
 		}
 		t.Rows = append(t.Rows, cells)
 	}
