@@ -41,7 +41,8 @@ type oneCrash struct {
 	Why                                       *whySection
 	Versions                                  []crashVersion
 	Around                                    *neighbours
-	MayAgain, Again                           bool // whether it may be, and has been, asked for once more
+	Bugs                                      []link // file one about it
+	MayAgain, Again                           bool   // whether it may be, and has been, asked for once more
 }
 
 // firstFrames are shown at once: a stack that overflowed has a thousand.
@@ -91,6 +92,7 @@ func (h *Handler) crash(w http.ResponseWriter, r *http.Request) {
 	}
 	c := crashOf(row)
 	if twin == "" {
+		c.Bugs = h.bugs(c)
 		c.MayAgain, c.Again = h.mayAgain(r), r.URL.Query().Has("again")
 		if err := h.around(r, c, id, row); err != nil {
 			h.failed(w, r, err)

@@ -235,6 +235,7 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 	}
 	out := answered{Title: title, Doc: q.Doc, Query: q, Answer: a, Chart: chartOf(q, a), Table: tableOf(q, a, values, f)}
 	out.SQL = q.SQL
+	h.o.Trackers.link(&out.Table, a)
 	return out, nil
 }
 

@@ -62,6 +62,8 @@ type Options struct {
 	// States are the thresholds of what is new, back, rising or quiet: parameters of the question
 	// "states"; nil for its defaults.
 	States map[string]string
+	// Trackers say where bugs are looked at, and filed; nil for no links to them.
+	Trackers *Trackers
 	// SymbolsURL is where people download symbol files; empty for no links to them.
 	SymbolsURL string
 	// Reprocess has crashes processed again, for operators; nil where that is not done.

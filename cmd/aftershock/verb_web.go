@@ -22,6 +22,7 @@ import (
 // webFlags say where the pages are, and for whom.
 type webFlags struct {
 	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
+	Trackers  string `help:"File that says where bugs are looked at and filed, as YAML (docs/web.md)." name:"web-trackers" placeholder:"FILE" type:"existingfile"`
 	States    string `help:"File of the thresholds of what is new, back, rising or quiet: parameters of the question \"states\", as YAML." name:"web-states" placeholder:"FILE" type:"existingfile"`
 	loginFlags
 	APIRate int `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
@@ -239,6 +240,15 @@ func servePages(ctx context.Context, f webFlags, names []string, o web.Options, 
 	var err error
 	if o.States, err = f.states(); err != nil {
 		return err
+	}
+	if f.Trackers != "" {
+		text, err := os.ReadFile(f.Trackers)
+		if err == nil {
+			o.Trackers, err = web.ReadTrackers(text)
+		}
+		if err != nil {
+			return &usageError{fmt.Sprintf("--web-trackers: %v", err)}
+		}
 	}
 	pages, err := web.New(o)
 	if err != nil {
