@@ -61,7 +61,6 @@ var pages = []page{
 		{title: "Crashes, newest first", question: "reports", tab: "reports"},
 		{title: "By build: did it help?", question: "builds", tab: "builds"},
 		{title: "What these crashes have more often than others", question: "correlations", tab: "more"},
-		{title: "What promotions made of it", question: "version-moves", tab: "history"},
 	}},
 	{path: "/text", title: "Signatures with a text", wants: "text", sections: []section{{title: "Signatures with this text", question: "search"}}},
 	{path: "/missing", title: "Missing symbols", sections: []section{{title: "Modules without symbols, by the crashes that lack them", question: "missing-symbols"}}},

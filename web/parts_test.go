@@ -166,3 +166,18 @@ func TestNumbersLeadToTheCrashesBehindThem(t *testing.T) {
 		t.Errorf("%d numbers", followed)
 	}
 }
+
+// Each part of a signature's page answers.
+func TestEveryPartOfASignatureAnswers(t *testing.T) {
+	all := generated(t, 100)
+	s, _ := site(t, all...)
+	for _, tab := range []string{"", "reports", "builds", "distributions", "stacks", "more", "history"} {
+		at := "/signature?" + url.Values{"signature": {all[0].Signature}, "from": {"90d"}, "tab": {tab}}.Encode()
+		if status, _, page := get(t, s.URL+at); status != 200 || !strings.Contains(page, `aria-current="true"`) {
+			t.Errorf("%s: %d %.700s", at, status, page)
+		}
+	}
+	if _, _, page := get(t, s.URL+"/signature?"+url.Values{"signature": {all[0].Signature}, "tab": {"history"}}.Encode()); !strings.Contains(page, "as long as it is known") || !strings.Contains(page, "What was visible") {
+		t.Errorf("%.3000s", page)
+	}
+}

@@ -22,8 +22,25 @@ type signatureParts struct {
 	From    []link
 	Trend   *chart
 	Tree    []node
+	// History is every step of a promotion that led to the signature or away from it, and Epochs
+	// what each made visible; both are of the tab of that name.
+	History []step
+	Epochs  []epoch
 	Fields  []distribution
 }
+
+// step is what one promotion made of a signature.
+type step struct {
+	Epoch            int64
+	FromVersion, To  int32
+	Old, New         string
+	OldLink, NewLink string
+	Crashes          int64
+	Share            string
+}
+
+// epoch is what was visible since a promotion or a rollback.
+type epoch struct{ Epoch, Versions, Begins string }
 
 // distribution is how crashes are spread over the values of a field.
 type distribution struct {
@@ -52,6 +69,11 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 		wanted = []func() error{
 			func() error { return h.beginWith(r, p, values, f) },
 			func() error { return h.lineage(r, p, values, f, signature) },
+		}
+	case "history":
+		wanted = []func() error{
+			func() error { return h.lineage(r, p, values, f, signature) },
+			func() error { return h.history(r, p, f, signature) },
 		}
 	case "stacks":
 		wanted = []func() error{func() error { return h.tree(r, p, values, f) }}
@@ -132,6 +154,26 @@ func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]
 		return err
 	}
 	p.Trend = chartOf(trendQuery, a)
+	return nil
+}
+
+// history are all steps on the way to a signature and away from it, and what the epochs showed.
+func (h *Handler) history(r *http.Request, p *signatureParts, f filter, signature string) error {
+	l, err := replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
+	if err != nil {
+		return err
+	}
+	to := func(name string) string { return "/signature" + f.query("signature", name) }
+	for _, s := range slices.Concat(l.CameFrom, l.Became) {
+		p.History = append(p.History, step{s.Epoch, s.FromVersion, s.ToVersion, s.Old, s.New, to(s.Old), to(s.New), s.Crashes, percent(s.Share)})
+	}
+	a, err := ask.Promotions.Ask(r.Context(), h.o.DB, nil)
+	if err != nil {
+		return err
+	}
+	for _, row := range a.Rows {
+		p.Epochs = append(p.Epochs, epoch{row[0], row[1], row[2]})
+	}
 	return nil
 }
 

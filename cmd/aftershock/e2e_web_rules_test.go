@@ -164,6 +164,9 @@ func TestARuleGoesFromAPageToAllPages(t *testing.T) {
 		}
 		return nil
 	})
+	if _, page := jane.get("/signature?tab=history&signature=" + url.QueryEscape(after)); !strings.Contains(page, "<td>1 → 2</td>") {
+		t.Errorf("no step on the page of its history: %s", page)
+	}
 	flip("/replay/2/rollback", "The rollback of jane is done")
 	crash(before, "Decision of version 1")
 }
