@@ -30,7 +30,7 @@ type page struct {
 }
 
 // menu is that of pages which know no versions; see Handler.menu.
-var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/compare", "Compare"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
+var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/compare", "Compare"}, {"/pings", "Pings"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
 
 // pages, with what each asks.
 var pages = []page{

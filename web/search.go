@@ -28,6 +28,9 @@ func (h *Handler) routeSearch() {
 	h.mux.HandleFunc("GET /search.md", h.searchMarkdown)
 	h.mux.HandleFunc("GET /search.csv", h.searchCSV)
 	h.mux.HandleFunc("GET /search.parquet", h.searchParquet)
+	h.mux.HandleFunc("GET /pings", func(w http.ResponseWriter, r *http.Request) { // which are never counted as crashes
+		http.Redirect(w, r, "/search?"+url.Values{"_view": {"pings"}, "_facets": {"signature version os"}}.Encode(), http.StatusSeeOther)
+	})
 }
 
 // searchPage is what the search's template gets.
