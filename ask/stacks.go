@@ -15,6 +15,7 @@ import (
 type Stack struct {
 	Path    []string `json:"path"`
 	Crashes int      `json:"crashes,string"`
+	All     int      `json:"all,string"` // crashes of the signature, whatever their stack
 	Example string   `json:"example"` // a crash id
 }
 

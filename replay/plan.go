@@ -175,6 +175,9 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() error {
 			for value := range values {
+				if ctx.Err() != nil {
+					continue // what is left of the queue
+				}
 				head, err := schema.DecodeHead(value)
 				if err != nil || !opts.covers(head.ReceivedAt) {
 					continue // a replay makes a dead letter of it

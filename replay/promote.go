@@ -24,6 +24,9 @@ type PromoteOptions struct {
 	// AtOnce is how many raw crashes the versions that a rollback shows again may have to
 	// catch up on before what both have is shown first. 0 means DefaultAtOnce.
 	AtOnce int64
+	// Epoch is the one of what is seen when somebody decided; 0 for whatever is. A promotion that
+	// finds another one changes nothing.
+	Epoch int64
 
 	// past: of what is to be seen everything was received long ago, and is looked for row
 	// by row: nobody need catch up.
@@ -61,6 +64,9 @@ func (o *Operator) Promote(ctx context.Context, n int32, from, to time.Time, opt
 		_, v, err := version(now, n)
 		if err != nil {
 			return nil, err
+		}
+		if opts.Epoch != 0 && opts.Epoch != now.Activation.Epoch {
+			return nil, fmt.Errorf("what is seen has epoch %d, and not %d: somebody has changed it", now.Activation.Epoch, opts.Epoch)
 		}
 		if v.From != nil {
 			from = later(from, *v.From)

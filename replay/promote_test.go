@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
@@ -82,7 +84,13 @@ func TestAPromotionChangesWhatIsSeen(t *testing.T) {
 	r.stores(2, "f | a", 1, 2, 3, 4)
 	r.stores(3, "of another one", 1, 2, 3, 4)
 	before := r.newest()
-	took, err := r.o.Promote(t.Context(), 2, schema.TimeBegin, schema.TimeEnd, soon)
+	seen := soon // by somebody who has looked at another state of things
+	seen.Epoch = r.newest().Activation.Epoch + 1
+	if _, err := r.o.Promote(t.Context(), 2, schema.TimeBegin, schema.TimeEnd, seen); err == nil || !strings.Contains(err.Error(), "somebody has changed it") || !cmp.Equal(before, r.newest()) {
+		t.Errorf("%v", err)
+	}
+	seen.Epoch--
+	took, err := r.o.Promote(t.Context(), 2, schema.TimeBegin, schema.TimeEnd, seen)
 	if err != nil {
 		t.Fatal(err)
 	}

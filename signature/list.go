@@ -111,11 +111,16 @@ func anchored(text string) string { return `^(?:` + text + `)` }
 // compile, or that would match every frame.
 func compile(file string, lines []line) (list, error) {
 	l := list{file: file, lines: lines}
-	byText := map[string][]remainder{}
+	byText, all := map[string][]remainder{}, 0
 	for i, in := range lines {
 		parsed, err := syntax.Parse(in.text, syntax.Perl) // by itself: "a)|(b" would leave the anchor
 		if err != nil {
 			return list{}, &lineError{in.number, err}
+		}
+		if n := size(parsed); n > maxLineSize {
+			return list{}, &lineError{in.number, fmt.Errorf("an expression of %d steps, of which %d are the most: it repeats too much", n, maxLineSize)}
+		} else if all += n; all > maxListSize {
+			return list{}, &lineError{in.number, fmt.Errorf("the lines up to this one have more than %d steps together", maxListSize)}
 		}
 		begins := beginnings(parsed)
 		var re *regexp.Regexp // only where a literal is not all: compiling takes longer than everything else
@@ -152,6 +157,35 @@ func compile(file string, lines []line) (list, error) {
 		l.literals[i].parent = parent
 	}
 	return l, nil
+}
+
+// Limits of what expressions compile to: to match a text costs as many steps for each of its bytes
+// at worst, and to compile one takes time and memory in proportion. Lists of products have some
+// thousand steps.
+const (
+	maxLineSize = 10_000
+	maxListSize = 200_000
+)
+
+// size is how many steps an expression compiles to, about; more than any limit is as much as that.
+func size(re *syntax.Regexp) int {
+	const enough = 1 << 30
+	n := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		return max(1, len(re.Rune))
+	case syntax.OpRepeat:
+		times := re.Max
+		if times < 0 {
+			times = re.Min + 1
+		}
+		return int(min(int64(enough), 1+int64(times)*int64(size(re.Sub[0]))))
+	default:
+	}
+	for _, sub := range re.Sub {
+		n = min(enough, n+size(sub))
+	}
+	return n
 }
 
 // lineError is what is wrong with a line of a file.

@@ -1,11 +1,13 @@
 package stream
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,7 +80,24 @@ const (
 	// keptBytes and keptAnswers bound answers; the newest is kept whatever its size.
 	keptBytes   = 16 << 20
 	keptAnswers = 64
+	// aliasedBytes of an answer are kept as they came, parts of a batch; of less, which may be
+	// the last records of a large one, copies are.
+	aliasedBytes = 256 << 10
 )
+
+// cloned are records with bytes of their own.
+func cloned(records []*kgo.Record) []*kgo.Record {
+	out := make([]*kgo.Record, len(records))
+	for i, r := range records {
+		own := *r
+		own.Key, own.Value, own.Headers = bytes.Clone(r.Key), bytes.Clone(r.Value), slices.Clone(r.Headers)
+		for j := range own.Headers {
+			own.Headers[j].Key, own.Headers[j].Value = strings.Clone(own.Headers[j].Key), bytes.Clone(own.Headers[j].Value)
+		}
+		out[i] = &own
+	}
+	return out
+}
 
 // find returns the record at an offset, or nil when there is none; known is whether the
 // answers say.
@@ -101,6 +120,9 @@ func (a answers) keep(partition int32, from int64, records []*kgo.Record) answer
 	one := answer{partition: partition, from: from, last: records[len(records)-1].Offset, records: records}
 	for _, r := range records {
 		one.bytes += len(r.Key) + len(r.Value)
+	}
+	if one.bytes < aliasedBytes {
+		one.records = cloned(records)
 	}
 	a = append(a, one)
 	bytes, first := 0, len(a)

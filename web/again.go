@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"aftershock/access"
+	"aftershock/schema"
 )
 
 func (h *Handler) routeAgain() {
@@ -21,6 +22,9 @@ func (h *Handler) mayAgain(r *http.Request) bool {
 func (h *Handler) again(w http.ResponseWriter, r *http.Request) {
 	id, ok := h.pathID(w, r)
 	if !ok || !h.needs(w, r, h.mayAgain(r), access.Operator) {
+		return
+	}
+	if h.o.Login != nil && !h.keep(w, r, schema.AuditEvent{What: schema.AuditAgain, Role: string(access.Operator), Subject: id, Count: 1}) {
 		return
 	}
 	if err := h.o.Reprocess(r.Context(), []string{id}); err != nil {

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/schema"
 	"aftershock/signature"
 )
 
@@ -125,6 +127,11 @@ func (h *Handler) apiReprocess(r *http.Request, q url.Values) (any, error) {
 			return nil, &apiError{http.StatusBadRequest, "unknown crash id: " + strconv.Quote(asked[:min(len(asked), 60)])}
 		}
 		ids = append(ids, id)
+	}
+	if h.o.Login != nil {
+		if err := h.audit(r, schema.AuditEvent{What: schema.AuditAgain, Role: string(access.Operator), Subject: r.URL.Path, Count: int64(len(ids))}); err != nil {
+			return nil, err
+		}
 	}
 	if err := h.o.Reprocess(r.Context(), ids); err != nil {
 		return nil, err

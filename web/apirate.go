@@ -106,7 +106,7 @@ func (h *Handler) limited(next http.HandlerFunc) http.HandlerFunc {
 		wait, ok := h.rates.take(h.client(r))
 		if !ok {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-			sendError(w, r, &apiError{http.StatusTooManyRequests, "more than " + strconv.Itoa(h.rates.of.PerMinute) + " requests a minute"})
+			h.fail(w, r, http.StatusTooManyRequests, "more than "+strconv.Itoa(h.rates.of.PerMinute)+" requests a minute", "Wait a moment.")
 			return
 		}
 		next(w, r)

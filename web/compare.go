@@ -29,13 +29,13 @@ type comparing struct {
 
 const (
 	compareLeast = "5"
-	compareLimit = "200"
+	compareLimit = "201" // with the row of all crashes
 )
 
 func (h *Handler) routeCompare() {
-	h.mux.HandleFunc("GET /compare", h.comparison(""))
+	h.mux.HandleFunc("GET /compare", h.limited(h.comparison("")))
 	for _, twin := range twins {
-		h.mux.HandleFunc("GET /compare."+twin, h.comparison(twin))
+		h.mux.HandleFunc("GET /compare."+twin, h.limited(h.comparison(twin)))
 	}
 }
 
@@ -73,7 +73,8 @@ func (s side) set(values map[string]string, now time.Time) error {
 var compareQuery = ask.Query{
 	Name: "compare", SQL: ask.Compare.SQL(),
 	Doc: "What crashes of one side have more often than those of the other: the difference of the shares in percent points, with the interval in which it lies in 95 of 100 cases. " +
-		"Values whose interval holds 0 are left out, and those of fewer than 5 crashes of both. So many values are compared that some differ by chance.",
+		"Values whose interval holds 0 are left out, and those of fewer than 5 crashes of both sides together; of the rest the 200 that differ most are shown. " +
+		"Crashes that are on both sides are counted on both, and the interval is too narrow then. So many values are compared that some differ by chance.",
 }
 
 func (h *Handler) comparison(twin string) http.HandlerFunc {
@@ -120,6 +121,6 @@ func (h *Handler) compareSides(r *http.Request, c *comparing) error {
 		c.Counts = a.Rows[0][2:4]
 		a.Rows = a.Rows[1:]
 	}
-	c.Sections = []answered{{Title: "What differs", Doc: compareQuery.Doc, SQL: compareQuery.SQL, Query: compareQuery, Answer: a, Table: tableOf(compareQuery, a, nil, filter{})}}
+	c.Sections = []answered{{Title: "What differs", Doc: compareQuery.Doc, SQL: compareQuery.SQL, Query: compareQuery, Given: values, Answer: a, Table: tableOf(compareQuery, a, nil, filter{})}}
 	return nil
 }

@@ -93,7 +93,8 @@ func (h *Handler) crash(w http.ResponseWriter, r *http.Request) {
 	c := crashOf(row)
 	if twin == "" {
 		c.Bugs = h.bugs(c)
-		c.MayAgain, c.Again = h.mayAgain(r), r.URL.Query().Has("again")
+		c.MayAgain = h.mayAgain(r)
+		c.Again = c.MayAgain && r.URL.Query().Has("again")
 		if err := h.around(r, c, id, row); err != nil {
 			h.failed(w, r, err)
 			return

@@ -78,7 +78,7 @@ func (h *Handler) neighbours(ctx context.Context, c *oneCrash, id string, f filt
 	v := a.Rows[0]
 	count, _ := strconv.Atoi(v[0]) // the server's own numbers
 	before, _ := strconv.Atoi(v[1])
-	if count < 2 || before >= count {
+	if count < 2 || v[7] == "0" { // alone, or not among them
 		return nil, nil //nolint:nilnil // see above
 	}
 	to := func(other string) string {
@@ -140,8 +140,8 @@ func (h *Handler) symbolLink(m module) string {
 		return ""
 	}
 	name := m.DebugFile
-	if base, ok := strings.CutSuffix(strings.ToLower(name), ".pdb"); ok {
-		name = name[:len(base)]
+	if n := len(name) - len(".pdb"); n >= 0 && strings.EqualFold(name[n:], ".pdb") {
+		name = name[:n]
 	}
 	return strings.TrimSuffix(h.o.SymbolsURL, "/") + "/" + url.PathEscape(m.DebugFile) + "/" + url.PathEscape(m.DebugID) + "/" + url.PathEscape(name) + ".sym"
 }

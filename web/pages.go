@@ -74,6 +74,7 @@ type answered struct {
 	Answer          *ask.Answer
 	Chart           *chart
 	Table           table
+	Given           map[string]string // parameters, as the statement got them
 }
 
 // body is what a page's template gets.
@@ -199,13 +200,6 @@ func (h *Handler) section(r *http.Request, s section, f filter) (answered, error
 		panic("web: no question " + s.question) // a test asks all pages
 	}
 	values := f.values()
-	if s.question == "states" {
-		for name, value := range h.o.States {
-			if values[name] == "" {
-				values[name] = value
-			}
-		}
-	}
 	for name, value := range s.params {
 		if values[name] == "" {
 			values[name] = value
@@ -215,6 +209,13 @@ func (h *Handler) section(r *http.Request, s section, f filter) (answered, error
 }
 
 func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[string]string, f filter) (answered, error) {
+	if q.Name == "states" {
+		for name, value := range h.o.States {
+			if values[name] == "" {
+				values[name] = value
+			}
+		}
+	}
 	given, err := h.values(q, values)
 	if err != nil {
 		return answered{}, err
@@ -233,7 +234,7 @@ func (h *Handler) asked(r *http.Request, title string, q ask.Query, values map[s
 		}
 	}
 	out := answered{Title: title, Doc: q.Doc, Query: q, Answer: a, Chart: chartOf(q, a), Table: tableOf(q, a, values, f)}
-	out.SQL = q.SQL
+	out.SQL, out.Given = q.SQL, given
 	h.o.Trackers.link(&out.Table, a)
 	return out, nil
 }

@@ -136,6 +136,11 @@ func TestPartsOfASignatureCount(t *testing.T) {
 			t.Errorf("no %q in %.3000s", want, page)
 		}
 	}
+	for _, other := range []string{"?os=Windows+NT", "?from=0h"} { // the crash is not among those
+		if _, _, page := get(t, s.URL+"/crash/"+all[4].CrashID+other); strings.Contains(page, `aria-label="Crashes of this signature"`) {
+			t.Errorf("%s: it has a place", other)
+		}
+	}
 	if _, _, page = get(t, s.URL+"/crash/"+all[4].CrashID+"?os=Linux&from=1d"); !strings.Contains(page, "(Linux, last 24 hours)") || !strings.Contains(page, all[3].CrashID+"?from=1d&amp;os=Linux") {
 		t.Errorf("the filter does not go along: %.2000s", page)
 	}

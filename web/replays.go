@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -20,8 +22,9 @@ const (
 	diffPairs = 50
 	// diffTime bounds a comparison in a page; replay diff has more time.
 	diffTime = 15 * time.Second
-	// flipTime bounds a promotion or a rollback that a page has begun.
-	flipTime = 15 * time.Minute
+	// flipTime bounds a promotion or a rollback that a page has begun: a rollback waits a day for
+	// versions that have much to catch up on (replay.Rollback).
+	flipTime = 25 * time.Hour
 	// keptTold are the last sentences of one that a page shows.
 	keptTold = 20
 )
@@ -30,16 +33,18 @@ var diffLimits = clickhouse.Limits{MemoryBytes: 1 << 30, Time: diffTime}
 
 func (h *Handler) routeReplays() {
 	h.mux.HandleFunc("GET /replay", h.replays)
-	h.mux.HandleFunc("GET /replay/{n}", h.replay)
+	h.mux.HandleFunc("GET /replay/{n}", h.limited(h.replay))
 	h.mux.HandleFunc("POST /replay/{n}/promote", h.promote)
 	h.mux.HandleFunc("POST /replay/{n}/rollback", h.rollback)
 }
 
 // replaysPage is what the template of /replay gets.
 type replaysPage struct {
-	Epoch    int64
-	Seen     []replay.SeenRange
-	Versions []versionRow
+	Epoch int64
+	// Promoting: somebody changes what is seen, from wherever.
+	Promoting bool
+	Seen      []replay.SeenRange
+	Versions  []versionRow
 }
 
 // versionRow is a version, with how far it is.
@@ -73,7 +78,7 @@ func (h *Handler) replays(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, err)
 		return
 	}
-	p := replaysPage{Epoch: s.Epoch, Seen: s.Seen}
+	p := replaysPage{Epoch: s.Epoch, Promoting: s.Promoting != nil, Seen: s.Seen}
 	for _, v := range s.Versions {
 		p.Versions = append(p.Versions, rowOf(v))
 	}
@@ -83,16 +88,18 @@ func (h *Handler) replays(w http.ResponseWriter, r *http.Request) {
 // replayPage is what the template of /replay/{n} gets.
 type replayPage struct {
 	versionRow
-	Epoch    int64
-	Against  int32 // 0: nothing to compare with
-	Diff     *replay.Diff
-	Moved    string
-	Sankey   *replay.Sankey
-	NoDiff   string // why there is none
-	May      bool   // promote and roll back
-	Flip     *flip
-	Live     bool
-	LiveLink string
+	Epoch   int64
+	Against int32 // 0: nothing to compare with
+	Diff    *replay.Diff
+	Moved   string
+	Sankey  *replay.Sankey
+	NoDiff  string // why there is none
+	// Promoting: somebody changes what is seen, from wherever.
+	Promoting bool
+	May       bool // promote and roll back
+	Flip      *flip
+	Live      bool
+	LiveLink  string
 }
 
 // replay is the page of one version: how far it is, and what it changes against the one that is
@@ -116,7 +123,7 @@ func (h *Handler) replay(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, http.StatusNotFound, "There is no such version, or it was dropped.", "/replay has those there are.")
 		return
 	}
-	p := replayPage{versionRow: rowOf(s.Versions[i]), Epoch: s.Epoch, May: h.o.Operator.DB != nil && access.From(r.Context()).Can(access.Operator), Flip: h.flips.of(int32(n))}
+	p := replayPage{versionRow: rowOf(s.Versions[i]), Epoch: s.Epoch, Promoting: s.Promoting != nil, May: h.o.Operator.DB != nil && access.From(r.Context()).Can(access.Operator), Flip: h.flips.of(int32(n))}
 	p.Live = r.URL.Query().Has("live") && (p.Waits() || p.Flip.Runs())
 	p.LiveLink = fmt.Sprintf("/replay/%d?live", n)
 	if !p.Live {
@@ -150,7 +157,10 @@ func (h *Handler) compare(r *http.Request, p *replayPage, s *replay.Status) {
 	d, err := h.o.Operator.Compare(ctx, h.o.DB, p.Against, p.Number, diffPairs, diffLimits)
 	if err != nil {
 		h.o.Log.Warn().Err(err).Msg("versions not compared")
-		p.NoDiff = fmt.Sprintf("The comparison did not end in %v: aftershock replay diff %d %d has more time.", diffTime, p.Against, p.Number)
+		p.NoDiff = fmt.Sprintf("The versions cannot be compared now; the log of the server says why. aftershock replay diff %d %d says more.", p.Against, p.Number)
+		if ctx.Err() != nil {
+			p.NoDiff = fmt.Sprintf("The comparison did not end in %v: aftershock replay diff %d %d has more time.", diffTime, p.Against, p.Number)
+		}
 		return
 	}
 	p.Diff, p.Sankey, p.Moved = d, d.Sankey(), percent(d.MovedShare())
@@ -170,8 +180,18 @@ func (f *flip) Runs() bool { return f != nil && !f.Done }
 
 // flips are those of this process, by version: one at a time, for the log takes no two.
 type flips struct {
+	ctx     context.Context // of all that run: who waits gives up, and lets go what is held
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
 	mu  sync.Mutex
 	all map[int32]*flip
+}
+
+// Close ends promotions and rollbacks that run, and waits until what they hold is let go.
+func (h *Handler) Close() {
+	h.flips.cancel()
+	h.flips.running.Wait()
 }
 
 // of is a copy of a version's newest; nil when there is none.
@@ -220,8 +240,8 @@ func (f *flips) end(one *flip, err error) {
 }
 
 func (h *Handler) promote(w http.ResponseWriter, r *http.Request) {
-	h.flip(w, r, "promotion", func(ctx context.Context, o *replay.Operator, n int32, _ int64) error {
-		_, err := o.Promote(ctx, n, schema.TimeBegin, schema.TimeEnd, replay.PromoteOptions{CatchUp: 10 * time.Minute, Hold: 2 * time.Minute})
+	h.flip(w, r, "promotion", func(ctx context.Context, o *replay.Operator, n int32, epoch int64) error {
+		_, err := o.Promote(ctx, n, schema.TimeBegin, schema.TimeEnd, replay.PromoteOptions{CatchUp: 10 * time.Minute, Hold: 2 * time.Minute, Epoch: epoch})
 		return err
 	})
 }
@@ -263,21 +283,30 @@ func (h *Handler) flip(w http.ResponseWriter, r *http.Request, what string, do f
 		h.fail(w, r, http.StatusConflict, fmt.Sprintf("What is seen has epoch %d, and not %d: somebody has changed it.", s.Epoch, epoch), "Go back, and look again.")
 		return
 	}
+	if !slices.ContainsFunc(s.Versions, func(v replay.VersionStatus) bool { return v.Number == int32(n) }) {
+		h.fail(w, r, http.StatusNotFound, "There is no such version, or it was dropped.", "/replay has those there are.")
+		return
+	}
 	one := h.flips.begin(int32(n), what, viewer.Name)
 	if one == nil {
-		h.fail(w, r, http.StatusConflict, "A promotion or a rollback runs already.", "/replay says which.")
+		h.fail(w, r, http.StatusConflict, "A promotion or a rollback runs already.", "The page of its version says how far it is.")
 		return
 	}
 	o := h.operator(viewer, what+" from a page")
 	o.Tell = func(text string) { h.flips.tell(one, text) }
-	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), flipTime)
+	h.flips.running.Go(func() {
+		ctx, cancel := context.WithTimeout(h.flips.ctx, flipTime)
 		defer cancel()
-		err := do(ctx, o, int32(n), epoch)
-		if err != nil {
+		err := errors.New("it broke off")
+		defer func() {
+			if broken := recover(); broken != nil {
+				h.o.Log.Error().Interface("panic", broken).Bytes("stack", debug.Stack()).Msg(what + " broke off")
+			}
+			h.flips.end(one, err)
+		}()
+		if err = do(ctx, o, int32(n), epoch); err != nil {
 			h.o.Log.Warn().Err(err).Str("who", viewer.Name).Int64("version", n).Msg(what + " failed")
 		}
-		h.flips.end(one, err)
-	}()
+	})
 	http.Redirect(w, r, fmt.Sprintf("/replay/%d?live", n), http.StatusSeeOther)
 }

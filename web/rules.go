@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,8 @@ const (
 	planSample = 20_000
 	// planTime bounds that.
 	planTime = 18 * time.Second
+	// plansAtOnce are tried at a time: each takes the processors for seconds.
+	plansAtOnce = 1
 	// maxRulesBytes bounds what is sent to be tried: the files of a ruleset, escaped.
 	maxRulesBytes = 8 << 20
 	// maxShownChanges are on the page; the patch and the replay have no bound.
@@ -33,7 +37,7 @@ const (
 func (h *Handler) routeRules() {
 	h.mux.HandleFunc("GET /rules", h.rules)
 	h.mux.HandleFunc("GET /rules/try", h.tryForm)
-	h.mux.HandleFunc("POST /rules/try", h.try)
+	h.mux.HandleFunc("POST /rules/try", h.limited(h.try))
 }
 
 // rulesPage is what the template of /rules gets.
@@ -188,9 +192,21 @@ func (h *Handler) try(w http.ResponseWriter, r *http.Request) {
 	if h.noOperator(w, r) || !h.needs(w, r, h.mayTry(r), access.Rules) {
 		return
 	}
+	select {
+	case h.planning <- struct{}{}:
+		defer func() { <-h.planning }()
+	default:
+		w.Header().Set("Retry-After", "5")
+		h.fail(w, r, http.StatusServiceUnavailable, "Somebody tries rules at the moment.", "Go back, and try again in some seconds.")
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxRulesBytes)
 	if err := r.ParseForm(); err != nil {
-		h.fail(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("The rules could not be read: %d bytes are the most.", maxRulesBytes), "")
+		if errors.As(err, new(*http.MaxBytesError)) {
+			h.fail(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("Rules of more than %d bytes are not tried.", maxRulesBytes), "")
+		} else {
+			h.fail(w, r, http.StatusBadRequest, "This form cannot be read.", "Go back, and send it again.")
+		}
 		return
 	}
 	n, was, ok := h.baseRules(w, r, r.PostForm.Get("version"))
@@ -213,7 +229,8 @@ func (h *Handler) try(w http.ResponseWriter, r *http.Request) {
 		}
 		t.Files = append(t.Files, ruleFile{Name: f.Name, Text: text, Lines: strings.Count(text, "\n"), Open: text != f.Text})
 	}
-	for name, text := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		text := files[name]
 		if _, there := before[name]; !there {
 			t.Files = append(t.Files, ruleFile{Name: name, Text: text, Lines: strings.Count(text, "\n"), Open: true})
 		}
@@ -248,7 +265,7 @@ func (h *Handler) plan(w http.ResponseWriter, r *http.Request, t *trying, rules 
 	t.Plan, err = h.o.Operator.Plan(ctx, replay.PlanOptions{Ruleset: rules, Sample: planSample, Base: t.Base})
 	if err != nil {
 		h.o.Log.Warn().Err(err).Msg("rules not tried")
-		t.Error = "The sample could not be read: " + err.Error()
+		t.Error = "The sample could not be read, or not in time; the log of the server says why."
 		h.showTry(w, r, http.StatusServiceUnavailable, *t)
 		return
 	}

@@ -253,3 +253,40 @@ func TestVersionsHavePages(t *testing.T) {
 		}
 	}
 }
+
+// One trial runs at a time, and others are told so.
+func TestOneTrialAtATime(t *testing.T) {
+	s := rulesSite(t, true, stacked(t, "abort", "f"))
+	body, feed := io.Pipe()
+	held := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequest(http.MethodPost, s.URL+"/rules/try", body)
+		if err == nil {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			var res *http.Response
+			if res, err = http.DefaultClient.Do(req); err == nil {
+				res.Body.Close()
+			}
+		}
+		held <- err
+	}()
+	if _, err := feed.Write([]byte("version=1&do=")); err != nil {
+		t.Fatal(err)
+	}
+	try := url.Values{"version": {"1"}, "do": {"try"}}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if status, page := post(t, s.URL+"/rules/try", "", try); status == http.StatusServiceUnavailable && strings.Contains(page, "Somebody tries rules") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a second trial runs")
+		}
+	}
+	feed.Close()
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+	if status, _ := post(t, s.URL+"/rules/try", "", try); status != http.StatusOK {
+		t.Errorf("%d", status)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,11 +24,11 @@ var usualSearch = ask.Usual{
 }
 
 func (h *Handler) routeSearch() {
-	h.mux.HandleFunc("GET /search", h.search)
-	h.mux.HandleFunc("GET /search.json", h.searchJSON)
-	h.mux.HandleFunc("GET /search.md", h.searchMarkdown)
-	h.mux.HandleFunc("GET /search.csv", h.searchCSV)
-	h.mux.HandleFunc("GET /search.parquet", h.searchParquet)
+	h.mux.HandleFunc("GET /search", h.limited(h.search))
+	h.mux.HandleFunc("GET /search.json", h.limited(h.searchJSON))
+	h.mux.HandleFunc("GET /search.md", h.limited(h.searchMarkdown))
+	h.mux.HandleFunc("GET /search.csv", h.limited(h.searchCSV))
+	h.mux.HandleFunc("GET /search.parquet", h.limited(h.searchParquet))
 	h.mux.HandleFunc("GET /pings", func(w http.ResponseWriter, r *http.Request) { // which are never counted as crashes
 		http.Redirect(w, r, "/search?"+url.Values{"_view": {"pings"}, "_facets": {"signature version os"}}.Encode(), http.StatusSeeOther)
 	})
@@ -75,6 +76,11 @@ const (
 	maxShownValues = 4
 	// maxLinkBytes of a value that a link filters by.
 	maxLinkBytes = 1000
+	// A page holds two links for each value, with the whole search in each: what makes a page
+	// larger than these is for the twins, which have no links.
+	maxPageQuery     = 2 << 10
+	maxPageCells     = 5000
+	maxPageFacetRows = 2000
 )
 
 // answers asks everything of a search at once.
@@ -102,6 +108,14 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, searchLink(ofForm(q)), http.StatusSeeOther) //nolint:gosec // a path of ours
 		return
 	}
+	if len(r.URL.RawQuery) > maxPageQuery {
+		h.failed(w, r, &badValueError{fmt.Sprintf("a search of more than %d bytes is too long for a page; its twins, as /search.json, take it", maxPageQuery)})
+		return
+	}
+	if asked, err := ask.ParseSearch(q, usualSearch, h.o.Now()); err == nil && asked.Number*len(asked.Columns) > maxPageCells {
+		h.failed(w, r, &badValueError{fmt.Sprintf("%d crashes of %d columns are too many for a page, which has %d values at most; the twins, as /search.csv, have all", asked.Number, len(asked.Columns), maxPageCells)})
+		return
+	}
 	s, counted, page, err := h.searched(r)
 	if err != nil {
 		h.failedSearch(w, r, err)
@@ -109,7 +123,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 	}
 	b := searchPage{
 		Rows: filterRows(q), Operators: operators, Fields: ask.Fields(), Columns: namesOf(s.Columns), Facets: strings.Join(facetNames(q), " "), Hidden: keptByForm(q),
-		Total: strconv.FormatUint(counted.Crashes, 10), Estimated: strconv.FormatFloat(counted.Estimated, 'f', -1, 64), Tables: facetTables(q, counted),
+		Total: strconv.FormatUint(counted.Crashes, 10), Estimated: strconv.FormatFloat(counted.Estimated, 'f', -1, 64), Tables: facetTables(q, counted, maxPageFacetRows),
 	}
 	if b.Statements, err = s.Statements(); err != nil {
 		h.failedSearch(w, r, err)
@@ -272,6 +286,7 @@ type facetTable struct {
 	Columns []string
 	Value   string // of a cardinality at the top
 	Rows    []facetRow
+	Cut     bool // there are more than pages show
 }
 
 type facetRow struct {
@@ -281,10 +296,10 @@ type facetRow struct {
 	Bar                int
 }
 
-// facetTables are the facets, each as a table; of one in another the rows begin with the terms
-// above.
-func facetTables(q url.Values, c *ask.Counted) (out []facetTable) {
-	at := map[*ask.Step]int{}
+// facetTables are the facets, each as a table, of together at most so many rows; of one in another
+// the rows begin with the terms above.
+func facetTables(q url.Values, c *ask.Counted, most int) (out []facetTable) {
+	at, rows := map[*ask.Step]int{}, 0
 	var walk func(of []ask.Facet, q url.Values, above []searchValue, names []string, all uint64)
 	walk = func(of []ask.Facet, q url.Values, above []searchValue, names []string, all uint64) {
 		for _, f := range of {
@@ -309,6 +324,10 @@ func facetTables(q url.Values, c *ask.Counted) (out []facetTable) {
 				buckets = append(slices.Clone(buckets), *f.Missing)
 			}
 			for _, b := range buckets {
+				if rows++; rows > most {
+					out[i].Cut = true
+					break
+				}
 				term, narrowed := bucketOf(q, f.Step, b)
 				row := facetRow{Terms: append(slices.Clone(above), term), Crashes: strconv.FormatUint(b.Crashes, 10), Estimated: strconv.FormatFloat(b.Estimated, 'f', -1, 64)}
 				if all > 0 {
@@ -367,7 +386,7 @@ func (h *Handler) searchMarkdown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, "## Search: %d crashes\n\n", counted.Crashes) //nolint:errcheck // its client may be gone
-	for _, t := range facetTables(r.URL.Query(), counted) {
+	for _, t := range facetTables(url.Values{}, counted, math.MaxInt) {
 		a := ask.Answer{}
 		for _, name := range append(slices.Clone(t.Columns), "crashes", "estimated") {
 			a.Columns = append(a.Columns, ask.Column{Name: name})

@@ -169,3 +169,21 @@ func TestHostileSearchesStayTexts(t *testing.T) {
 		}
 	}
 }
+
+// A page has no more links than a browser can take; its twins have all.
+func TestASearchThatIsTooMuchForAPage(t *testing.T) {
+	s, _ := site(t, generated(t, 30)...)
+	long := func(n int) string {
+		return "_results_number=1&product=" + strings.Repeat("x", n-len("_results_number=1&product="))
+	}
+	for query, want := range map[string]int{
+		long(2048): 200, long(2049): 400, "_columns=product,version,os,channel,reason&_results_number=1000": 200, "_columns=product,version,os,channel,reason,build_id&_results_number=834": 400, "_columns=*&_results_number=1000": 400,
+	} {
+		if status, _, page := get(t, s.URL+"/search?"+query); status != want {
+			t.Errorf("%.80s: %d, want %d: %.300s", query, status, want, page)
+		}
+		if status, _, page := get(t, s.URL+"/search.json?"+query); status != 200 {
+			t.Errorf("%.80s: %d: %.300s", query, status, page)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -78,7 +79,7 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	case "stacks":
 		wanted = []func() error{func() error { return h.tree(r, p, values, f) }}
 	case "distributions":
-		wanted = []func() error{func() error { return h.distributions(r, p, values, f) }}
+		wanted = []func() error{func() error { return h.distributions(r, p, values, f, signature) }}
 	default:
 		return p, nil
 	}
@@ -121,21 +122,25 @@ func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]
 			names = append(names, name)
 		}
 	}
+	var cameBack int64 // the last epoch in which crashes came to this name
 	for _, s := range l.CameFrom {
 		if s.New == signature && s.Old != signature {
+			cameBack = max(cameBack, s.Epoch)
 			p.Lineage = append(p.Lineage, fmt.Sprintf("Was %s until version %d (epoch %d): %s of its %d crashes came here.", s.Old, s.ToVersion, s.Epoch, percent(s.Share), crashesOf(s)))
 			p.From = append(p.From, link{"/signature" + f.query("signature", s.Old), s.Old})
 		}
-		if s.Majority {
+		if s.Majority && slices.Contains(names, s.New) { // the last promotion first
 			add(s.Old)
 		}
 	}
 	for _, s := range l.Became {
 		if s.Old == signature && s.New != signature {
 			p.Lineage = append(p.Lineage, fmt.Sprintf("Became %s with version %d (epoch %d): %s of its crashes, %d.", s.New, s.ToVersion, s.Epoch, percent(s.Share), s.Crashes))
+		}
+		if s.Old == signature && s.New != signature && s.Majority && s.Epoch > cameBack {
 			p.Heirs = append(p.Heirs, link{"/signature" + f.query("signature", s.New), fmt.Sprintf("%s (%d crashes)", s.New, s.Crashes)})
 		}
-		if s.Majority {
+		if s.Majority && slices.Contains(names, s.Old) { // the first promotion first
 			add(s.New)
 		}
 	}
@@ -190,9 +195,8 @@ func crashesOf(s replay.Step) int64 {
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }
 
-// distributions asks how the crashes are spread; each value filters by itself where the filter
-// has its field.
-func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
+// distributions asks how the crashes are spread; a value leads to the search for its crashes.
+func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[string]string, f filter, signature string) error {
 	a, err := ask.Distributions.Ask(r.Context(), h.o.DB, values)
 	if err != nil {
 		return err
@@ -203,9 +207,24 @@ func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[s
 		}
 		of, _ := strconv.ParseFloat(row[3], 64) // the server's own number
 		d := &p.Fields[len(p.Fields)-1]
-		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: linkOf(row[0], row[1], f)})
+		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(h.within(f, values, url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}))})
 	}
 	return nil
+}
+
+// within is a search within the filter, and the time that a page shows.
+func (h *Handler) within(f filter, values map[string]string, search url.Values) url.Values {
+	for name, value := range map[string]string{"product": f.Product, "channel": f.Channel, "process_type": f.Process, "os": f.OS} {
+		if value != "" && search.Get(name) == "" {
+			search.Set(name, "="+value)
+		}
+	}
+	from := f.From
+	if from == "" {
+		from = usualTime
+	}
+	search.Set("received_at", ">="+from)
+	return search
 }
 
 // node is a frame of the tree of stacks, with what called it below.
@@ -213,7 +232,8 @@ type node struct {
 	Name    string
 	Crashes int
 	Percent int
-	Example string // of a crash that ends here
+	Ends    int    // of the crashes, those whose stack ends here, or goes on below what is asked for
+	Example string // one of those
 	Below   []node
 }
 
@@ -226,17 +246,30 @@ func (h *Handler) tree(r *http.Request, p *signatureParts, values map[string]str
 	if err != nil {
 		return err
 	}
-	total := 0
-	for _, s := range a {
-		total += s.Crashes
+	p.Tree = treeOf(a, func(id string) string { return "/crash/" + id + f.query() })
+	return nil
+}
+
+// treeOf joins stacks that begin alike. What no branch has, it says.
+func treeOf(stacks []ask.Stack, link func(id string) string) []node {
+	if len(stacks) == 0 {
+		return nil
 	}
 	var root node
-	for _, s := range a {
-		root.add(s.Path, s.Crashes, "/crash/"+s.Example+f.query())
+	shown := 0
+	for _, s := range stacks {
+		shown += s.Crashes
+		if len(s.Path) == 0 {
+			s.Path = []string{"(no stack)"}
+		}
+		root.add(s.Path, s.Crashes, link(s.Example))
 	}
+	total := stacks[0].All
 	root.settle(total)
-	p.Tree = root.Below
-	return nil
+	if rest := total - shown; rest > 0 {
+		root.Below = append(root.Below, node{Name: "(stacks that are too many to be shown)", Crashes: rest, Percent: (100*rest + total/2) / total})
+	}
+	return root.Below
 }
 
 // add puts a stack into the tree.
@@ -244,6 +277,7 @@ func (n *node) add(path []string, crashes int, example string) {
 	n.Crashes += crashes
 	if len(path) == 0 {
 		n.Example = example
+		n.Ends += crashes
 		return
 	}
 	i := slices.IndexFunc(n.Below, func(b node) bool { return b.Name == path[0] })
@@ -258,6 +292,9 @@ func (n *node) add(path []string, crashes int, example string) {
 func (n *node) settle(total int) {
 	if total > 0 {
 		n.Percent = (100*n.Crashes + total/2) / total
+	}
+	if n.Ends > 0 && len(n.Below) > 0 {
+		n.Below = append(n.Below, node{Name: "(the stack ends)", Crashes: n.Ends, Ends: n.Ends, Example: n.Example})
 	}
 	slices.SortStableFunc(n.Below, func(a, b node) int { return b.Crashes - a.Crashes })
 	few := slices.IndexFunc(n.Below, func(b node) bool { return 100*b.Crashes < treeLeast*total })

@@ -24,7 +24,7 @@ func sourceLink(file, line string) string {
 		if line != "" {
 			u.Fragment = "l" + line
 		}
-	case strings.HasPrefix(host, "git") || strings.HasSuffix(host, "github.com") || strings.HasSuffix(host, "gitlab.com"):
+	case host == "github.com" || host == "gitlab.com" || strings.HasPrefix(host, "gitlab."):
 		u.Path = "/" + strings.TrimSuffix(repository, ".git") + "/blob/" + revision + "/" + path
 		if line != "" {
 			u.Fragment = "L" + line

@@ -84,6 +84,7 @@ type Handler struct {
 	origin    *http.CrossOriginProtection
 	dumping   chan struct{} // of each dump that is under way
 	flips     flips
+	planning  chan struct{} // a slot for each plan at a time
 	rates     rates
 }
 
@@ -103,7 +104,8 @@ func New(o Options) (*Handler, error) {
 			return nil, fmt.Errorf("thresholds of states: %w", err)
 		}
 	}
-	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce)}
+	h.flips.ctx, h.flips.cancel = context.WithCancel(context.Background())
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
 		return nil, err

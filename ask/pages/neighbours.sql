@@ -5,7 +5,7 @@ SELECT count() AS crashes, countIf(at < this) AS before,
     toString(argMin(crash_id, at)) AS first, toString(argMax(crash_id, at)) AS last,
     if(countIf(at < this) = 0, '', toString(argMaxIf(crash_id, at, at < this))) AS previous,
     if(countIf(at > this) = 0, '', toString(argMinIf(crash_id, at, at > this))) AS next,
-    toString(argMax(crash_id, (-lacking, deep, at))) AS recommended
+    toString(argMax(crash_id, (-lacking, deep, at))) AS recommended, countIf(at = this) AS here
 FROM
 (
     SELECT crash_id, (received_at, toString(crash_id)) AS at, ({received:DateTime64(3)}, {crash_id:String}) AS this, toInt64(length(missing_symbols)) AS lacking, length(proto_functions) > 1 AS deep

@@ -80,7 +80,7 @@ func TestARuleGoesFromAPageToAllPages(t *testing.T) {
 	if err := errors.Join(users.Add("jane", password, access.Roles), users.Add("joe", password, []access.Role{access.Rules})); err != nil {
 		t.Fatal(err)
 	}
-	u := startUp(t, "--web-users", file, "--symbols", sampleSymbols)
+	u := startUp(t, "--web-users", file, "--symbols", sampleSymbols, "--api-rate", "0") // it looks ten times a second
 	ids := u.submit(append([]string{"--annotation", "ProductName=orchard"}, samples(t)...)...)
 	u.rows(len(ids))
 	jane, joe := u.reads("jane", password), u.reads("joe", password)

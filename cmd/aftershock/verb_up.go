@@ -168,8 +168,8 @@ func (v *upVerb) Run(r *run) (err error) {
 			defer public.Close() //nolint:errcheck // nothing is left in it
 		}
 		o := web.Options{
-			DB: public, Metrics: web.NewMetrics(registry), APIRate: web.Rate{PerMinute: v.APIRate}, Why: &replay.Explainer{Kafka: kafka, Versions: roles.versions}, TryRules: !v.on(),
-			Operator:  &replay.Operator{Kafka: kafka, DB: db, Now: time.Now, Log: r.log},
+			DB: public, Metrics: web.NewMetrics(registry), APIRate: web.Rate{PerMinute: v.APIRate}, Why: &replay.Explainer{Kafka: roles.kafka, Versions: roles.versions}, TryRules: !v.on() && loopback.Is(v.WebListen),
+			Operator:  &replay.Operator{Kafka: roles.kafka, DB: db, Now: time.Now, Log: r.log},
 			Reprocess: processAgain(kafka),
 			Begin:     replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
 		}

@@ -107,9 +107,14 @@ func (v *webVerb) Run(r *run) error {
 		if err := stream.CheckStart(r.ctx, kafka, versionUses); err != nil {
 			return err
 		}
+		kafka, done, err := kafka.Keep()
+		if err != nil {
+			return err
+		}
+		defer done()
 		versions := stream.NewFollowing(kafka)
 		g.Go(func() error { versions.Run(ctx); return nil })
-		o.Why, o.TryRules = &replay.Explainer{Kafka: kafka, Versions: versions}, !v.on()
+		o.Why, o.TryRules = &replay.Explainer{Kafka: kafka, Versions: versions}, !v.on() && loopback.Is(v.WebListen)
 		o.Operator = &replay.Operator{Kafka: kafka, Now: time.Now, Log: r.log}
 	}
 	g.Go(func() error {
@@ -254,6 +259,7 @@ func servePages(ctx context.Context, f webFlags, names []string, o web.Options, 
 	if err != nil {
 		return err
 	}
+	defer pages.Close()
 	ready := health.part("web")
 	return serve(ctx, f.WebListen, loopback.Named(f.WebListen, f.names(names), pages), r.log, func() { ready(nil) })
 }
