@@ -16,7 +16,7 @@ type Stack struct {
 	Path    []string `json:"path"`
 	Crashes int      `json:"crashes,string"`
 	All     int      `json:"all,string"` // crashes of the signature, whatever their stack
-	Example string   `json:"example"` // a crash id
+	Example string   `json:"example"`    // a crash id
 }
 
 // stacks are of a signature's crashes.

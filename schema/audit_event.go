@@ -13,7 +13,7 @@ const (
 	AuditLogout       = "logout"
 	AuditTokenMade    = "token_made"
 	AuditTokenRemoved = "token_removed"
-	AuditAgain        = "again"         // crashes were asked to be processed again
+	AuditAgain        = "again"  // crashes were asked to be processed again
 	AuditDenied       = "denied" // a viewer lacked the role for a page
 )
 

@@ -23,9 +23,9 @@ func TestExpressionsAreBounded(t *testing.T) {
 	if err := file(strings.Replace(most, "998", "999", 1)); err == nil || !strings.Contains(err.Error(), prefixFile+":1: an expression of 10001 steps") {
 		t.Errorf("%v", err)
 	}
-	many := make([]string, maxListSize/size(parsed))
-	for i := range many {
-		many[i] = most
+	var many []string
+	for range maxListSize / size(parsed) {
+		many = append(many, most)
 	}
 	if err := file(many...); err != nil {
 		t.Error(err)

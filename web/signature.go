@@ -207,13 +207,13 @@ func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[s
 		}
 		of, _ := strconv.ParseFloat(row[3], 64) // the server's own number
 		d := &p.Fields[len(p.Fields)-1]
-		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(h.within(f, values, url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}))})
+		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(within(f, url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}))})
 	}
 	return nil
 }
 
 // within is a search within the filter, and the time that a page shows.
-func (h *Handler) within(f filter, values map[string]string, search url.Values) url.Values {
+func within(f filter, search url.Values) url.Values {
 	for name, value := range map[string]string{"product": f.Product, "channel": f.Channel, "process_type": f.Process, "os": f.OS} {
 		if value != "" && search.Get(name) == "" {
 			search.Set(name, "="+value)
