@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,8 +110,9 @@ func newHouse(t *testing.T, db *clickhouse.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var looks atomic.Int64 // a minute lies between any two, as long as a denial is not kept again
 	pages, err := web.New(web.Options{
-		DB: db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now }, Log: zerolog.Nop(),
+		DB: db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Minute) }, Log: zerolog.Nop(),
 		Login: access.NewLogin(access.LoginOptions{Users: h.users, Tokens: tokens, Seal: seal, Now: time.Now}),
 	})
 	if err != nil {

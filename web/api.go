@@ -10,7 +10,6 @@ import (
 
 	"aftershock/access"
 	"aftershock/ask"
-	"aftershock/schema"
 )
 
 // endpoint is one of the API, whose shapes are those of Crash Stats: tools that read that read
@@ -84,7 +83,7 @@ func (e *apiError) Error() string { return e.text }
 // lacks is the answer to who lacks a role. Of a viewer it is kept.
 func (h *Handler) lacks(r *http.Request, role access.Role) error {
 	if h.o.Audit != nil && access.From(r.Context()) != nil {
-		if err := h.audit(r, schema.AuditEvent{What: schema.AuditDenied, Role: string(role), Subject: r.URL.Path}); err != nil {
+		if err := h.denied(r, role, r.URL.Path); err != nil {
 			return err
 		}
 	}

@@ -84,9 +84,11 @@ func (h *Handler) allowed(w http.ResponseWriter, r *http.Request, role access.Ro
 	case v == nil:
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
-		if h.keep(w, r, schema.AuditEvent{What: schema.AuditDenied, Role: string(role), Subject: subject}) {
-			h.fail(w, r, http.StatusForbidden, fmt.Sprintf("This needs the role %s, which lets one %s.", role, roleDocs[role]), "Who looks after the users of these pages gives it.")
+		if err := h.denied(r, role, subject); err != nil {
+			h.failed(w, r, err)
+			return false
 		}
+		h.fail(w, r, http.StatusForbidden, fmt.Sprintf("This needs the role %s, which lets one %s.", role, roleDocs[role]), "Who looks after the users of these pages gives it.")
 	}
 	return false
 }

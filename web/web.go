@@ -84,6 +84,7 @@ type Handler struct {
 	origin    *http.CrossOriginProtection
 	dumping   chan struct{} // of each dump that is under way
 	flips     flips
+	denials   denials
 	planning  chan struct{} // a slot for each plan at a time
 	rates     rates
 }
