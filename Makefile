@@ -34,9 +34,10 @@ replay-demo: build libchdb ## a rule changes: plan, replay, compare, promote, ro
 # without it. In the end-to-end tests, those of cmd, the test binary acts as the
 # program: with the detector it walks ten times slower, so that make test-long has that.
 RACE := $(if $(shell command -v cc),-race)
-END_TO_END := ./cmd/...
+# Those of ask and web wait for a database and a browser, and are in test-long as well.
+END_TO_END := ./cmd/... ./ask ./web
 test: build libchdb axe ## everything; tests of what is not here skip with a message
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v -e /cmd/ -e /ask$$ -e /web$$)
 	$(GO) test -parallel 4 -timeout 20m $(END_TO_END)
 	$(GO) test ./symbolserver/symbolicate -run Text # all of the ten thousand requests, which the detector makes a thousand
 	@echo 'facts against the recorded cases of the reference, by field:'
