@@ -30,7 +30,7 @@ func TestTopicsCheckSaysWhatCreateLeftOut(t *testing.T) {
 		t.Errorf("found after create: %s", out)
 	}
 	out, errs := verb(exitFailed, "topics", "check")
-	if !strings.Contains(out, "error: crash.raw: replication factor is 1, want 3: ") || !strings.Contains(errs, "10 errors, 0 warnings") {
+	if !strings.Contains(out, "error: crash.raw: replication factor is 1, want 3: ") || !strings.Contains(errs, "11 errors, 0 warnings") {
 		t.Errorf("one replica: %s%s", out, errs)
 	}
 	out, _ = verb(exitFailed, "topics", "check", "--json")
