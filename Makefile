@@ -38,7 +38,7 @@ RACE := $(if $(shell command -v cc),-race)
 END_TO_END := ./cmd/... ./ask ./web
 test: build libchdb axe ## everything; tests of what is not here skip with a message
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 20m $$($(GO) list ./... | grep -v -e /cmd/ -e /ask$$ -e /web$$)
-	$(GO) test -parallel 4 -timeout 20m $(END_TO_END)
+	$(GO) test -parallel 4 -timeout 40m $(END_TO_END)
 	$(GO) test ./symbolserver/symbolicate -run Text # all of the ten thousand requests, which the detector makes a thousand
 	@echo 'facts against the recorded cases of the reference, by field:'
 	@$(GO) test ./facts -count 1 -v -run 'TestVectors$$' | grep -- ' equal \|SKIP' | sed 's/^.*vectors_test.go:[0-9]*: *//'
