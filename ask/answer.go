@@ -42,9 +42,9 @@ const (
 // Stream writes the answer as ClickHouse does in one of its formats. values are those that
 // Values returned.
 func (q Query) Stream(ctx context.Context, db *clickhouse.DB, values map[string]string, format string, w io.Writer) error {
-	body, err := q.send(ctx, db, values, format)
+	body, err := send(ctx, db, q.SQL, values, format)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", q.Name, err)
 	}
 	_, err = io.Copy(w, body)
 	if closed := body.Close(); err == nil {
@@ -60,26 +60,14 @@ func (q Query) Stream(ctx context.Context, db *clickhouse.DB, values map[string]
 // wherever it stands.
 var inUTC = ch.Settings{"session_timezone": "UTC"}
 
-func (q Query) send(ctx context.Context, db *clickhouse.DB, values map[string]string, format string) (io.ReadCloser, error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), format, q.SQL)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", q.Name, err)
-	}
-	return body, nil
+// send asks a statement with its parameters, for an answer in one of ClickHouse's formats.
+func send(ctx context.Context, db *clickhouse.DB, sql string, values map[string]string, format string) (io.ReadCloser, error) {
+	return db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), format, sql)
 }
 
 // Ask reads the answer. More than 100,000 rows are an error.
-func (q Query) Ask(ctx context.Context, db *clickhouse.DB, values map[string]string) (a *Answer, err error) {
-	body, err := q.send(ctx, db, values, "JSONCompactEachRowWithNamesAndTypes")
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close() //nolint:errcheck // read to the end below
-	a, err = readAnswer(body)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", q.Name, err)
-	}
-	return a, nil
+func (q Query) Ask(ctx context.Context, db *clickhouse.DB, values map[string]string) (*Answer, error) {
+	return Statement{q.Name, q.SQL}.Ask(ctx, db, values)
 }
 
 // readAnswer reads names, types and rows, a JSON array a line.

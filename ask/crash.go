@@ -1,12 +1,9 @@
 package ask
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-
-	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
@@ -36,23 +33,14 @@ func CrashProtected(ctx context.Context, db *clickhouse.DB, id string) (Row, err
 
 // row is the only row of a crash.
 func (s Statement) row(ctx context.Context, db *clickhouse.DB, id string, maxBytes int) (row Row, err error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(map[string]string{"crash_id": id}), ch.WithSettings(inUTC)), "JSONEachRow", s.sql)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
-	}
-	defer body.Close() //nolint:errcheck // read to the end below
-	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxBytes)
-	for lines.Scan() {
+	err = s.each(ctx, db, map[string]string{"crash_id": id}, maxBytes, func(line []byte) error {
 		if row != nil { // the view shows each crash once
-			return nil, fmt.Errorf("%s: %s is there twice", s.name, id)
+			return fmt.Errorf("%s is there twice", id)
 		}
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
+		return json.Unmarshal(line, &row)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return row, nil
 }

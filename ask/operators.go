@@ -200,7 +200,7 @@ func (f Filter) typed(now time.Time) (kind, value string, err error) {
 		}
 		switch {
 		case strings.Contains(f.Field.Type, "DateTime64"):
-			return "DateTime64(3)", at.Format("2006-01-02 15:04:05.000"), nil
+			return "DateTime64(3)", Time(at), nil
 		case strings.Contains(f.Field.Type, "DateTime"):
 			return "DateTime", at.Format(time.DateTime), nil
 		default:

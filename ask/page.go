@@ -1,13 +1,12 @@
 package ask
 
 import (
+	"bufio"
 	"context"
 	"embed"
 	"fmt"
 	"strings"
 	"time"
-
-	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"aftershock/sinks/clickhouse"
 )
@@ -52,7 +51,7 @@ func (s Statement) SQL() string { return s.sql }
 
 // Ask reads the answer. values are parameters as Text, Time and List write them.
 func (s Statement) Ask(ctx context.Context, db *clickhouse.DB, values map[string]string) (*Answer, error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), "JSONCompactEachRowWithNamesAndTypes", s.sql)
+	body, err := send(ctx, db, s.sql, values, "JSONCompactEachRowWithNamesAndTypes")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
@@ -62,6 +61,27 @@ func (s Statement) Ask(ctx context.Context, db *clickhouse.DB, values map[string
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return a, nil
+}
+
+// each hands the rows on as JSON objects, of at most so many bytes each. A row is there until the
+// next one comes.
+func (s Statement) each(ctx context.Context, db *clickhouse.DB, values map[string]string, maxBytes int, do func(row []byte) error) error {
+	body, err := send(ctx, db, s.sql, values, "JSONEachRow")
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	defer body.Close() //nolint:errcheck // read to the end below, or given up
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxBytes)
+	for lines.Scan() {
+		if err := do(lines.Bytes()); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	return nil
 }
 
 // Text is a parameter of a String. One of more than 4096 bytes is an error.

@@ -61,7 +61,7 @@ func (p Param) value(text string, now time.Time) (string, error) {
 		if p.Type == "DateTime" {
 			return at.UTC().Format(time.DateTime), nil
 		}
-		return at.UTC().Format("2006-01-02 15:04:05.000"), nil
+		return Time(at), nil
 	case strings.HasPrefix(p.Type, "UInt"):
 		if _, err := strconv.ParseUint(text, 10, 32); err != nil {
 			return "", fmt.Errorf("%.40q: want a number from 0 to %d", text, uint32(1<<32-1))

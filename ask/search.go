@@ -294,9 +294,9 @@ func sortedNames(q url.Values) []string {
 // but each range, and each that says not.
 func (s *Search) where(b bound) (string, error) {
 	first := s.From.AddDate(0, 0, -1) // the crash id can say another day
-	all := []string{"day >= " + b.bind("Date", first.Format(time.DateOnly)), "received_at >= " + b.bind("DateTime64(3)", stamp(s.From))}
+	all := []string{"day >= " + b.bind("Date", first.Format(time.DateOnly)), "received_at >= " + b.bind("DateTime64(3)", Time(s.From))}
 	if !s.To.IsZero() {
-		all = append(all, "day <= "+b.bind("Date", s.To.AddDate(0, 0, 1).Format(time.DateOnly)), "received_at < "+b.bind("DateTime64(3)", stamp(s.To)))
+		all = append(all, "day <= "+b.bind("Date", s.To.AddDate(0, 0, 1).Format(time.DateOnly)), "received_at < "+b.bind("DateTime64(3)", Time(s.To)))
 	}
 	one := map[string][]string{}
 	var order []string
@@ -319,5 +319,3 @@ func (s *Search) where(b bound) (string, error) {
 	}
 	return strings.Join(all, "\n  AND "), nil
 }
-
-func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.000") }

@@ -32,7 +32,7 @@ const (
 const maxAnswerBytes = 64 << 20
 
 func (st Select) send(ctx context.Context, db *clickhouse.DB, format string) (io.ReadCloser, error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(st.Params), ch.WithSettings(inUTC)), format, st.SQL)
+	body, err := send(ctx, db, st.SQL, st.Params, format)
 	if err != nil {
 		return nil, told(err)
 	}

@@ -1,12 +1,8 @@
 package ask
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
-
-	ch "github.com/ClickHouse/clickhouse-go/v2"
 
 	"aftershock/sinks/clickhouse"
 )
@@ -25,22 +21,13 @@ var stacks = statement("stacks")
 // Stacks of a signature's crashes from the top, those of the most crashes first. Parameters:
 // signature, from, to, and the filter's.
 func Stacks(ctx context.Context, db *clickhouse.DB, values map[string]string) (all []Stack, err error) {
-	body, err := db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), "JSONEachRow", stacks.sql)
-	if err != nil {
-		return nil, fmt.Errorf("stacks: %w", err)
-	}
-	defer body.Close() //nolint:errcheck // read to the end below
-	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxRowBytes)
-	for lines.Scan() {
+	err = stacks.each(ctx, db, values, maxRowBytes, func(line []byte) error {
 		var one Stack
-		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
-			return nil, fmt.Errorf("stacks: %w", err)
+		if err := json.Unmarshal(line, &one); err != nil {
+			return err
 		}
 		all = append(all, one)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("stacks: %w", err)
-	}
-	return all, nil
+		return nil
+	})
+	return all, err
 }
