@@ -81,7 +81,7 @@ func (h *Handler) dumpAt(r *http.Request, q url.Values) error {
 	return &elsewhere{at}
 }
 
-func zoned(v json.RawMessage) string { return strings.Replace(text(v), " ", "T", 1) + "+00:00" }
+func zoned(v json.RawMessage) string { return strings.Replace(ask.Shown(v), " ", "T", 1) + "+00:00" }
 
 // maxThreads is how many threads a crash may say it has, and still get a list as long.
 const maxThreads = 4096
@@ -121,8 +121,8 @@ func processedCrash(row ask.Row) map[string]any {
 	thread := map[string]any{"frames": frames, "frame_count": len(frames), "thread_name": row["crashing_thread_name"]}
 	crashing := row["crashing_thread"]
 	threads := []any{}
-	if at, err := strconv.Atoi(text(crashing)); err == nil && at >= 0 && at < maxThreads {
-		count, _ := strconv.Atoi(text(row["thread_count"])) // a number
+	if at, err := strconv.Atoi(ask.Shown(crashing)); err == nil && at >= 0 && at < maxThreads {
+		count, _ := strconv.Atoi(ask.Shown(row["thread_count"])) // a number
 		for i := range min(max(count, at+1), maxThreads) {
 			if i == at {
 				threads = append(threads, thread)

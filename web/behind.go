@@ -30,11 +30,6 @@ func crashesBehind(q ask.Query, a *ask.Answer, row []string, values map[string]s
 		}
 		search.Set(name, "="+row[i])
 	}
-	for name, value := range map[string]string{"product": f.Product, "channel": f.Channel, "process_type": f.Process, "os": f.OS} {
-		if value != "" {
-			search.Set(name, "="+value)
-		}
-	}
 	given := func(name string) string {
 		if values[name] != "" {
 			return values[name]
@@ -50,7 +45,7 @@ func crashesBehind(q ask.Query, a *ask.Answer, row []string, values map[string]s
 	if q.Name == "states" {
 		from = given("hours") + "h"
 	}
-	search.Add("received_at", ">="+from)
+	search = f.search(search, from)
 	if to != "now" {
 		search.Add("received_at", "<"+to)
 		if q.Name == "states" {

@@ -117,18 +117,18 @@ func (h *Handler) crash(w http.ResponseWriter, r *http.Request) {
 
 // crashOf takes a row apart.
 func crashOf(row ask.Row) *oneCrash {
-	c := &oneCrash{ID: text(row["crash_id"]), Signature: text(row["signature"]), Product: text(row["product"]), Version: text(row["version"]), Received: text(row["received_at"]), Reason: text(row["reason"])}
+	c := &oneCrash{ID: ask.Shown(row["crash_id"]), Signature: ask.Shown(row["signature"]), Product: ask.Shown(row["product"]), Version: ask.Shown(row["version"]), Received: ask.Shown(row["received_at"]), Reason: ask.Shown(row["reason"])}
 	c.SignatureLink = "/signature" + filter{Product: c.Product}.query("signature", c.Signature)
 	var names []string
 	for name, value := range row {
-		if slices.Contains(apart, name) || strings.Contains(name, ".") || strings.HasPrefix(name, "raw_") || strings.HasPrefix(name, "processed_") || text(value) == "" {
+		if slices.Contains(apart, name) || strings.Contains(name, ".") || strings.HasPrefix(name, "raw_") || strings.HasPrefix(name, "processed_") || ask.Shown(value) == "" {
 			continue
 		}
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		c.Facts = append(c.Facts, fact{name, text(row[name]), linkOf(name, text(row[name]), filter{})})
+		c.Facts = append(c.Facts, fact{name, ask.Shown(row[name]), linkOf(name, ask.Shown(row[name]), filter{})})
 	}
 	stack := columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust")
 	for _, v := range stack {
@@ -176,28 +176,11 @@ func columns(row ask.Row, names ...string) [][]string {
 		out[i] = make([]string, len(names))
 		for n, list := range lists {
 			if i < len(list) {
-				out[i][n] = text(list[i])
+				out[i][n] = ask.Shown(list[i])
 			}
 		}
 	}
 	return out
-}
-
-// text is a value as a person reads it; empty for NULL and for a list of nothing.
-func text(v json.RawMessage) string {
-	var s string
-	if json.Unmarshal(v, &s) == nil {
-		return s
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(v, &list) == nil {
-		var all []string
-		for _, e := range list {
-			all = append(all, text(e))
-		}
-		return strings.Join(all, ", ")
-	}
-	return string(v)
 }
 
 // shortHex is an offset without the zeros that it begins with.

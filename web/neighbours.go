@@ -6,7 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"aftershock/ask"
 )
@@ -32,13 +33,11 @@ func (h *Handler) around(r *http.Request, c *oneCrash, id string, row ask.Row) e
 			return &badValueError{"under: want the number of a signature version"}
 		}
 	}
-	var all sync.WaitGroup
-	var versionsErr, aroundErr error
-	all.Go(func() {
-		answer, err := ask.CrashVersions.Ask(r.Context(), h.o.DB, map[string]string{"crash_id": id, "day": text(row["day"])})
+	var all errgroup.Group
+	all.Go(func() error {
+		answer, err := ask.CrashVersions.Ask(r.Context(), h.o.DB, map[string]string{"crash_id": id, "day": ask.Shown(row["day"])})
 		if err != nil {
-			versionsErr = err
-			return
+			return err
 		}
 		c.Versions = crashVersions(answer.Rows)
 		var seen crashVersion
@@ -50,18 +49,16 @@ func (h *Handler) around(r *http.Request, c *oneCrash, id string, row ask.Row) e
 		c.Why = h.why(r.Context(), seen, c.Signature, int32(under), c.Versions, func(n int32) string {
 			return "/crash/" + id + f.query("under", strconv.Itoa(int(n))) + "#why"
 		})
+		return nil
 	})
-	all.Go(func() { c.Around, aroundErr = h.neighbours(r.Context(), c, id, f) })
+	all.Go(func() (err error) {
+		c.Around, err = h.neighbours(r.Context(), c, id, f)
+		return err
+	})
 	for i := range c.Modules {
 		c.Modules[i].Link = h.symbolLink(c.Modules[i])
 	}
-	all.Wait()
-	for _, err := range []error{versionsErr, aroundErr} {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return all.Wait()
 }
 
 // neighbours asks for them; nil when the crash is alone, or out of the filter's time.
@@ -94,7 +91,9 @@ func (h *Handler) neighbours(ctx context.Context, c *oneCrash, id string, f filt
 // pageValues are the parameters of statements about a signature.
 func (h *Handler) pageValues(f filter, signature string) (map[string]string, error) {
 	values := map[string]string{}
-	for name, text := range map[string]string{"signature": signature, "product": f.Product, "channel": f.Channel, "process_type": f.Process, "os": f.OS} {
+	texts := f.fields()
+	texts["signature"] = signature
+	for name, text := range texts {
 		v, err := ask.Text(text)
 		if err != nil {
 			return nil, &badValueError{name + ": " + err.Error()}
@@ -102,11 +101,7 @@ func (h *Handler) pageValues(f filter, signature string) (map[string]string, err
 		values[name] = v
 	}
 	now := h.o.Now()
-	from := f.From
-	if from == "" {
-		from = usualTime
-	}
-	at, err := ask.Moment(from, now)
+	at, err := ask.Moment(f.since(), now)
 	if err != nil {
 		return nil, &badValueError{"from: " + err.Error()}
 	}
@@ -122,10 +117,7 @@ func (f filter) String() string {
 			words = append(words, v)
 		}
 	}
-	from := f.From
-	if from == "" {
-		from = usualTime
-	}
+	from := f.since()
 	for _, t := range f.Times() {
 		if t.Path == from {
 			from = t.Name

@@ -125,7 +125,7 @@ func protectedOf(id string, row ask.Row) *protectedCrash {
 	slices.Sort(names)
 	for _, name := range names {
 		of, column, dotted := strings.Cut(name, ".")
-		value := text(row[name])
+		value := ask.Shown(row[name])
 		switch {
 		case dotted:
 			groups[of] = append(groups[of], column)

@@ -2,12 +2,14 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"aftershock/ask"
 	"aftershock/replay"
@@ -23,8 +25,8 @@ type signatureParts struct {
 	From    []link
 	Trend   *chart
 	Tree    []node
-	// History is every step of a promotion that led to the signature or away from it, and Epochs
-	// what each made visible; both are of the tab of that name.
+	// History is every step of a promotion that led to the signature or away from it. The tab of
+	// that name shows it, with Epochs: what each made visible.
 	History []step
 	Epochs  []epoch
 	Fields  []distribution
@@ -74,7 +76,7 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	case "history":
 		wanted = []func() error{
 			func() error { return h.lineage(r, p, values, f, signature) },
-			func() error { return h.history(r, p, f, signature) },
+			func() error { return h.epochs(r, p) },
 		}
 	case "stacks":
 		wanted = []func() error{func() error { return h.tree(r, p, values, f) }}
@@ -83,25 +85,16 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	default:
 		return p, nil
 	}
-	errs := make([]error, len(wanted))
-	var all sync.WaitGroup
-	for i, part := range wanted {
-		all.Go(func() { errs[i] = part() })
+	var all errgroup.Group
+	for _, part := range wanted {
+		all.Go(part)
 	}
-	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	return p, all.Wait()
 }
 
 func (h *Handler) beginWith(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
-	given := map[string]string{"crash_id": "", "received": "1970-01-01 00:00:00"}
-	for name, v := range values {
-		given[name] = v
-	}
+	given := maps.Clone(values)
+	given["crash_id"], given["received"] = "", "1970-01-01 00:00:00"
 	a, err := ask.Neighbours.Ask(r.Context(), h.o.DB, given)
 	if err != nil || len(a.Rows) == 0 || a.Rows[0][0] == "0" {
 		return err
@@ -122,12 +115,16 @@ func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]
 			names = append(names, name)
 		}
 	}
+	to := func(name string) string { return "/signature" + f.query("signature", name) }
+	for _, s := range slices.Concat(l.CameFrom, l.Became) {
+		p.History = append(p.History, step{s.Epoch, s.FromVersion, s.ToVersion, s.Old, s.New, to(s.Old), to(s.New), s.Crashes, percent(s.Share)})
+	}
 	var cameBack int64 // the last epoch in which crashes came to this name
 	for _, s := range l.CameFrom {
 		if s.New == signature && s.Old != signature {
 			cameBack = max(cameBack, s.Epoch)
 			p.Lineage = append(p.Lineage, fmt.Sprintf("Was %s until version %d (epoch %d): %s of its %d crashes came here.", s.Old, s.ToVersion, s.Epoch, percent(s.Share), crashesOf(s)))
-			p.From = append(p.From, link{"/signature" + f.query("signature", s.Old), s.Old})
+			p.From = append(p.From, link{to(s.Old), s.Old})
 		}
 		if s.Majority && slices.Contains(names, s.New) { // the last promotion first
 			add(s.Old)
@@ -138,7 +135,7 @@ func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]
 			p.Lineage = append(p.Lineage, fmt.Sprintf("Became %s with version %d (epoch %d): %s of its crashes, %d.", s.New, s.ToVersion, s.Epoch, percent(s.Share), s.Crashes))
 		}
 		if s.Old == signature && s.New != signature && s.Majority && s.Epoch > cameBack {
-			p.Heirs = append(p.Heirs, link{"/signature" + f.query("signature", s.New), fmt.Sprintf("%s (%d crashes)", s.New, s.Crashes)})
+			p.Heirs = append(p.Heirs, link{to(s.New), fmt.Sprintf("%s (%d crashes)", s.New, s.Crashes)})
 		}
 		if s.Majority && slices.Contains(names, s.Old) { // the first promotion first
 			add(s.New)
@@ -150,10 +147,8 @@ func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]
 	if len(names) == 1 {
 		return nil // the days of the signature alone are on the page
 	}
-	given := map[string]string{"signatures": ask.List(names)}
-	for name, v := range values {
-		given[name] = v
-	}
+	given := maps.Clone(values)
+	given["signatures"] = ask.List(names)
 	a, err := ask.Trend.Ask(r.Context(), h.o.DB, given)
 	if err != nil {
 		return err
@@ -162,16 +157,8 @@ func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]
 	return nil
 }
 
-// history are all steps on the way to a signature and away from it, and what the epochs showed.
-func (h *Handler) history(r *http.Request, p *signatureParts, f filter, signature string) error {
-	l, err := replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
-	if err != nil {
-		return err
-	}
-	to := func(name string) string { return "/signature" + f.query("signature", name) }
-	for _, s := range slices.Concat(l.CameFrom, l.Became) {
-		p.History = append(p.History, step{s.Epoch, s.FromVersion, s.ToVersion, s.Old, s.New, to(s.Old), to(s.New), s.Crashes, percent(s.Share)})
-	}
+// epochs are what each promotion and rollback has made visible.
+func (h *Handler) epochs(r *http.Request, p *signatureParts) error {
 	a, err := ask.Promotions.Ask(r.Context(), h.o.DB, nil)
 	if err != nil {
 		return err
@@ -207,24 +194,9 @@ func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[s
 		}
 		of, _ := strconv.ParseFloat(row[3], 64) // the server's own number
 		d := &p.Fields[len(p.Fields)-1]
-		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(within(f, url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}))})
+		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(f.search(url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}, f.since()))})
 	}
 	return nil
-}
-
-// within is a search within the filter, and the time that a page shows.
-func within(f filter, search url.Values) url.Values {
-	for name, value := range map[string]string{"product": f.Product, "channel": f.Channel, "process_type": f.Process, "os": f.OS} {
-		if value != "" && search.Get(name) == "" {
-			search.Set(name, "="+value)
-		}
-	}
-	from := f.From
-	if from == "" {
-		from = usualTime
-	}
-	search.Set("received_at", ">="+from)
-	return search
 }
 
 // node is a frame of the tree of stacks, with what called it below.
