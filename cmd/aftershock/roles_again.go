@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"aftershock/schema"
 	"aftershock/stream"
 )
 
@@ -14,13 +11,12 @@ import (
 // one is not in crash.raw.
 func processAgain(kafka stream.Kafka) func(ctx context.Context, ids []string) error {
 	return func(ctx context.Context, ids []string) error {
-		var requests []schema.ReprocessRequest
-		missing, err := stream.FindRaws(ctx, kafka, ids, func(rec *kgo.Record) error {
-			requests = append(requests, schema.ReprocessRequest{CrashID: string(rec.Key), Raw: positionOf(rec), Reason: "asked for in a page"})
-			return nil
-		})
+		requests, missing, err := found(ctx, kafka, ids)
 		if err = errors.Join(append(missing, err)...); err != nil {
 			return err
+		}
+		for i := range requests {
+			requests[i].Reason = "asked for in a page"
 		}
 		return stream.Request(ctx, kafka, requests)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,7 +53,7 @@ func (v *reprocessVerb) Run(r *run) error {
 	if v.Where != "" {
 		requests, err = v.selected(r)
 	} else {
-		requests, missing, err = found(r, kafka, ids)
+		requests, missing, err = found(r.ctx, kafka, ids)
 	}
 	if err != nil {
 		return err
@@ -75,8 +76,8 @@ func (v *reprocessVerb) Run(r *run) error {
 }
 
 // found are requests for the crash ids.
-func found(r *run, kafka stream.Kafka, ids []string) (requests []schema.ReprocessRequest, missing []error, err error) {
-	missing, err = stream.FindRaws(r.ctx, kafka, ids, func(rec *kgo.Record) error {
+func found(ctx context.Context, kafka stream.Kafka, ids []string) (requests []schema.ReprocessRequest, missing []error, err error) {
+	missing, err = stream.FindRaws(ctx, kafka, ids, func(rec *kgo.Record) error {
 		requests = append(requests, schema.ReprocessRequest{CrashID: string(rec.Key), Raw: positionOf(rec)})
 		return nil
 	})
