@@ -28,6 +28,7 @@ import (
 
 	"aftershock/blob"
 	"aftershock/collector/throttle"
+	"aftershock/internal/forwarded"
 	"aftershock/schema"
 )
 
@@ -187,7 +188,7 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request, form form, rece
 			err = fmt.Errorf("panic in the door: %v\n%s", p, debug.Stack())
 		}
 	}()
-	leave, err := c.room.enter(r.Context(), c.address(r))
+	leave, err := c.room.enter(r.Context(), forwarded.Address(r, c.o.Proxies))
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aftershock/access"
+	"aftershock/internal/forwarded"
 	"aftershock/schema"
 )
 
@@ -79,7 +80,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, next := form.Get("name"), local(form.Get("next"))
-	s, known, err := h.o.Login.Enter(name, form.Get("password"), access.AddressOf(r, h.o.Proxies))
+	s, known, err := h.o.Login.Enter(name, form.Get("password"), forwarded.Address(r, h.o.Proxies))
 	switch {
 	case errors.Is(err, access.ErrAttempts):
 		h.o.Metrics.login("limited")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aftershock/access"
+	"aftershock/internal/forwarded"
 )
 
 // Rate bounds what one client asks of the API: a bucket that fills evenly.
@@ -86,7 +87,7 @@ func (h *Handler) client(r *http.Request) string {
 	if v := access.From(r.Context()); v != nil {
 		return "viewer " + v.Name
 	}
-	address := access.AddressOf(r, h.o.Proxies).Unmap()
+	address := forwarded.Address(r, h.o.Proxies).Unmap()
 	switch {
 	case !address.IsValid():
 		return others

@@ -1,4 +1,4 @@
-package collector
+package forwarded
 
 import (
 	"net/http"
@@ -8,7 +8,7 @@ import (
 )
 
 func TestAProxyThatIsBelievedTellsTheAddress(t *testing.T) {
-	c := &Collector{o: Options{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}}}
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for name, tc := range map[string]struct {
 		remote    string
 		forwarded []string
@@ -32,8 +32,28 @@ func TestAProxyThatIsBelievedTellsTheAddress(t *testing.T) {
 		for _, f := range tc.forwarded {
 			r.Header.Add("X-Forwarded-For", f)
 		}
-		if got := c.address(r); got != netip.MustParseAddr(tc.want) {
+		if got := Address(r, proxies); got != netip.MustParseAddr(tc.want) {
 			t.Errorf("%s: %v, want %s", name, got, tc.want)
+		}
+	}
+}
+
+func TestAddressesOfProxiesAreBelieved(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for name, tc := range map[string]struct{ remote, forwarded, want string }{
+		"no proxy":     {"192.0.2.1:1", "203.0.113.9", "192.0.2.1"},
+		"proxy":        {"10.0.0.1:1", "203.0.113.9", "203.0.113.9"},
+		"made up":      {"10.0.0.1:1", "198.51.100.7, 203.0.113.9, 10.0.0.2", "203.0.113.9"},
+		"nothing":      {"10.0.0.1:1", "", "10.0.0.1"},
+		"no address":   {"10.0.0.1:1", "x", "10.0.0.1"},
+		"four in six":  {"[::ffff:192.0.2.1]:1", "", "192.0.2.1"},
+		"proxies only": {"10.0.0.1:1", "10.0.0.3, 10.0.0.2", "10.0.0.3"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tc.remote
+		r.Header.Set("X-Forwarded-For", tc.forwarded)
+		if got := Address(r, proxies); got.String() != tc.want {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }
