@@ -4,7 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"aftershock/access"
 	"aftershock/ask"
@@ -179,18 +180,15 @@ func (h *Handler) ask(r *http.Request, p page, f filter, here string) ([]answere
 			wanted = append(wanted, s)
 		}
 	}
-	out, errs := make([]answered, len(wanted)), make([]error, len(wanted))
-	var all sync.WaitGroup
+	out := make([]answered, len(wanted))
+	var all errgroup.Group
 	for i, s := range wanted {
-		all.Go(func() { out[i], errs[i] = h.section(r, s, f) })
+		all.Go(func() (err error) {
+			out[i], err = h.section(r, s, f)
+			return err
+		})
 	}
-	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return out, all.Wait()
 }
 
 // section asks one question.
