@@ -1,0 +1,96 @@
+package truth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"aftershock/breakpad"
+	"aftershock/minidump"
+	"aftershock/stackwalk"
+)
+
+// Walker walks a set's dumps in this process. It is for one goroutine.
+type Walker struct {
+	dir     string
+	version int
+	parsed  map[string]*breakpad.File // by path; nil where there is none
+}
+
+// NewWalker walks the dumps of the set in a folder with a walker version.
+func NewWalker(dir string, version int) *Walker {
+	return &Walker{dir: dir, version: version, parsed: map[string]*breakpad.File{}}
+}
+
+// Walk answers the callers that the walker finds, by thread id.
+func (w *Walker) Walk(condition string, c *Case) (map[uint32][]Reported, error) {
+	data, err := os.ReadFile(filepath.Join(w.dir, "dumps", c.Dump))
+	if err != nil {
+		return nil, err
+	}
+	d, err := minidump.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Dump, err)
+	}
+	result := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
+		if f := w.symbols(condition, &d.Modules[module]); f != nil {
+			return f
+		}
+		return nil
+	}, stackwalk.Options{Version: w.version})
+	out := map[uint32][]Reported{}
+	for i := range result.Threads {
+		t := &result.Threads[i]
+		if len(t.Frames) == 0 {
+			continue
+		}
+		frames := []Reported{}
+		for j := range t.Frames[1:] {
+			f := &t.Frames[1+j]
+			r := Reported{At: f.Instruction, Trust: f.Trust.String()}
+			if f.Module >= 0 {
+				r.Module, r.At = d.Modules[f.Module].CodeName(), f.ModuleOffset(d)
+			}
+			if f.HasFunction {
+				r.Function, r.FunctionOffset, r.HasOffset = string(f.Function), f.FunctionOffset(), true
+			}
+			frames = append(frames, r)
+		}
+		out[t.ID] = frames
+	}
+	return out, nil
+}
+
+// symbols are those of a module in a condition, nil if there are none.
+func (w *Walker) symbols(condition string, m *minidump.Module) *breakpad.File {
+	if m.DebugID() == "" || m.DebugFile() == "" {
+		return nil
+	}
+	path := filepath.Join(folder(filepath.Join(w.dir, "symbols", condition), m.DebugName()), m.DebugID(), m.DebugName()+".sym")
+	f, known := w.parsed[path]
+	if !known {
+		if in, err := os.Open(path); err == nil { //nolint:gosec // the caller's folder
+			f, _ = breakpad.Parse(in, breakpad.ParseOptions{})
+			_ = in.Close()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			f = nil
+		}
+		w.parsed[path] = f
+	}
+	return f
+}
+
+// folder is that of a module in a folder of symbols. Where a set was copied
+// without its symbolic links, a file stands there that names the folder.
+func folder(dir, name string) string {
+	path := filepath.Join(dir, name)
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		if target, err := os.ReadFile(path); err == nil { //nolint:gosec // the caller's folder
+			return filepath.Join(dir, strings.TrimSpace(string(target)))
+		}
+	}
+	return path
+}
