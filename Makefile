@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build axe demo replay-demo test test-long parity parity-live lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
+.PHONY: build axe demo replay-demo test test-long parity parity-live truth lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -53,6 +53,10 @@ MINIDUMP_STACKWALK ?= $(or $(shell command -v minidump-stackwalk),$(wildcard $(H
 parity-live: ## the same against the installed minidump-stackwalk 0.27 (cargo install), on damaged and random dumps too
 	@test -n '$(MINIDUMP_STACKWALK)' || { echo 'no minidump-stackwalk: cargo install minidump-stackwalk@0.27.0, or set MINIDUMP_STACKWALK'; exit 1; }
 	AFTERSHOCK_MINIDUMP_STACKWALK=$(MINIDUMP_STACKWALK) $(GO) test ./stackwalk/report -count 1 -v -run TestLive | grep -v '^ *--- PASS\|^=== '
+
+TRUTH ?= $(firstword $(wildcard ../shared/truth))
+truth: ## how true stacks are, over dumps whose true stacks are known: TRUTH=DIR; TRUTH_FLAGS='-kinds -list -calibration -tool COMMAND'
+	@$(GO) run ./script/truth -set '$(TRUTH)' $(TRUTH_FLAGS)
 
 lint: ## the rules of .golangci.yml, and what go itself checks
 	$(GO) run $(GOLANGCI) run ./...

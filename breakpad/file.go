@@ -24,6 +24,7 @@ type File struct {
 	inlines   []inlineRange // function.inlines of each: by depth and address
 	origins   []origin
 	publics   []public // by address, one an address
+	symbols   int      // functions, and publics that cover something
 
 	cfiRanges []cfiRange // disjoint, by address
 	cfiRows   []cfiRow   // cfiRange.rows of each: by address

@@ -48,6 +48,7 @@ func (f *File) finishPublics() {
 		kept = append(kept, pub)
 	}
 	f.publics = kept
+	f.symbols = f.countSymbols()
 }
 
 // Disjoint sorts ranges in place and drops those that overlap an earlier one:

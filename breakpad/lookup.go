@@ -103,6 +103,78 @@ func (f *File) HasFunction(rva uint64) bool {
 	return pub != nil && pub.name.size > 0
 }
 
+// Extent is what a symbol covers: from Start to before End. A PUBLIC symbol has no
+// size, and ends where the next symbol starts; Last tells that none does.
+type Extent struct {
+	Start, End   uint64
+	Public, Last bool
+}
+
+// Extent is that of the symbol that covers rva; ok is false where none does.
+func (f *File) Extent(rva uint64) (e Extent, ok bool) {
+	if rva > maxRVA {
+		return e, false
+	}
+	if fn := f.functionAt(uint32(rva)); fn != nil {
+		return Extent{Start: uint64(fn.first), End: uint64(fn.last) + 1}, true
+	}
+	pub := f.publicAt(uint32(rva))
+	if pub == nil {
+		return e, false
+	}
+	e = Extent{Start: uint64(pub.rva), End: maxRVA + 1, Public: true, Last: true}
+	if i := searchFirst(f.publics, func(p *public) uint32 { return p.rva }, uint32(rva)); i < len(f.publics) {
+		e.End, e.Last = uint64(f.publics[i].rva), false
+	}
+	if i := searchFirst(f.functions, func(fn *function) uint32 { return fn.first }, uint32(rva)); i < len(f.functions) {
+		e.End, e.Last = min(e.End, uint64(f.functions[i].first)), false
+	}
+	return e, true
+}
+
+// Symbols is the number of symbols that cover any address.
+func (f *File) Symbols() int { return f.symbols }
+
+// countSymbols leaves out PUBLIC symbols that cover nothing beside functions.
+func (f *File) countSymbols() int {
+	n := len(f.functions)
+	for i, p := range f.publics {
+		end := uint64(maxRVA) + 1
+		if i+1 < len(f.publics) {
+			end = uint64(f.publics[i+1].rva)
+		}
+		start := uint64(p.rva)
+		next := searchFirst(f.functions, func(fn *function) uint32 { return fn.first }, p.rva)
+		if next < len(f.functions) {
+			end = min(end, uint64(f.functions[next].first))
+		}
+		if next > 0 {
+			if before := &f.functions[next-1]; before.first == p.rva {
+				continue
+			} else {
+				start = max(start, uint64(before.last)+1)
+			}
+		}
+		if start < end {
+			n++
+		}
+	}
+	return n
+}
+
+// FirstSymbol is where the first FUNC or PUBLIC symbol starts; ok is false if there
+// is none.
+func (f *File) FirstSymbol() (rva uint64, ok bool) {
+	rva = maxRVA
+	if len(f.functions) > 0 {
+		rva = uint64(f.functions[0].first)
+	}
+	if len(f.publics) > 0 {
+		rva = min(rva, uint64(f.publics[0].rva))
+	}
+	return rva, f.HasFunctions()
+}
+
 func (f *File) functionAt(addr uint32) *function {
 	i := searchLast(f.functions, func(fn *function) uint32 { return fn.last }, addr)
 	if i == len(f.functions) || f.functions[i].first > addr {

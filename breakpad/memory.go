@@ -20,6 +20,9 @@ func (m *Memory) at(addr, n uint64) []byte {
 	return m.Bytes[off : off+n]
 }
 
+// Holds tells whether the byte at addr is held.
+func (m *Memory) Holds(addr uint64) bool { return addr-m.Base < uint64(len(m.Bytes)) }
+
 // Uint32 reads four bytes at addr.
 func (m *Memory) Uint32(addr uint64) (uint32, bool) {
 	b := m.at(addr, 4)

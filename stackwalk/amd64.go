@@ -68,7 +68,7 @@ func amd64FramePointer(w *walker, callee *activation, caller *breakpad.Registers
 			continue
 		}
 		caller.Set(rip, callerIP)
-		caller.Set(rsp, callerSP)
+		caller.Set(rsp, w.aboveCopy(callerIP, callerSP, callerBP))
 		caller.Set(rbp, callerBP)
 		return true
 	}

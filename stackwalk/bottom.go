@@ -12,6 +12,8 @@ var bottoms = map[string]bool{
 	"_start": true, "_dyld_start": true, "_rt0_amd64_linux": true,
 	// Where the kernel starts a thread: glibc, musl, Bionic.
 	"__clone": true, "clone": true, "__clone3": true, "clone3": true, "__GI___clone": true, "__GI___clone3": true, "__bionic_clone": true,
+	// glibc's makecontext.
+	"__start_context": true,
 	// libpthread of Apple's systems.
 	"thread_start": true, "start_wqthread": true, "_pthread_wqthread_start": true,
 	// ntdll.dll, and kernel32.dll before Windows Vista.
@@ -40,4 +42,27 @@ func atBottom(f, before *Frame) bool {
 
 func isStart(f *Frame) bool {
 	return f.HasFunction && f.FunctionOffset() < maxStartBytes && starts[string(f.Function)]
+}
+
+// madeUp tells whether a caller called nobody: its return address is where a
+// function starts, with no code of another before it. It was put there for the
+// callee to return to. So makecontext makes stacks end, in __start_context, and
+// the kernel makes signal handlers return.
+func (w *walker) madeUp(caller *activation) bool {
+	if !w.weighs || caller.Trust != TrustCFI || caller.Interrupted || caller.Module < 0 {
+		return false
+	}
+	symbols := w.symbolsOf(caller.Module)
+	if symbols == nil {
+		return false
+	}
+	rva := caller.Resume - w.dump.Modules[caller.Module].Base
+	if e, ok := symbols.Extent(rva); !ok || e.Start != rva {
+		return false
+	}
+	if e, ok := symbols.Extent(rva - 1); ok && !e.Public {
+		return false // of a function whose last instruction is a call
+	}
+	_, ok := symbols.CFI(rva - 1)
+	return !ok
 }

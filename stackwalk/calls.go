@@ -1,6 +1,10 @@
 package stackwalk
 
-import "aftershock/breakpad"
+import (
+	"encoding/binary"
+
+	"aftershock/breakpad"
+)
 
 // maxCallBytes is the longest call instruction of x86 without prefixes: opcode,
 // ModRM, SIB and a displacement of four bytes.
@@ -44,6 +48,39 @@ func operandBytes(b []byte) int {
 		return n + 4
 	}
 	return n
+}
+
+// followsArm64Call tells whether an instruction of arm64 is a call: BL, BLR, or BLR of
+// a signed address (Arm ARM C6.2: BL, BLR, BLRAA).
+func followsArm64Call(code []byte) bool {
+	op := binary.LittleEndian.Uint32(code)
+	return op>>26 == 0b100101 || op&0xffff_fc1f == 0xd63f_0000 || op&0xfeff_f800 == 0xd63f_0800
+}
+
+// callBefore tells whether a call lies before a return address; mayBeCode if the dump
+// does not hold the code there.
+func (w *walker) callBefore(address uint64) verdict {
+	var found bool
+	switch w.cpu.arch {
+	case breakpad.X86, breakpad.AMD64:
+		code := w.dump.Memory.Read(address-maxCallBytes, maxCallBytes)
+		if code == nil {
+			return mayBeCode
+		}
+		found = followsCall(code)
+	case breakpad.ARM64:
+		code := w.dump.Memory.Read(address-4, 4)
+		if code == nil {
+			return mayBeCode
+		}
+		found = followsArm64Call(code)
+	default:
+		return mayBeCode
+	}
+	if found {
+		return isCode
+	}
+	return noCode
 }
 
 // contradictsCall tells whether the dump holds the code before a return address

@@ -386,27 +386,33 @@ func TestBottomsOfStacksAreNearTheirNames(t *testing.T) {
 
 func TestLimitsAndVersionsAreThoseThatAreTold(t *testing.T) {
 	for name, tc := range map[string]struct{ is, want int }{
-		"frames of a thread": {DefaultMaxFramesPerThread, 65536},
-		"frames":             {DefaultMaxFrames, 131072},
-		"scanned words":      {DefaultMaxScanWords, 4194304},
-		"inlined calls":      {DefaultMaxInlines, 262144},
-		"unloaded hits":      {maxUnloadedHits, 64},
-		"unloaded looks":     {maxUnloadedChecks, 16777216},
-		"newest version":     {NewestVersion, 2},
-		"no number":          {orDefault(0, 7), 7},
-		"less than none":     {orDefault(-1, 7), 7},
-		"one":                {orDefault(1, 7), 1},
+		"frames of a thread":         {DefaultMaxFramesPerThread, 65536},
+		"frames":                     {DefaultMaxFrames, 131072},
+		"scanned words":              {DefaultMaxScanWords, 4194304},
+		"inlined calls":              {DefaultMaxInlines, 262144},
+		"unloaded hits":              {maxUnloadedHits, 64},
+		"unloaded looks":             {maxUnloadedChecks, 16777216},
+		"scanned words of version 3": {scanWordsWeighed, 256},
+		"words of pointers":          {pointerWords, 2048},
+		"signals":                    {maxSignalFrames, 16},
+		"words above the start":      {maxStartupWords, 262144},
+		"arguments":                  {maxStartupList, 65536},
+		"auxiliary vector":           {maxAuxv, 64},
+		"newest version":             {NewestVersion, 3},
+		"no number":                  {orDefault(0, 7), 7},
+		"less than none":             {orDefault(-1, 7), 7},
+		"one":                        {orDefault(1, 7), 1},
 	} {
 		if tc.is != tc.want {
 			t.Errorf("%s: %d, want %d", name, tc.is, tc.want)
 		}
 	}
-	for asked, want := range map[int]int{0: 2, 1: 1, 2: 2, 3: 2} {
+	for asked, want := range map[int]int{0: 3, 1: 1, 2: 2, 3: 3, 4: 3} {
 		if got := Walk(new(minidump.Dump), nil, Options{Version: asked}).Version; got != want {
 			t.Errorf("version %d is %d", asked, got)
 		}
 	}
-	if err := (Options{Version: 2}).Check(); err != nil {
+	if err := (Options{Version: 3}).Check(); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,7 +11,7 @@
 // frame, including behaviour that one would not choose today; comments mark
 // those places with "parity". Changes of behaviour come as new versions.
 //
-// Version 2, the newest, differs in this (TestVersion2 has a case for each):
+// Version 2 differs in this (TestVersion2 has a case for each):
 //
 //   - When what a technique found is no good, the next technique is tried; the
 //     reference ends the stack.
@@ -33,6 +33,25 @@
 //     a chain of frame pointers (Apple's systems, arm64), at the chain's end, if
 //     that is the callee's own. The reference scans on, into arguments and
 //     leftovers.
+//
+// Version 3, the newest, weighs what speaks for and against each caller (TestVersion3,
+// TestSignals and TestStartup have the cases; script/truth tells what that brings):
+//
+//   - Signals: the registers of the code that one interrupted are known by the shape
+//     of what Linux's kernel saves, also on another stack.
+//   - A scan takes words where the ABI has return addresses, and a multiple of 16,
+//     as pointers to functions are, only if symbols or its other places say that it
+//     is none. It believes no start of a function, nothing far behind the last
+//     symbol, and no leftovers of the loader; what it finds must lead to code where
+//     symbols tell whereto; and it looks farther.
+//   - Where no code is at a thread's instruction, the caller's address is on top of
+//     the stack. That of a thread in the 32-bit kernel's entry lies three words up.
+//   - A frame pointer that leads over a return address to elsewhere is that of another
+//     function; an address that was pushed again for an aligned frame counts once.
+//   - Code in no module is believed when it goes on: generated code, and libraries
+//     that were closed.
+//   - Stacks end in __start_context, and where the kernel's arguments of the program
+//     begin, whatever the entry point is called.
 //
 // Walk is pure: the same dump, symbols and options give the same result. Its
 // work is bounded by [Options], whatever the dump says.

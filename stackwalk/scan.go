@@ -29,6 +29,9 @@ func (w *walker) scanFrom(callee *activation, from uint64, n int) (candidate, bo
 			return c, true
 		}
 	}
+	if w.weighs {
+		return w.weighedScan(callee, from)
+	}
 	for i := 0; i < n; i++ {
 		c, readable := w.wordAt(from, i)
 		if !readable {

@@ -21,6 +21,12 @@ type Symbols interface {
 	AppendLocations(dst *breakpad.Locations, rva uint64)
 	// HasFunction tells whether rva lies in a function with a name.
 	HasFunction(rva uint64) bool
+	// Extent is that of the symbol that covers rva.
+	Extent(rva uint64) (breakpad.Extent, bool)
+	// Symbols is the number of symbols that they know.
+	Symbols() int
+	// FirstSymbol is where the first function that they know starts.
+	FirstSymbol() (rva uint64, ok bool)
 	// HasFunctions tells whether they know any function.
 	HasFunctions() bool
 	// CFI is the STACK CFI row in force at rva.
@@ -98,7 +104,7 @@ type Options struct {
 }
 
 // NewestVersion is the highest walker version.
-const NewestVersion = 2
+const NewestVersion = 3
 
 // ErrVersion is wrapped by Options.Check.
 var ErrVersion = errors.New("no such walker version")
@@ -127,6 +133,9 @@ type Frame struct {
 	Resume uint64
 	// Trust tells how the frame was found.
 	Trust Trust
+	// Interrupted tells that the frame called nothing: a signal stopped it, and
+	// Resume is the instruction that it goes on with. Instruction is the same.
+	Interrupted bool
 	// Module is the index in Dump.Modules, or -1.
 	Module int
 	// HasFunction tells whether symbols know the function; FunctionBase is its
@@ -178,9 +187,9 @@ func (f *Frame) ModuleOffset(d *minidump.Dump) uint64 {
 }
 
 // FunctionOffset is Instruction relative to the start of the function; 0
-// without one.
+// without one, and where the return address is the function's start.
 func (f *Frame) FunctionOffset() uint64 {
-	if !f.HasFunction {
+	if !f.HasFunction || f.Instruction < f.FunctionBase {
 		return 0
 	}
 	return f.Instruction - f.FunctionBase

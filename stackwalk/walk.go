@@ -24,6 +24,7 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 		inlinesLeft:     orDefault(o.MaxInlines, DefaultMaxInlines),
 		unloadedLeft:    maxUnloadedChecks,
 		improved:        o.Version != 1,
+		weighs:          o.Version == 0 || o.Version >= 3,
 		interrupted:     o.Interrupted,
 		callee:          &activation{},
 		caller:          &activation{},
@@ -39,6 +40,9 @@ func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 	if w.cpu != nil {
 		r.Arch = w.cpu.arch
 		w.addressMask = arm64AddressMask(d, w.improved)
+		if w.weighs {
+			w.signalFrames = w.signalsOf()
+		}
 	}
 	if r.CrashingThread >= 0 {
 		r.Threads[r.CrashingThread] = w.thread(r.CrashingThread)
@@ -70,6 +74,9 @@ type walker struct {
 	os   minidump.OS
 	// improved is false for version 1. mappings are empty then.
 	improved bool
+	// weighs is true from version 3 on: evidence for and against an address is
+	// weighed.
+	weighs   bool
 	mappings minidump.Mappings
 
 	source  SymbolSource
@@ -87,6 +94,14 @@ type walker struct {
 
 	addressMask uint64             // of pointers without authentication bits
 	scratch     breakpad.Registers // a callee's, changed for one evaluation
+	probe       breakpad.Registers // what a frame leads to that may be none
+	outside     uint64             // where the walk has met code in no module; 0 for nowhere
+
+	signalFrames  []signalFrame // what the CPU's kernel leaves on stacks
+	signals       int           // the thread's frames that one interrupted
+	isFirstThread bool          // may be the one that the program started in
+	startup       startup       // of the stack that is walked
+	left          []uint64      // where the stacks begin that the walk of the thread left
 
 	mem            breakpad.Memory // the stack of the thread being walked
 	frames         []Frame         // of that thread
@@ -119,6 +134,7 @@ func (w *walker) thread(index int) Thread {
 		return out
 	}
 	w.frames = w.frames[len(w.frames):] // the rest of the memory
+	w.signals, w.left, w.outside = 0, w.left[:0], 0
 	out.End = w.walk(t, context)
 	out.Frames = w.frames[:len(w.frames):len(w.frames)]
 	w.framesLeft -= len(w.frames)
@@ -159,6 +175,11 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 	if !w.setStack(t, sp) {
 		return EndNoStackMemory
 	}
+	if w.weighs {
+		w.isFirstThread = w.mayBeFirst(t)
+		w.startup = w.findStartup()
+		w.meet(&first.Frame)
+	}
 	if w.improved && atBottom(&first.Frame, nil) {
 		return EndStackBottom
 	}
@@ -177,7 +198,8 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 			return end
 		}
 		w.keep(w.caller)
-		if w.improved && atBottom(&w.caller.Frame, &w.callee.Frame) {
+		w.meet(&w.caller.Frame)
+		if w.improved && atBottom(&w.caller.Frame, &w.callee.Frame) || w.weighs && w.atTop(w.caller) {
 			return EndStackBottom
 		}
 		w.callee, w.caller = w.caller, w.callee
@@ -234,6 +256,11 @@ func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
 			region = other
 		}
 	}
+	return w.setMemory(region)
+}
+
+// setMemory makes the walk read a region; it answers false if that is none.
+func (w *walker) setMemory(region minidump.Region) bool {
 	size := uint64(len(region.Bytes))
 	if size == 0 || region.Base+size-1 < region.Base {
 		return false
@@ -247,6 +274,13 @@ func (w *walker) setStack(t *minidump.Thread, sp uint64) bool {
 // that turns out to be no good the walk ends (parity). Later versions go on to
 // the next technique.
 func (w *walker) findCaller(callee, caller *activation) End {
+	if w.interruptedBy(callee, caller) {
+		caller.Instruction = caller.Resume
+		if !w.symbolicate(&caller.Frame) {
+			return EndInlineLimit
+		}
+		return ""
+	}
 	var failed End
 	for trust := TrustCFI; trust <= TrustScan; trust++ {
 		if !w.find(trust, callee, &caller.registers) {
@@ -256,9 +290,13 @@ func (w *walker) findCaller(callee, caller *activation) End {
 		end := w.check(callee, caller)
 		if end == "" {
 			caller.Instruction = caller.Resume - w.cpu.callBytes
+			if caller.Module, _ = w.moduleAt(caller.Resume); w.madeUp(caller) {
+				caller.Instruction = caller.Resume
+			}
 			if !w.symbolicate(&caller.Frame) {
 				return EndInlineLimit
 			}
+			caller.Instruction = caller.Resume - w.cpu.callBytes
 			return ""
 		}
 		if !w.improved || end == EndStackBottom {
@@ -278,12 +316,19 @@ func (w *walker) find(trust Trust, callee *activation, caller *breakpad.Register
 	case TrustCFI:
 		return w.cfi(callee, caller)
 	case TrustFramePointer:
-		if w.byLinkRegister(callee, caller) {
+		if w.byLinkRegister(callee, caller) || w.bySystemCall(callee, caller) {
+			return true
+		}
+		if w.isWild(callee) && w.onTop(callee, caller) {
+			w.outside = 0
 			return true
 		}
 		*caller = breakpad.Registers{}
 		return w.cpu.framePointer(w, callee, caller)
 	default:
+		if w.weighs && w.pushesReturns() && callee.Trust == TrustContext && callee.Module < 0 && w.codeAt(callee.Resume) != isCode && w.onTop(callee, caller) {
+			return true
+		}
 		*caller = breakpad.Registers{}
 		return w.cpu.scan(w, callee, caller)
 	}
@@ -307,7 +352,10 @@ func (w *walker) check(callee, caller *activation) End {
 		return EndStackPointerBack
 	}
 	if w.improved {
-		return w.plausible(caller)
+		if end := w.plausible(caller); end != "" || !w.weighs || caller.Trust == TrustScan {
+			return end
+		}
+		return w.contradicted(callee, caller)
 	}
 	return ""
 }
@@ -323,7 +371,7 @@ func (w *walker) plausible(caller *activation) End {
 		if !m.Execute {
 			return EndNotExecutable
 		}
-	} else if _, ok := w.moduleAt(call); !ok && len(w.mappings) > 0 {
+	} else if _, ok := w.moduleAt(call); !ok && len(w.mappings) > 0 && !w.nearOutside(call) && !w.gone(caller) {
 		return EndNotExecutable
 	}
 	return ""

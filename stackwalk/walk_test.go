@@ -373,7 +373,7 @@ func TestInterruptedWalksEnd(t *testing.T) {
 		1: {0, 0, 0}, 2: {64, 0, 0}, 5: {frames, 0, 0}, 6: {frames, 64, 0}, 99: {frames, frames, frames},
 	} {
 		asked := 0
-		r := stackwalk.Walk(d, nil, stackwalk.Options{Interrupted: func() bool { asked++; return asked >= answers }})
+		r := stackwalk.Walk(d, nil, stackwalk.Options{Version: 1, Interrupted: func() bool { asked++; return asked >= answers }})
 		for i := range r.Threads {
 			end := stackwalk.EndInterrupted
 			if want[i] == frames {
@@ -401,7 +401,7 @@ func TestCrashingOnlyLeavesTheOthers(t *testing.T) {
 		0: "context 400000, scan 400010, no_caller|not_asked|not_asked", 1: "not_asked|context 400000, scan 400010, no_caller|not_asked",
 		3: strings.Repeat("context 400000, scan 400010, no_caller|", 3), // the dump does not say which
 	} {
-		r := stackwalk.Walk(build(crashed), nil, stackwalk.Options{CrashingOnly: true})
+		r := stackwalk.Walk(build(crashed), nil, stackwalk.Options{Version: 1, CrashingOnly: true})
 		var got []string
 		for i := range r.Threads {
 			got = append(got, describe(&r.Threads[i]))

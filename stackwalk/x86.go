@@ -30,7 +30,7 @@ func x86FramePointer(w *walker, callee *activation, caller *breakpad.Registers) 
 		return false
 	}
 	caller.Set(eip, uint64(callerIP))
-	caller.Set(esp, bp+8)
+	caller.Set(esp, w.aboveCopy(uint64(callerIP), bp+8, uint64(callerBP)))
 	caller.Set(ebp, uint64(callerBP))
 	return true
 }

@@ -96,6 +96,20 @@ func (o *oracle) agrees(t testing.TB, rva uint64) bool {
 		t.Errorf("%#x: HasFunction is %v", rva, o.compiled.HasFunction(rva))
 		return false
 	}
+	wantExtent, wantOK := o.text.Extent(rva)
+	if e, ok := o.compiled.Extent(rva); e != wantExtent || ok != wantOK {
+		t.Errorf("%#x: Extent\ngot  %+v %v\nwant %+v %v", rva, e, ok, wantExtent, wantOK)
+		return false
+	}
+	if n := o.compiled.Symbols(); n != o.text.Symbols() {
+		t.Errorf("%d symbols, want %d", n, o.text.Symbols())
+		return false
+	}
+	first, known := o.compiled.FirstSymbol()
+	if wantFirst, wantKnown := o.text.FirstSymbol(); known != wantKnown || known && first != wantFirst {
+		t.Errorf("FirstSymbol is %#x %v, want %#x %v", first, known, wantFirst, wantKnown)
+		return false
+	}
 	want, wantOK := o.text.CFI(rva)
 	got, gotOK := o.compiled.CFI(rva)
 	if wantOK != gotOK || want.AtInit != got.AtInit || !bytes.Equal(want.Rules.Entries, got.Rules.Entries) || !bytes.Equal(want.Rules.Code, got.Rules.Code) {

@@ -110,9 +110,31 @@ func (f *File) HasFunction(rva uint64) bool {
 	return ok && s.name.shared|s.name.size != 0
 }
 
+// Extent is that of the symbol that covers rva; ok is false where none does.
+func (f *File) Extent(rva uint64) (e breakpad.Extent, ok bool) {
+	s, ok := f.symbolAt(rva)
+	if !ok {
+		return e, false
+	}
+	return breakpad.Extent{Start: uint64(s.base), End: uint64(s.last) + 1, Public: s.public, Last: s.public && s.last == maxRVA}, true
+}
+
+// Symbols is the number of symbols that cover any address.
+func (f *File) Symbols() int { return len(f.sections[sectionSymbols]) / symbolSize }
+
+// FirstSymbol is where the first FUNC or PUBLIC symbol starts; ok is false if there
+// is none.
+func (f *File) FirstSymbol() (rva uint64, ok bool) {
+	symbols := f.sections[sectionSymbols]
+	if len(symbols) < symbolSize {
+		return 0, false
+	}
+	return uint64(binary.LittleEndian.Uint32(symbols)), true
+}
+
 // symbol is an entry of the symbols section.
 type symbol struct {
-	base          uint32 // where it starts
+	base, last    uint32 // its first and last address
 	name          spelling
 	parameterSize uint32
 	code          uint32 // offset in the code section; of a PUBLIC symbol where it starts
@@ -133,7 +155,7 @@ func (f *File) symbolAt(rva uint64) (s symbol, ok bool) {
 	if uint32(rva) > le.Uint32(b[4:]) {
 		return s, false
 	}
-	s = symbol{base: le.Uint32(b), parameterSize: le.Uint32(b[8:]), code: le.Uint32(b[12:]), name: readSpelling(b[16:])}
+	s = symbol{base: le.Uint32(b), last: le.Uint32(b[4:]), parameterSize: le.Uint32(b[8:]), code: le.Uint32(b[12:]), name: readSpelling(b[16:])}
 	if s.name.shared&publicBit != 0 {
 		s.public, s.base = true, s.code
 		s.name.shared &^= publicBit

@@ -16,6 +16,7 @@ type Reported struct {
 	FunctionOffset uint64
 	HasOffset      bool
 	Trust          string
+	Gap            uint64  // bytes between the callee's stack pointer and this one's; 0 if unknown
 	Doubt          bool    // the walker says that the name may be wrong
 	Probability    float64 // that the frame is true, as the walker says; 0 if it does not
 }
@@ -51,6 +52,8 @@ type Judged struct {
 	Score
 	Right []bool  // by reported frame
 	Lost  []Frame // true frames of the dump that were not found
+	// WrongNames are the reported frames that are true and have a wrong name.
+	WrongNames []int
 }
 
 // Judge compares the callers of a thread, without the first frame, with the
@@ -71,6 +74,7 @@ func (t *Thread) Judge(got []Reported) Judged {
 			j.Named++
 			if wrong {
 				j.Wrong++
+				j.WrongNames = append(j.WrongNames, p[1])
 			}
 		}
 	}

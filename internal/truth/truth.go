@@ -47,6 +47,8 @@ type Frame struct {
 	Names    []string `json:"names"`
 	Start    address  `json:"start"`
 	Kind     string   `json:"kind"`
+	// Slot is where the return address lay on the stack; 0 if that is unknown.
+	Slot address `json:"slot"`
 	// InDump tells whether the dump holds the word that proves the frame.
 	InDump bool `json:"in_dump"` //nolint:tagliatelle // the set's spelling
 }
@@ -79,7 +81,7 @@ func Load(dir string) ([]Case, error) {
 	}
 	var out []Case
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // the caller's folder
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}

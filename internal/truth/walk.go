@@ -54,6 +54,11 @@ func (w *Walker) Walk(condition string, c *Case) (map[uint32][]Reported, error) 
 			if f.Module >= 0 {
 				r.Module, r.At = d.Modules[f.Module].CodeName(), f.ModuleOffset(d)
 			}
+			if sp, ok := f.Registers.Get(result.Arch.SP()); ok {
+				if below, ok := t.Frames[j].Registers.Get(result.Arch.SP()); ok && below < sp {
+					r.Gap = sp - below
+				}
+			}
 			if f.HasFunction {
 				r.Function, r.FunctionOffset, r.HasOffset = string(f.Function), f.FunctionOffset(), true
 			}
@@ -69,10 +74,10 @@ func (w *Walker) symbols(condition string, m *minidump.Module) *breakpad.File {
 	if m.DebugID() == "" || m.DebugFile() == "" {
 		return nil
 	}
-	path := filepath.Join(folder(filepath.Join(w.dir, "symbols", condition), m.DebugName()), m.DebugID(), m.DebugName()+".sym")
+	path := filepath.Join(Folder(filepath.Join(w.dir, "symbols", condition), m.DebugName()), m.DebugID(), m.DebugName()+".sym")
 	f, known := w.parsed[path]
 	if !known {
-		if in, err := os.Open(path); err == nil { //nolint:gosec // the caller's folder
+		if in, err := os.Open(path); err == nil {
 			f, _ = breakpad.Parse(in, breakpad.ParseOptions{})
 			_ = in.Close()
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -83,10 +88,11 @@ func (w *Walker) symbols(condition string, m *minidump.Module) *breakpad.File {
 	return f
 }
 
-// folder is that of a module in a folder of symbols. Where a set was copied
+// Folder is that of a module in a folder of symbols. Where a set was copied
 // without its symbolic links, a file stands there that names the folder.
-func folder(dir, name string) string {
+func Folder(dir, name string) string {
 	path := filepath.Join(dir, name)
+	//nolint:gosec // the caller's folder
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 		if target, err := os.ReadFile(path); err == nil { //nolint:gosec // the caller's folder
 			return filepath.Join(dir, strings.TrimSpace(string(target)))

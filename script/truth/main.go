@@ -1,7 +1,8 @@
 // Command truth prints how true the stacks of walkers are, over a set of dumps
 // whose true stacks are known.
 //
-//	go run ./script/truth -set DIR [-versions 1,2,3] [-conditions a,b] [-match REGEXP] [-list] [-kinds]
+//	go run ./script/truth -set DIR [-versions 1,2,3] [-conditions a,b] [-match REGEXP] [-kinds] [-calibration] [-list]
+//	go run ./script/truth -set DIR -tool 'minidump-stackwalk --json --symbols-path {symbols} {dump}'
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"log"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -19,105 +21,110 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	set := flag.String("set", "", "the folder of the set")
-	versions := flag.String("versions", "1,2,3", "walker versions to compare")
-	conditions := flag.String("conditions", "", "prefixes of the conditions to walk in; all if empty")
-	match := flag.String("match", "", "only dumps whose names match this regular expression")
-	list := flag.Bool("list", false, "list false and lost frames, and wrong names")
-	kinds := flag.Bool("kinds", false, "also by kind of crash, architecture, writer")
+	var o options
+	flag.StringVar(&o.set, "set", "", "the folder of the set")
+	flag.StringVar(&o.versions, "versions", "1,2,3", "walker versions to compare")
+	flag.StringVar(&o.tool, "tool", "", "another program to compare; {dump}, {symbols} and {cache} are replaced")
+	flag.StringVar(&o.conditions, "conditions", "", "prefixes of the conditions to walk in; all if empty")
+	flag.StringVar(&o.match, "match", "", "only dumps whose names match this regular expression")
+	flag.BoolVar(&o.list, "list", false, "list false and lost frames, and wrong names")
+	flag.BoolVar(&o.kinds, "kinds", false, "also by kind of crash, architecture, and what wrote the dump")
+	flag.BoolVar(&o.calibration, "calibration", false, "also how true frames are of which a probability was told")
 	flag.Parse()
-	cases, err := truth.Load(*set)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if len(cases) == 0 {
-		log.Fatalf("%s: no truth/*.json there", *set)
-	}
-	want := regexp.MustCompile(*match)
-	var tools []string
-	scores := map[[3]string]*truth.Score{} // by condition, tool and group
-	groups := []string{"all"}
-	for version := range strings.SplitSeq(*versions, ",") {
-		v, err := strconv.Atoi(version)
-		if err != nil {
-			log.Fatal(err)
-		}
-		w := truth.NewWalker(*set, v)
-		tool := "version " + version
-		tools = append(tools, tool)
-		for _, condition := range chosen(*conditions) {
-			for i := range cases {
-				c := &cases[i]
-				if !want.MatchString(c.Dump) {
-					continue
-				}
-				got, err := w.Walk(condition, c)
-				if err != nil {
-					log.Fatal(err)
-				}
-				for t := range c.Threads {
-					th := &c.Threads[t]
-					callers := got[th.TID]
-					j := th.Judge(callers)
-					kind := "other threads"
-					if th.Crashed {
-						kind = c.Kind
-					}
-					in := []string{kind, c.Arch, "by " + c.Writer}
-					if kind != "stack overflow" {
-						in = append(in, "all")
-					}
-					for _, group := range in {
-						key := [3]string{condition, tool, group}
-						if scores[key] == nil {
-							scores[key] = new(truth.Score)
-						}
-						scores[key].Add(j.Score)
-						if !contains(groups, group) {
-							groups = append(groups, group)
-						}
-					}
-					if *list {
-						describe(condition, tool, c, th, &j, callers)
-					}
-				}
-			}
-		}
-	}
-	if !*kinds {
-		groups = groups[:1]
-	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, group := range groups {
-		fmt.Fprintf(out, "\n%s\t", group)
-		for _, tool := range tools {
-			fmt.Fprintf(out, "%s: precision\trecall\twrong names\texact\t", tool)
-		}
-		fmt.Fprintln(out)
-		for _, condition := range chosen(*conditions) {
-			fmt.Fprintf(out, "%s\t", condition)
-			for _, tool := range tools {
-				s := scores[[3]string{condition, tool, group}]
-				if s == nil {
-					s = new(truth.Score)
-				}
-				fmt.Fprintf(out, "%s\t%s\t%s\t%s\t", percent(s.True, s.Reported), percent(s.Wanted-s.Lost, s.Wanted), percent(s.Wrong, s.Named), percent(s.Exact, s.Threads))
-			}
-			fmt.Fprintln(out)
-		}
-	}
-	if err := out.Flush(); err != nil {
+	if err := run(&o); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
+type options struct {
+	set, versions, tool, conditions, match string
+	list, kinds, calibration               bool
+}
+
+func run(o *options) error {
+	cases, err := truth.Load(o.set)
+	if err != nil {
+		return err
+	}
+	match, err := regexp.Compile(o.match)
+	if err != nil {
+		return err
+	}
+	cases = slices.DeleteFunc(cases, func(c truth.Case) bool { return !match.MatchString(c.Dump) })
+	if len(cases) == 0 {
+		return fmt.Errorf("%s: no such dumps", o.set)
+	}
+	var table truth.Table
+	var names []string
+	measure := func(name string, tool truth.Tool) error {
+		names = append(names, name)
+		var each func(string, *truth.Case, *truth.Thread, []truth.Reported, *truth.Judged)
+		if o.list {
+			each = func(condition string, c *truth.Case, _ *truth.Thread, got []truth.Reported, j *truth.Judged) {
+				list(condition+" "+name+" "+c.Dump, got, j)
+			}
+		}
+		return table.Measure(cases, chosen(o.conditions), name, tool, each)
+	}
+	if o.tool != "" {
+		cache, err := os.MkdirTemp("", "truth")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(cache) //nolint:errcheck // a temporary folder
+		arguments := strings.Fields(o.tool)
+		if err := measure(arguments[0], &truth.Command{Dir: o.set, Cache: cache, Arguments: arguments}); err != nil {
+			return err
 		}
 	}
-	return false
+	for text := range strings.SplitSeq(o.versions, ",") {
+		version, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
+		if err := measure("version "+text, truth.NewWalker(o.set, version)); err != nil {
+			return err
+		}
+	}
+	groups := table.Groups()
+	if !o.kinds {
+		groups = groups[:1]
+	}
+	for _, group := range groups {
+		if err := show(&table, group, names, chosen(o.conditions)); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if o.calibration {
+			calibration(name, table.Calibration(name))
+		}
+	}
+	return nil
+}
+
+// show writes the table of a group.
+func show(table *truth.Table, group string, names, conditions []string) error {
+	var out strings.Builder
+	out.WriteString("\n" + group + "\t")
+	for _, name := range names {
+		out.WriteString(name + ": precision\trecall\twrong names\texact\t")
+	}
+	for _, condition := range conditions {
+		out.WriteString("\n" + condition + "\t")
+		for _, name := range names {
+			s := table.Score(condition, name, group)
+			for _, share := range [][2]int{{s.True, s.Reported}, {s.Wanted - s.Lost, s.Wanted}, {s.Wrong, s.Named}, {s.Exact, s.Threads}} {
+				out.WriteString(percent(share[0], share[1]) + "\t")
+			}
+		}
+	}
+	out.WriteString("\n")
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if _, err := w.Write([]byte(out.String())); err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 func percent(part, whole int) string {
@@ -127,30 +134,35 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 1, 64)
 }
 
+func calibration(name string, c truth.Calibration) {
+	fmt.Printf("\n%s: told\ttrue\tframes\n", name)
+	for i, bin := range c {
+		if bin.Frames > 0 {
+			fmt.Printf("%d0 to %d0 %%:\t%.1f\t%s\t%d\n", i, i+1, 100*bin.Told/float64(bin.Frames), percent(bin.True, bin.Frames), bin.Frames)
+		}
+	}
+}
+
 func chosen(prefixes string) []string {
 	if prefixes == "" {
 		return truth.Conditions
 	}
-	var out []string
-	for _, c := range truth.Conditions {
-		for p := range strings.SplitSeq(prefixes, ",") {
-			if strings.HasPrefix(c, p) {
-				out = append(out, c)
-				break
-			}
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(truth.Conditions), func(c string) bool {
+		return !slices.ContainsFunc(strings.Split(prefixes, ","), func(p string) bool { return strings.HasPrefix(c, p) })
+	})
 }
 
-func describe(condition, tool string, c *truth.Case, th *truth.Thread, j *truth.Judged, callers []truth.Reported) {
-	for i, r := range callers {
+func list(where string, got []truth.Reported, j *truth.Judged) {
+	for i, r := range got {
 		if !j.Right[i] {
-			fmt.Printf("FALSE %s %s %s %s %d: %s+%#x %s %s\n", condition, tool, c.Dump, c.Writer, i+1, r.Module, r.At, r.Function, r.Trust)
+			fmt.Printf("FALSE %s %d: %s+%#x %s %s\n", where, i+1, r.Module, r.At, r.Function, r.Trust)
 		}
 	}
-	for _, f := range j.Lost {
-		fmt.Printf("LOST  %s %s %s %s: %s+%#x %s %s\n", condition, tool, c.Dump, c.Writer, f.Module, uint64(f.Offset), f.Function, f.Kind)
+	for i := range j.Lost {
+		f := &j.Lost[i]
+		fmt.Printf("LOST  %s: %s+%#x %s %s\n", where, f.Module, uint64(f.Offset), f.Function, f.Kind)
 	}
-	_ = th
+	for _, i := range j.WrongNames {
+		fmt.Printf("NAME  %s %d: %s+%#x %s+%#x %s\n", where, i+1, got[i].Module, got[i].At, got[i].Function, got[i].FunctionOffset, got[i].Trust)
+	}
 }

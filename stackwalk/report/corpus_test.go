@@ -16,6 +16,7 @@ import (
 
 	"aftershock/breakpad"
 	"aftershock/internal/reference"
+	"aftershock/internal/truth"
 	"aftershock/minidump"
 	"aftershock/stackwalk"
 	"aftershock/stackwalk/report"
@@ -104,7 +105,7 @@ func load(m *minidump.Module, symbols []string) (*breakpad.File, error) {
 	}
 	for _, dir := range symbols {
 		leaf := m.DebugName()
-		path := filepath.Join(dir, leaf, m.DebugID(), strings.TrimSuffix(leaf, ".pdb")+".sym")
+		path := filepath.Join(truth.Folder(dir, leaf), m.DebugID(), strings.TrimSuffix(leaf, ".pdb")+".sym")
 		p, ok := loaded[path]
 		if !ok {
 			in, err := os.Open(path) //nolint:gosec // as in exists

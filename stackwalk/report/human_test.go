@@ -61,7 +61,7 @@ STACK CFI INIT 200 80 .cfa: $rsp 16 + .ra: .cfa 8 - ^
 		}
 		status[module].Status = report.SymbolsLoaded
 		return f
-	}, stackwalk.Options{})
+	}, stackwalk.Options{Version: 2})
 	return report.Input{Dump: d, Walk: r, Symbols: status}
 }
 

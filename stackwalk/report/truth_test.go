@@ -61,3 +61,27 @@ func (th *trueThread) longest(in *report.Input, walked []stackwalk.Frame) int {
 	}
 	return row[0]
 }
+
+// walkedTruth takes a walk with symbols for the truth.
+func walkedTruth(in *report.Input) *trueStacks {
+	out := &trueStacks{}
+	for i := range in.Walk.Threads {
+		w := &in.Walk.Threads[i]
+		th := trueThread{TID: w.ID}
+		for j := range w.Frames {
+			f := trueFrame{Kind: "call"}
+			at := w.Frames[j].Resume
+			if m := w.Frames[j].Module; m >= 0 {
+				f.Module = in.Dump.Modules[m].CodeName()
+				at -= in.Dump.Modules[m].Base
+			}
+			if w.Frames[j].Interrupted {
+				f.Kind = "interrupted"
+			}
+			f.Offset = "0x" + strconv.FormatUint(at, 16)
+			th.Frames = append(th.Frames, f)
+		}
+		out.Threads = append(out.Threads, th)
+	}
+	return out
+}

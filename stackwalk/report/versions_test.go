@@ -13,20 +13,29 @@ import (
 	"aftershock/stackwalk/report"
 )
 
-// TestVersion2IsNoWorse compares the two versions of the walk on every dump at
-// hand: version 2 has no fewer frames in modules and no more in none, thread by
-// thread. Where the truth is known it counts instead: version 2 finds no fewer of
-// the true callers, and more frames in no module only together with more of
-// them. What differs otherwise is in testdata/versions.txt, with the reason.
-func TestVersion2IsNoWorse(t *testing.T) {
-	allowed, used := allowedDifferences(t, "versions.txt"), map[string]bool{}
+// TestNoVersionIsWorse compares versions of the walk on every dump at hand: a later
+// one has no fewer frames in modules and no more in none, thread by thread. Where
+// the truth is known it counts instead: a later version finds no fewer of the true
+// callers, and more frames in no module only together with more of them. What
+// differs otherwise is in testdata, with the reason.
+func TestNoVersionIsWorse(t *testing.T) {
+	for _, c := range []struct {
+		earlier, later int
+		reasons        string
+	}{{1, 2, "versions.txt"}, {1, 3, "versions1to3.txt"}, {2, 3, "versions2to3.txt"}} {
+		t.Run(fmt.Sprintf("%d to %d", c.earlier, c.later), func(t *testing.T) { noneWorse(t, c.earlier, c.later, c.reasons) })
+	}
+}
+
+func noneWorse(t *testing.T, earlier, later int, reasons string) {
+	allowed, used := allowedDifferences(t, reasons), map[string]bool{}
 	threads := 0
 	compare := func(name, dump string, symbols []string, truth *trueStacks) {
-		v1, err := walkVersion(dump, symbols, 1)
+		v1, err := walkVersion(dump, symbols, earlier)
 		if err != nil {
 			return // neither walks it
 		}
-		v2, err := walkVersion(dump, symbols, 2)
+		v2, err := walkVersion(dump, symbols, later)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +61,11 @@ func TestVersion2IsNoWorse(t *testing.T) {
 	}
 	for _, dump := range dumpsIn(t, "../../testdata/crashes") {
 		compare(filepath.Base(dump), dump, []string{"../../testdata/symbols"}, nil)
-		compare(filepath.Base(dump)+" without symbols", dump, nil, nil)
+		known, err := walkVersion(dump, []string{"../../testdata/symbols"}, stackwalk.NewestVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(filepath.Base(dump)+" without symbols", dump, nil, walkedTruth(&known))
 	}
 	for _, dump := range dumpsIn(t, filepath.Join(reference.Path(t, "cases", "field"), "*")) {
 		compare(filepath.Base(dump), dump, []string{filepath.Join(filepath.Dir(dump), "symbols")}, nil)
@@ -70,7 +83,7 @@ func TestVersion2IsNoWorse(t *testing.T) {
 	}
 	for key := range allowed {
 		if !used[key] {
-			t.Errorf("testdata/versions.txt: %q does not occur", key)
+			t.Errorf("testdata/%s: %q does not occur", reasons, key)
 		}
 	}
 	t.Log(threads, "threads")
