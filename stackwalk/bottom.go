@@ -49,20 +49,24 @@ func isStart(f *Frame) bool {
 // callee to return to. So makecontext makes stacks end, in __start_context, and
 // the kernel makes signal handlers return.
 func (w *walker) madeUp(caller *activation) bool {
-	if !w.weighs || caller.Trust != TrustCFI || caller.Interrupted || caller.Module < 0 {
+	if caller.Trust != TrustCFI || caller.Resume%functionAlignment != 0 {
 		return false
 	}
-	symbols := w.symbolsOf(caller.Module)
+	module, ok := w.moduleAt(caller.Resume)
+	if !ok {
+		return false
+	}
+	symbols := w.symbolsOf(module)
 	if symbols == nil {
 		return false
 	}
-	rva := caller.Resume - w.dump.Modules[caller.Module].Base
+	rva := caller.Resume - w.dump.Modules[module].Base
 	if e, ok := symbols.Extent(rva); !ok || e.Start != rva {
 		return false
 	}
 	if e, ok := symbols.Extent(rva - 1); ok && !e.Public {
 		return false // of a function whose last instruction is a call
 	}
-	_, ok := symbols.CFI(rva - 1)
+	_, ok = symbols.CFI(rva - 1)
 	return !ok
 }

@@ -1,18 +1,27 @@
 package stackwalk
 
-// contradicted tells what speaks against a caller that call frame information or
-// frame pointers lead to: no code can be there, or none is known to be and nothing
-// goes on from there.
+// contradicted tells what speaks against a caller: its frame ends outside the stack,
+// or what call frame information or a frame pointer leads to is surely no code, or
+// not known to be any and nothing goes on from there.
 func (w *walker) contradicted(callee, caller *activation) End {
-	ip := caller.Resume
-	if v, _ := w.codeInDump(ip); v == noCode {
-		return EndNotExecutable
+	sp := caller.registers.Values[w.cpu.sp]
+	if sp-w.mem.Base > uint64(len(w.mem.Bytes)) {
+		return EndStackPointerOutside
 	}
-	if _, ok := w.moduleAt(ip - 1); !ok && len(w.mappings) == 0 && !w.nearOutside(ip) && !w.goesOn(caller) {
+	if caller.Trust == TrustScan {
+		return ""
+	}
+	ip := caller.Resume
+	v, module := w.codeInDump(ip - 1)
+	switch {
+	case v == noCode:
+		if !w.gone(caller) {
+			return EndNotExecutable
+		}
+	case module < 0 && len(w.mappings) == 0 && !w.nearOutside(ip) && !w.goesOn(caller):
 		return EndNotExecutable
 	}
 	if caller.Trust == TrustFramePointer {
-		sp := caller.registers.Values[w.cpu.sp]
 		found := candidate{word: ip, at: sp - uint64(w.cpu.arch.WordBytes())}
 		if w.callBefore(ip) == noCode || w.jumpsOver(callee, found) {
 			return EndNotExecutable
@@ -80,7 +89,7 @@ const goneWords = 32
 // it as well.
 func (w *walker) gone(caller *activation) bool {
 	ip, sp := caller.Resume, caller.registers.Values[w.cpu.sp]
-	if !w.weighs || caller.Trust != TrustCFI || ip < lowestCode || !w.cpu.addressOK(ip) {
+	if _, mapped := w.mappings.At(ip); mapped || caller.Trust != TrustCFI || ip < lowestCode || !w.cpu.addressOK(ip) || w.mem.Holds(ip) {
 		return false
 	}
 	for i := range goneWords {

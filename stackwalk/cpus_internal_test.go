@@ -393,7 +393,7 @@ func TestLimitsAndVersionsAreThoseThatAreTold(t *testing.T) {
 		"unloaded hits":              {maxUnloadedHits, 64},
 		"unloaded looks":             {maxUnloadedChecks, 16777216},
 		"scanned words of version 3": {scanWordsWeighed, 256},
-		"words of pointers":          {pointerWords, 2048},
+		"words of pointers":          {pointerWords, 512},
 		"signals":                    {maxSignalFrames, 16},
 		"words above the start":      {maxStartupWords, 262144},
 		"arguments":                  {maxStartupList, 65536},

@@ -58,7 +58,7 @@ func (w *walker) weigh(c candidate, calleeModule int) grade {
 		}
 	}
 	switch {
-	case c.word == w.startup.entry:
+	case c.word == w.start().entry:
 		return refused
 	case w.pushesReturns() && c.word%functionAlignment == 0 && !w.returnsAgain(c, len(w.mappings) == 0):
 		return doubtful
@@ -139,7 +139,7 @@ func extentAt(symbols Symbols, rva uint64) (start, inside bool) {
 const severalReturns = 3
 
 // pointerWords is how far around a word on the stack others are compared with it.
-const pointerWords = 2 << 10
+const pointerWords = 512
 
 // returnsAgain tells of a word that may as well be a pointer whether it is a return
 // address: it lies around there only where such do, and several times if data may be

@@ -54,12 +54,14 @@ var amd64Signal = signalFrame{
 	},
 	valid: func(w *walker, at uint64) bool {
 		const userCode, userData = 0x33, 0x2b // selectors: __USER_CS, __USER_DS
+		selectors, _ := w.mem.Uint64(at + 184)
+		if selectors&0xffff != userCode || selectors>>48 != userData && selectors>>48 != 0 {
+			return false
+		}
 		flags, _ := w.mem.Uint64(at)
 		eflags, _ := w.mem.Uint64(at + 176)
-		selectors, _ := w.mem.Uint64(at + 184)
 		floats, ok := w.mem.Uint64(at + 224) // where the floating point registers were saved
-		return ok && flags < 16 && floats%16 == 0 && eflags&2 != 0 && eflags < 1<<22 &&
-			selectors&0xffff == userCode && (selectors>>48 == userData || selectors>>48 == 0)
+		return ok && flags < 16 && floats%16 == 0 && eflags&2 != 0 && eflags < 1<<22
 	},
 }
 
@@ -200,6 +202,6 @@ func (w *walker) switchStack(sp uint64) bool {
 		return false
 	}
 	w.left = append(w.left, before)
-	w.startup = w.findStartup()
+	w.startup = startup{unknown: true}
 	return true
 }

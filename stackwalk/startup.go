@@ -1,6 +1,7 @@
 package stackwalk
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"aftershock/minidump"
@@ -26,10 +27,11 @@ const (
 	maxAuxv         = 64
 )
 
-// startup is where a program's first thread starts; the zero startup is unknown.
+// startup is where a program's first thread starts; the zero startup is nowhere.
 type startup struct {
-	top   uint64 // the address of the number of arguments
-	entry uint64 // of the program; of a dynamic one the loader's is unknown
+	top     uint64 // the address of the number of arguments
+	entry   uint64 // of the program
+	unknown bool   // nobody has looked
 }
 
 // mayBeFirst tells whether a thread may be the one that the program started in: on
@@ -42,29 +44,42 @@ func (w *walker) mayBeFirst(t *minidump.Thread) bool {
 // isAbove tells whether a place lies above the frames of the program.
 func (s *startup) isAbove(at uint64) bool { return s.top != 0 && at >= s.top }
 
-// findStartup looks for it in the stack.
-func (w *walker) findStartup() (s startup) {
-	if w.os != minidump.Linux && w.os != minidump.Android || w.dump.Header.BigEndian || !w.isFirstThread {
-		return s
+// start looks for it in the stack, once.
+func (w *walker) start() *startup {
+	if !w.startup.unknown {
+		return &w.startup
+	}
+	w.startup = startup{}
+	if w.os != minidump.Linux && w.os != minidump.Android || w.dump.Header.BigEndian {
+		return &w.startup
 	}
 	n := len(w.mem.Bytes) / w.cpu.arch.WordBytes()
 	for i := n - 2; i >= 1 && i > n-maxStartupWords; i-- {
 		if w.stackWord(i) == auxvPageSize && isPageSize(w.stackWord(i+1)) {
 			if s, ok := w.startupAround(i); ok {
-				return s
+				w.startup = s
+				break
 			}
 		}
 	}
-	return s
+	return &w.startup
 }
 
 func isPageSize(v uint64) bool { return v == 4<<10 || v == 16<<10 || v == 64<<10 }
 
-// stackWord is the word at an index of the stack's memory.
+// stackWord is the word at an index of the stack's memory, 0 outside.
 func (w *walker) stackWord(i int) uint64 {
-	bytes := w.cpu.arch.WordBytes()
-	v, _ := w.mem.Word(w.mem.Base+uint64(i*bytes), bytes)
-	return v
+	b := w.mem.Bytes
+	if w.cpu.arch.WordBytes() == 4 {
+		if i *= 4; uint(i) < uint(len(b)) && len(b)-i >= 4 {
+			return uint64(binary.LittleEndian.Uint32(b[i:]))
+		}
+		return 0
+	}
+	if i *= 8; uint(i) < uint(len(b)) && len(b)-i >= 8 {
+		return binary.LittleEndian.Uint64(b[i:])
+	}
+	return 0
 }
 
 // startupAround reads down from an entry of what may be the auxiliary vector, and
@@ -107,14 +122,12 @@ func (w *walker) isStackPointer(v uint64) bool { return w.mem.Holds(v) }
 // function.
 const maxEntryBytes = 64
 
-// inEntry tells whether a return address lies in the program's entry point.
-func (w *walker) inEntry(address uint64) bool {
-	return w.startup.entry != 0 && address-w.startup.entry-1 < maxEntryBytes
-}
-
-// atTop tells whether a caller is the frame in which the program started: nothing
-// but its stack pointer lies between it and what the kernel left.
-func (w *walker) atTop(caller *activation) bool {
-	sp := caller.registers.Values[w.cpu.sp]
-	return w.startup.top != 0 && sp <= w.startup.top && w.inEntry(caller.Resume)
+// atTop tells whether a frame is the one in which the program started: in its entry
+// point, below what the kernel left.
+func (w *walker) atTop(callee *activation) bool {
+	if callee.Module > programModule || callee.Trust == TrustContext {
+		return false
+	}
+	s := w.start()
+	return s.entry != 0 && callee.Resume-s.entry-1 < maxEntryBytes && callee.registers.Values[w.cpu.sp] <= s.top
 }

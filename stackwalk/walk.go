@@ -97,11 +97,10 @@ type walker struct {
 	probe       breakpad.Registers // what a frame leads to that may be none
 	outside     uint64             // where the walk has met code in no module; 0 for nowhere
 
-	signalFrames  []signalFrame // what the CPU's kernel leaves on stacks
-	signals       int           // the thread's frames that one interrupted
-	isFirstThread bool          // may be the one that the program started in
-	startup       startup       // of the stack that is walked
-	left          []uint64      // where the stacks begin that the walk of the thread left
+	signalFrames []signalFrame // what the CPU's kernel leaves on stacks
+	signals      int           // the thread's frames that one interrupted
+	startup      startup       // of the stack that is walked
+	left         []uint64      // where the stacks begin that the walk of the thread left
 
 	mem            breakpad.Memory // the stack of the thread being walked
 	frames         []Frame         // of that thread
@@ -176,8 +175,7 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		return EndNoStackMemory
 	}
 	if w.weighs {
-		w.isFirstThread = w.mayBeFirst(t)
-		w.startup = w.findStartup()
+		w.startup = startup{unknown: w.mayBeFirst(t)}
 		w.meet(&first.Frame)
 	}
 	if w.improved && atBottom(&first.Frame, nil) {
@@ -199,7 +197,7 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 		}
 		w.keep(w.caller)
 		w.meet(&w.caller.Frame)
-		if w.improved && atBottom(&w.caller.Frame, &w.callee.Frame) || w.weighs && w.atTop(w.caller) {
+		if w.improved && atBottom(&w.caller.Frame, &w.callee.Frame) {
 			return EndStackBottom
 		}
 		w.callee, w.caller = w.caller, w.callee
@@ -283,6 +281,9 @@ func (w *walker) findCaller(callee, caller *activation) End {
 	}
 	var failed End
 	for trust := TrustCFI; trust <= TrustScan; trust++ {
+		if w.weighs && trust == TrustFramePointer && w.atTop(callee) {
+			return EndStackBottom
+		}
 		if !w.find(trust, callee, &caller.registers) {
 			continue
 		}
@@ -290,8 +291,8 @@ func (w *walker) findCaller(callee, caller *activation) End {
 		end := w.check(callee, caller)
 		if end == "" {
 			caller.Instruction = caller.Resume - w.cpu.callBytes
-			if caller.Module, _ = w.moduleAt(caller.Resume); w.madeUp(caller) {
-				caller.Instruction = caller.Resume
+			if w.weighs && w.madeUp(caller) {
+				caller.Instruction = caller.Resume // the function that starts there
 			}
 			if !w.symbolicate(&caller.Frame) {
 				return EndInlineLimit
@@ -351,17 +352,17 @@ func (w *walker) check(callee, caller *activation) End {
 	if sp < calleeSP || sp == calleeSP && (w.cpu.spMayStay == nil || !w.cpu.spMayStay(callee, caller)) {
 		return EndStackPointerBack
 	}
-	if w.improved {
-		if end := w.plausible(caller); end != "" || !w.weighs || caller.Trust == TrustScan {
-			return end
-		}
+	switch {
+	case w.weighs:
 		return w.contradicted(callee, caller)
+	case w.improved:
+		return w.plausible(caller)
 	}
 	return ""
 }
 
-// plausible is what later versions ask of a caller besides: its frame ends in
-// the stack, and its code is where code is.
+// plausible is what version 2 asks of a caller besides: its frame ends in the
+// stack, and its code is where code is.
 func (w *walker) plausible(caller *activation) End {
 	if sp := caller.registers.Values[w.cpu.sp]; sp-w.mem.Base > uint64(len(w.mem.Bytes)) {
 		return EndStackPointerOutside
@@ -371,7 +372,7 @@ func (w *walker) plausible(caller *activation) End {
 		if !m.Execute {
 			return EndNotExecutable
 		}
-	} else if _, ok := w.moduleAt(call); !ok && len(w.mappings) > 0 && !w.nearOutside(call) && !w.gone(caller) {
+	} else if _, ok := w.moduleAt(call); !ok && len(w.mappings) > 0 {
 		return EndNotExecutable
 	}
 	return ""

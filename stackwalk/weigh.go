@@ -16,11 +16,14 @@ func (w *walker) weighedScan(callee *activation, from uint64) (candidate, bool) 
 	}
 	for i := 0; i < far && w.scanWordsLeft > 0; i++ {
 		c, readable := w.wordAt(from, i)
-		if !readable || w.startup.isAbove(c.at) {
+		if !readable || w.start().isAbove(c.at) {
 			break
 		}
 		if w.endsHandler(c) {
 			return c, true
+		}
+		if (second.word != 0 || i >= near) && w.misaligned(c.at) {
+			continue // at most doubtful, and one such is enough
 		}
 		g := w.weigh(c, callee.Module)
 		if g == doubtful && w.localCall(callee, c) {

@@ -44,7 +44,7 @@ func TestTableOnlyGetsBetter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	lines := 0
 	for in := bufio.NewScanner(f); in.Scan(); {
 		if strings.HasPrefix(in.Text(), "#") {

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -30,6 +31,49 @@ func BenchmarkDump(b *testing.B) {
 				benchmarkDump(b, path, s.symbols, in)
 			}
 		}
+	}
+}
+
+// BenchmarkVersions walks every dump of the corpora and of the set of known stacks
+// that is not huge, with versions 2 and 3 in turns: what the later one costs.
+func BenchmarkVersions(b *testing.B) {
+	type walked struct {
+		dump  *minidump.Dump
+		found []stackwalk.Symbols
+	}
+	var all []walked
+	add := func(path string, symbols []string) {
+		in, err := walkFile(path, symbols)
+		if err != nil {
+			return
+		}
+		found := make([]stackwalk.Symbols, len(in.Dump.Modules))
+		for i := range found {
+			if f, _ := load(&in.Dump.Modules[i], symbols); f != nil {
+				found[i] = f
+			}
+		}
+		all = append(all, walked{in.Dump, found})
+	}
+	for _, s := range append(sets(b), set{dumps: filepath.Join(reference.Path(b, "truth"), "dumps"), symbols: []string{filepath.Join(reference.Path(b, "truth"), "symbols", "a-full")}}) {
+		dumps, err := filepath.Glob(filepath.Join(s.dumps, "*.dmp"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, path := range dumps {
+			add(path, s.symbols)
+		}
+	}
+	for _, version := range []int{2, 3} {
+		b.Run(fmt.Sprintf("version=%d", version), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range all {
+					w := &all[i]
+					stackwalk.Walk(w.dump, func(module int) stackwalk.Symbols { return w.found[module] }, stackwalk.Options{Version: version})
+				}
+			}
+		})
 	}
 }
 
