@@ -1,0 +1,125 @@
+package symboldump
+
+import (
+	"io"
+	"strconv"
+)
+
+// Options change what is written. The zero value is right for one file.
+type Options struct {
+	// Name is what the MODULE record calls a module whose file does not say it:
+	// the file's own name.
+	Name string
+}
+
+// WriteSymbols writes the module's symbol file: MODULE and INFO CODE_ID, INFO
+// SIGNAL_FRAME for each range of [File.SignalFrames], functions with lines and
+// inlined calls, PUBLIC records of what lies in no function, and STACK CFI. debug
+// is the file with the debug information that was stripped off f, nil if there is
+// none.
+//
+// The error is ErrOutputLimit or the writer's. What could not be told is in the
+// Report, also with an error.
+func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error) {
+	var report Report
+	out := newOutput(w, maxOutputBytes)
+	files := []*File{f}
+	if debug != nil {
+		files = append(files, debug)
+	}
+	var s symbols
+	for _, file := range files {
+		s.addPublics(file, &report)
+		if file.findAny("gnu_debugdata") != nil {
+			report.drop(Minidebug)
+		}
+	}
+	s.finish(&report)
+	f.writeHead(out, o)
+	for _, file := range files {
+		for _, r := range file.signalFrames(&report) {
+			out.text("INFO SIGNAL_FRAME ")
+			out.hex(r.RVA)
+			out.text(" ")
+			out.hex(r.Size)
+			out.text("\n")
+		}
+	}
+	s.write(out, &report)
+	for _, file := range files {
+		for _, t := range file.frameSections(&report) {
+			file.writeFrames(t, out, &report)
+		}
+	}
+	return report, out.flush()
+}
+
+func (f *File) writeHead(out *output, o Options) {
+	name := f.module.Name
+	if name == "" {
+		name = printableName([]byte(o.Name))
+	}
+	if name == "" {
+		name = "unknown"
+	}
+	out.text("MODULE " + f.module.OS + " " + f.module.CPU + " " + f.module.DebugID + " " + name + "\n")
+	if f.module.CodeID != "" {
+		out.text("INFO CODE_ID " + f.module.CodeID + "\n")
+	}
+}
+
+// write writes names, functions and publics, the latter two by address.
+func (s *symbols) write(out *output, report *Report) {
+	s.files.write(out, "FILE ")
+	s.origins.write(out, "INLINE_ORIGIN ")
+	publics := s.publics
+	for i := range s.functions {
+		fn := &s.functions[i]
+		for len(publics) > 0 && publics[0].rva < fn.rva {
+			publics[0].write(out)
+			publics = publics[1:]
+		}
+		fn.write(out)
+		report.Lines += len(fn.lines)
+		report.Inlines += len(fn.inlines)
+	}
+	for i := range publics {
+		publics[i].write(out)
+	}
+	report.Functions += len(s.functions)
+	report.Publics += len(s.publics)
+}
+
+func (t *nameTable) write(out *output, record string) {
+	for i, name := range t.names {
+		out.text(record)
+		out.text(strconv.Itoa(i))
+		out.text(" ")
+		out.text(name)
+		out.text("\n")
+	}
+}
+
+func (p *public) write(out *output) {
+	out.text("PUBLIC ")
+	if p.multiple {
+		out.text("m ")
+	}
+	out.hex(uint64(p.rva))
+	out.text(" 0 ")
+	out.text(p.name)
+	out.text("\n")
+}
+
+func (fn *function) write(out *output) {
+	out.text("FUNC ")
+	if fn.multiple {
+		out.text("m ")
+	}
+	out.hex(uint64(fn.rva))
+	out.text(" ")
+	out.hex(uint64(fn.size))
+	out.text(" 0 ")
+	out.text(fn.name)
+	out.text("\n")
+}
