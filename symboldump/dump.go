@@ -1,7 +1,9 @@
 package symboldump
 
 import (
+	"cmp"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -10,6 +12,16 @@ type Options struct {
 	// Name is what the MODULE record calls a module whose file does not say it:
 	// the file's own name.
 	Name string
+	// Alternate is the file that dwz moved to what several files have in common,
+	// see [File.Alternate]; nil if there is none.
+	Alternate *File
+	// Package is the .dwp file with the split units of the debug information; nil
+	// if there is none.
+	Package *File
+	// Split finds the .dwo file of a split unit, which its compilation wrote to
+	// name, relative to dir; nil if it is not there. The unit of another id in it is
+	// passed over.
+	Split func(dir, name string) *File
 }
 
 // WriteSymbols writes the module's symbol file: MODULE and INFO CODE_ID, INFO
@@ -28,6 +40,7 @@ func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error)
 		files = append(files, debug)
 	}
 	var s symbols
+	s.readFunctions(f, debug, o, &report)
 	for _, file := range files {
 		s.addPublics(file, &report)
 		if file.findAny("gnu_debugdata") != nil {
@@ -79,9 +92,8 @@ func (s *symbols) write(out *output, report *Report) {
 			publics[0].write(out)
 			publics = publics[1:]
 		}
-		fn.write(out)
+		fn.write(out, report)
 		report.Lines += len(fn.lines)
-		report.Inlines += len(fn.inlines)
 	}
 	for i := range publics {
 		publics[i].write(out)
@@ -111,7 +123,7 @@ func (p *public) write(out *output) {
 	out.text("\n")
 }
 
-func (fn *function) write(out *output) {
+func (fn *function) write(out *output, report *Report) {
 	out.text("FUNC ")
 	if fn.multiple {
 		out.text("m ")
@@ -122,4 +134,49 @@ func (fn *function) write(out *output) {
 	out.text(" 0 ")
 	out.text(fn.name)
 	out.text("\n")
+	report.Inlines += fn.writeInlines(out)
+	for i := range fn.lines {
+		l := &fn.lines[i]
+		b := append(strconv.AppendUint(out.buf[:0], uint64(l.rva), 16), ' ')
+		b = append(strconv.AppendUint(b, uint64(l.size), 16), ' ')
+		b = append(strconv.AppendUint(b, uint64(l.number), 10), ' ')
+		b = append(strconv.AppendUint(b, uint64(l.file), 10), '\n')
+		out.buf = b
+		out.write(b)
+	}
+}
+
+// writeInlines writes a record for each call, with all ranges of it, and answers
+// how many they are.
+func (fn *function) writeInlines(out *output) int {
+	slices.SortFunc(fn.inlines, func(a, b inline) int {
+		return cmp.Or(cmp.Compare(a.depth, b.depth), cmp.Compare(a.callLine, b.callLine), cmp.Compare(a.callFile, b.callFile),
+			cmp.Compare(a.origin, b.origin), cmp.Compare(a.rva, b.rva))
+	})
+	records := 0
+	b := out.buf[:0]
+	for i := 0; i < len(fn.inlines); {
+		c := fn.inlines[i]
+		records++
+		b = append(b[:0], "INLINE "...)
+		for _, v := range [...]uint32{c.depth, c.callLine, c.callFile, c.origin} {
+			b = append(strconv.AppendUint(b, uint64(v), 10), ' ')
+		}
+		for i < len(fn.inlines) && fn.inlines[i].sameCall(&c) {
+			at, end := fn.inlines[i].rva, uint64(fn.inlines[i].rva)+uint64(fn.inlines[i].size)
+			for i++; i < len(fn.inlines) && fn.inlines[i].sameCall(&c) && uint64(fn.inlines[i].rva) == end; i++ {
+				end += uint64(fn.inlines[i].size)
+			}
+			b = append(strconv.AppendUint(b, uint64(at), 16), ' ')
+			b = append(strconv.AppendUint(b, end-uint64(at), 16), ' ')
+		}
+		b[len(b)-1] = '\n'
+		out.write(b)
+	}
+	out.buf = b
+	return records
+}
+
+func (i *inline) sameCall(of *inline) bool {
+	return i.depth == of.depth && i.callLine == of.callLine && i.callFile == of.callFile && i.origin == of.origin
 }

@@ -120,6 +120,12 @@ func (f *File) DebugLink() Link { return f.link }
 // several files have in common.
 func (f *File) Alternate() Link { return f.alternate }
 
+// HasDebugInfo tells whether the file has DWARF debug information.
+func (f *File) HasDebugInfo() bool {
+	s := f.findAny("debug_info")
+	return s != nil && len(s.data) > 0
+}
+
 // rva is an address relative to the module; it is false for one outside of the
 // 4 GiB that records can name.
 func (f *File) rva(addr uint64) (uint64, bool) {

@@ -21,6 +21,10 @@ const (
 	minSectionRoom  = 1 << 20
 	// maxSymbols bounds symbols that are looked at. Chrome has two million.
 	maxSymbols = 1 << 23
+	// maxTextBytes bounds a string of a string table, maxNamesBytes all names that
+	// are read of debug information. libxul's have some 150 MB.
+	maxTextBytes  = 256 << 10
+	maxNamesBytes = 1 << 30
 	// maxNameBytes bounds a name, mangled or not. C++ names of 82 KB have been
 	// seen; minidump-stackwalk reads lines of 160 KiB.
 	maxNameBytes = 128 << 10
@@ -41,6 +45,30 @@ const (
 	// maxExpressionText bounds what is written for one; its operands can be
 	// doubled by every operation.
 	maxExpressionText = 2 << 10
+	// maxUnits bounds units of debug information. Chrome has 60,000.
+	maxUnits = 1 << 20
+	// maxAbbrevs bounds the entries of a table of abbreviations, maxAttributes
+	// those of an entry. LTO makes a table of 10,000; an entry of gcc's has up to 20
+	// attributes.
+	maxAbbrevs    = 1 << 16
+	maxAttributes = 256
+	// maxReferences bounds how far references to other entries are followed for a
+	// name. An inlined call of a method takes 3.
+	maxReferences = 16
+	// maxEntryDepth bounds how deep entries nest. Template-heavy C++ reaches 60.
+	maxEntryDepth = 4 << 10
+	// maxInlineDepth bounds how deep inlined calls nest: readers of records take
+	// no more.
+	maxInlineDepth = 512
+	// maxFunctionRanges bounds the ranges of one function or inlined call, of which
+	// many could name the same list.
+	maxFunctionRanges = 4 << 10
+	// maxLineFiles bounds files, and folders, of one line table.
+	maxLineFiles = 1 << 17
+	// maxRepeats bounds how often what several units can name is read: line tables,
+	// range lists and abbreviations. It is how many times the bytes of a section may
+	// be passed over. dwz and type units make it two or three.
+	maxRepeats = 16
 	// maxOutputBytes bounds the text that is written. libxul's has 700 MB.
 	maxOutputBytes = 4 << 30
 )

@@ -1,6 +1,9 @@
 package symboldump
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // reader reads the encodings of object files and DWARF from untrusted bytes.
 // After the first read past the end it is bad, every further read answers zero,
@@ -149,17 +152,17 @@ func (r *reader) sleb() int64 {
 	}
 }
 
-// text reads up to the next NUL, which is not part of it.
+// text reads up to the next NUL, which is not part of it. One of more than
+// maxTextBytes is bad: many places can name the same.
 func (r *reader) text() []byte {
-	for i := r.off; i < len(r.data); i++ {
-		if r.data[i] == 0 {
-			b := r.data[r.off:i:i]
-			r.off = i + 1
-			return b
-		}
+	rest := r.data[r.off:]
+	i := bytes.IndexByte(rest[:min(len(rest), maxTextBytes)], 0)
+	if i < 0 {
+		r.fail()
+		return nil
 	}
-	r.fail()
-	return nil
+	r.off += i + 1
+	return rest[:i:i]
 }
 
 // unitLength reads the length that begins a DWARF unit or a frame entry (DWARF 5

@@ -46,20 +46,51 @@ type symbols struct {
 // nameTable gives names their numbers, in the order of their first use.
 type nameTable struct {
 	names []string
-	at    map[string]uint32
+	at    map[string]uint32 // by what the name was made of
 }
 
-func (t *nameTable) number(name string) uint32 {
-	if n, ok := t.at[name]; ok {
-		return n
-	}
+func (t *nameTable) find(key []byte) (uint32, bool) {
+	n, ok := t.at[string(key)]
+	return n, ok
+}
+
+func (t *nameTable) add(key, name string) uint32 {
 	if t.at == nil {
 		t.at = map[string]uint32{}
 	}
 	n := uint32(len(t.names))
 	t.names = append(t.names, name)
-	t.at[name] = n
+	t.at[key] = n
 	return n
+}
+
+// symbolIndex finds the name that symbol tables have for an address. They have
+// mangled names where debug information may have none.
+type symbolIndex struct{ symbols []namedAddress }
+
+type namedAddress struct {
+	addr uint64
+	name []byte
+}
+
+// add takes a file's symbols; those of files before count first.
+func (x *symbolIndex) add(f *File, report *Report) {
+	f.elfPublics(report, func(addr, _ uint64, name []byte) {
+		x.symbols = append(x.symbols, namedAddress{addr, name})
+	})
+}
+
+func (x *symbolIndex) sort() {
+	slices.SortStableFunc(x.symbols, func(a, b namedAddress) int { return cmp.Compare(a.addr, b.addr) })
+}
+
+// at is the first name of an address, nil if there is none.
+func (x *symbolIndex) at(addr uint64) []byte {
+	i, ok := slices.BinarySearchFunc(x.symbols, addr, func(s namedAddress, addr uint64) int { return cmp.Compare(s.addr, addr) })
+	if !ok {
+		return nil
+	}
+	return x.symbols[i].name
 }
 
 // addPublics takes the symbols of a file that lie in no function. Of several at
@@ -80,6 +111,11 @@ func (s *symbols) addPublics(f *File, report *Report) {
 func (s *symbols) inFunction(rva uint32) bool {
 	i, exact := slices.BinarySearchFunc(s.functions, rva, func(f function, rva uint32) int { return cmp.Compare(f.rva, rva) })
 	return exact || i > 0 && rva-s.functions[i-1].rva < s.functions[i-1].size
+}
+
+// sortFunctions brings functions into the order of addresses.
+func (s *symbols) sortFunctions() {
+	slices.SortFunc(s.functions, func(a, b function) int { return cmp.Compare(a.rva, b.rva) })
 }
 
 // finish sorts publics, and demangles those that stay.
