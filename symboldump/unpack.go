@@ -2,11 +2,12 @@ package symboldump
 
 import (
 	"bytes"
-	"compress/zlib"
+
 	"debug/elf"
 	"errors"
 	"io"
 
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 

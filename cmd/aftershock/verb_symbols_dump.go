@@ -20,7 +20,7 @@ type symbolsDumpVerb struct {
 
 // dumpGCPercent: a dump holds most of what it makes until it ends, and garbage is
 // mostly names; half as much again is enough.
-const dumpGCPercent = 50
+const dumpGCPercent = 5
 
 // Run writes the symbols. Out is whole or as it was.
 func (v *symbolsDumpVerb) Run(r *run) error {
