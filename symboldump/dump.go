@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Options change what is written. The zero value is right for one file.
@@ -60,9 +61,7 @@ func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error)
 	}
 	s.write(out, &report)
 	for _, file := range files {
-		for _, t := range file.frameSections(&report) {
-			file.writeFrames(t, out, &report)
-		}
+		file.writeUnwind(out, &report)
 	}
 	return report, out.flush()
 }
@@ -77,7 +76,11 @@ func (f *File) writeHead(out *output, o Options) {
 	}
 	out.text("MODULE " + f.module.OS + " " + f.module.CPU + " " + f.module.DebugID + " " + name + "\n")
 	if f.module.CodeID != "" {
-		out.text("INFO CODE_ID " + f.module.CodeID + "\n")
+		out.text("INFO CODE_ID " + strings.ToUpper(f.module.CodeID))
+		if f.format == formatPE && o.Name != "" { // what the id is of: MODULE names the PDB file
+			out.text(" " + printableName([]byte(o.Name)))
+		}
+		out.text("\n")
 	}
 }
 

@@ -24,6 +24,8 @@ type File struct {
 	sections []section
 	unpacked map[string][]byte // by name, of compressed sections
 	spent    uint64            // bytes of those
+	image    *peImage          // of a PE file
+	machO    machOSymbols      // of a Mach-O file
 	// link and alternate name the files that hold the rest of the debug
 	// information.
 	link, alternate Link
@@ -46,12 +48,14 @@ type Module struct {
 	// CPU is the architecture as the MODULE record names it; it is set also where
 	// Arch is unknown.
 	CPU string
-	// DebugID is 32 upper-case hexadecimal digits and the age. CodeID is as
-	// Breakpad writes it: of ELF and Mach-O upper-case hexadecimal digits; it is
-	// empty if the file has none.
+	// DebugID is 32 upper-case hexadecimal digits and the age. CodeID is the build
+	// id of ELF and the UUID of Mach-O in upper-case hexadecimal digits, and of PE
+	// the time stamp and the image's size as symbol servers have them; it is empty
+	// if the file has none.
 	DebugID, CodeID string
-	// Name is what the file itself says it is called (DT_SONAME, LC_ID_DYLIB, the
-	// export directory), without folders; mostly empty for programs.
+	// Name is what the file itself says the module is called in symbol files
+	// (DT_SONAME, LC_ID_DYLIB, the PDB file of PE), without folders; mostly empty
+	// for programs.
 	Name string
 }
 
@@ -87,7 +91,12 @@ type section struct {
 }
 
 // Open reads a file's headers. The error is ErrFormat or ErrDamaged, with where.
-func Open(data []byte) (*File, error) {
+// Of a universal Mach-O file it is the first part.
+func Open(data []byte) (*File, error) { return OpenArch(data, breakpad.ArchUnknown) }
+
+// OpenArch is Open for the part of a universal Mach-O file that is for an
+// architecture. Other files are opened whatever they are for.
+func OpenArch(data []byte, arch breakpad.Arch) (*File, error) {
 	f := &File{data: data}
 	var err error
 	switch {
@@ -96,6 +105,16 @@ func Open(data []byte) (*File, error) {
 	case string(data[:4]) == "\x7fELF":
 		f.format = formatELF
 		err = f.openELF()
+	case data[0] == 'M' && data[1] == 'Z':
+		f.format = formatPE
+		err = f.openPE()
+	case isMachO(data):
+		f.format = formatMachO
+		if f.data, err = thinMachO(data, arch); err == nil && len(f.data) >= 4 && isMachO(f.data) {
+			err = f.openMachO()
+		} else if err == nil {
+			err = damaged("universal file")
+		}
 	default:
 		return nil, ErrFormat
 	}
@@ -160,6 +179,36 @@ func (f *File) find(name string) *section {
 		}
 	}
 	return nil
+}
+
+// eachSymbol yields the symbols of functions that the file's tables have, by
+// address. Sizes may be 0.
+func (f *File) eachSymbol(report *Report, yield func(addr, size uint64, name []byte)) {
+	switch f.format {
+	case formatELF:
+		f.elfPublics(report, yield)
+	case formatPE:
+		f.peSymbols(report, yield)
+	case formatMachO:
+		f.machOPublics(report, yield)
+	}
+}
+
+// writeUnwind writes STACK CFI records of all that the file has.
+func (f *File) writeUnwind(out *output, report *Report) {
+	compact := f.format == formatMachO && f.writeCompactUnwind(out, report)
+	for _, t := range f.frameSections(report) {
+		if !compact || !t.eh { // else that names what of it counts
+			f.writeFrames(t, out, report)
+		}
+	}
+	switch f.format {
+	case formatELF:
+		f.writeExidx(out, report)
+	case formatPE:
+		f.writePEUnwind(out, report)
+	case formatMachO:
+	}
 }
 
 func damaged(what string) error { return fmt.Errorf("%s: %w", what, ErrDamaged) }

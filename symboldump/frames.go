@@ -120,9 +120,12 @@ func (t *frameSection) each(yield func(*fde) bool) {
 	}
 }
 
-// at is the FDE at an offset of the section, which Mach-O's compact unwind
+// find is the FDE at an offset of the section, which Mach-O's compact unwind
 // entries give.
-func (t *frameSection) at(off uint64) (*fde, bool) {
+func (t *frameSection) find(off uint64) (*fde, bool) {
+	if t == nil {
+		return nil, false
+	}
 	r := t.file.reader(t.data)
 	r.seek(off)
 	length, is64 := r.unitLength()

@@ -37,6 +37,14 @@ const (
 	maxCIEBytes = 4 << 10
 	// maxSignalFrames bounds ranges of signal frames. glibc has one or two.
 	maxSignalFrames = 64
+	// maxUnwindChain bounds how far UNWIND_INFO goes on with others. Compilers
+	// split a function in 3.
+	maxUnwindChain = 32
+	// maxArmInstructions bounds the unwinding instructions of a function of ARM, in
+	// bytes: their number of words has 8 bits.
+	maxArmInstructions = 4 + 4 + 255*4
+	// maxFatParts bounds the parts of a universal file. There are two.
+	maxFatParts = 16
 	// maxRememberedStates bounds DW_CFA_remember_state. Compilers nest 2.
 	maxRememberedStates = 64
 	// maxExpressionBytes bounds a DWARF expression of a rule. The longest of

@@ -2,7 +2,6 @@ package symboldump
 
 import (
 	"bytes"
-
 	"debug/elf"
 	"errors"
 	"io"
