@@ -35,12 +35,17 @@ type Options struct {
 // Report, also with an error.
 func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error) {
 	var report Report
-	out := newOutput(w, maxOutputBytes)
 	files := []*File{f}
 	if debug != nil {
 		files = append(files, debug)
 	}
-	var s symbols
+	size := int64(0) // of all files that names can come from
+	for _, file := range append(files, o.Alternate, o.Package) {
+		if file != nil {
+			size += int64(len(file.data))
+		}
+	}
+	s := symbols{report: &report, nameRoom: minOutputBytes + maxRepeats*size}
 	s.readFunctions(f, debug, o, &report)
 	for _, file := range files {
 		s.addPublics(file, &report)
@@ -49,8 +54,15 @@ func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error)
 		}
 	}
 	s.finish(&report)
-	f.writeHead(out, o)
 	for _, file := range files {
+		size += int64(file.spent)
+	}
+	out := newOutput(w, minOutputBytes+maxOutputRatio*size)
+	f.writeHead(out, o)
+	for i, file := range files {
+		if i > 0 && f.hasFrames() {
+			continue // the same ones
+		}
 		for _, r := range file.signalFrames(&report) {
 			out.text("INFO SIGNAL_FRAME ")
 			out.hex(r.RVA)
@@ -60,8 +72,8 @@ func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error)
 		}
 	}
 	s.write(out, &report)
-	for _, file := range files {
-		file.writeUnwind(out, &report)
+	for i, file := range files {
+		file.writeUnwind(out, &report, i > 0 && f.hasFrames())
 	}
 	return report, out.flush()
 }

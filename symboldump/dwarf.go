@@ -24,7 +24,7 @@ type dwarf struct {
 	alternate *dwarf // of dwz, or nil
 
 	// What has been read of what several units can name, see maxRepeats.
-	abbrevsRead, rangesRead, linesRead, namesRead uint64
+	abbrevsRead, rangesRead, linesRead uint64
 }
 
 // dwarfOf finds the debug information of a file; nil if it has none. suffix is

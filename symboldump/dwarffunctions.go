@@ -1,5 +1,11 @@
 package symboldump
 
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
 // entry is what a function's or inlined call's entry says.
 type entry struct {
 	name               entryName
@@ -50,6 +56,8 @@ type functionReader struct {
 	room    []line            // chunk that lines are cut from
 	calls   []inline          // the same of inlined calls
 	chain   [][]call          // calls of closed functions, to be used again
+
+	rowsRead, rowsTold int // of line tables, see maxRepeats
 }
 
 // unit reads the functions of a unit. skeleton is the unit that names a split one,
@@ -64,6 +72,7 @@ func (fr *functionReader) unit(u *unit) {
 	fr.lines.compDir = table.compDir
 	if table.hasStmtList {
 		fr.lines.read(table, table.dwarf, table.stmtList)
+		fr.rowsRead += len(fr.lines.rows)
 	}
 	if u.skeleton != nil && u.hasStmtList {
 		fr.callTo.read(u, u.dwarf, u.stmtList)
@@ -210,10 +219,13 @@ func (fr *functionReader) function(u *unit, r *reader, a *abbrev) scope {
 	return scope{function: len(fr.open) - 1, owner: true}
 }
 
+// nameOmitted is what other tools say of a function without a name.
+const nameOmitted = "<name omitted>"
+
 // functionName demangles. Names of Go are no compiler's variants.
 func (fr *functionReader) functionName(u *unit, raw []byte) string {
-	if len(raw) == 0 {
-		return "<name omitted>"
+	if len(raw) == 0 || !fr.symbols.roomFor(raw) {
+		return nameOmitted
 	}
 	if u.language == languageGo {
 		return oneLine(string(cut(raw, maxNameBytes)))
@@ -237,7 +249,7 @@ func (fr *functionReader) inlined(u *unit, r *reader, a *abbrev, in scope) scope
 	if u.skeleton != nil && u.hasStmtList {
 		table = &fr.callTo
 	}
-	c.callFile = table.number(uint32(e.callFile), &fr.symbols.files)
+	c.callFile = table.number(uint32(e.callFile), fr.symbols)
 	f := &fr.open[in.function]
 	for _, c.span = range spans {
 		c.order = uint32(len(f.calls))
@@ -278,21 +290,34 @@ func (fr *functionReader) leave(s scope) {
 		return
 	}
 	f := &fr.open[s.function]
+	if len(f.spans) > 1 {
+		slices.SortFunc(f.calls, func(a, b call) int { return cmp.Compare(a.low, b.low) })
+	}
 	for _, at := range f.spans {
-		fr.finish(f, at)
+		calls := f.calls
+		if len(f.spans) > 1 {
+			from := sort.Search(len(calls), func(i int) bool { return calls[i].low >= at.low })
+			to := sort.Search(len(calls), func(i int) bool { return calls[i].low >= at.high })
+			calls = calls[from:max(from, to)]
+		}
+		fr.finish(f.name, calls, at)
 	}
 	fr.chain = append(fr.chain, f.calls[:0])
 	fr.open = fr.open[:s.function]
 }
 
-// finish makes a function of a range of an entry.
-func (fr *functionReader) finish(f *openFunction, at span) {
+// finish makes a function of a range of an entry and the calls in it.
+func (fr *functionReader) finish(name string, calls []call, at span) {
 	load := fr.file.load
-	fn := function{rva: uint32(at.low - load), size: uint32(min(at.high-at.low, maxRVA)), name: f.name}
+	fn := function{rva: uint32(at.low - load), size: uint32(min(at.high-at.low, maxRVA)), name: name}
 	rows := fr.lines.within(at)
+	if fr.rowsTold += len(rows); fr.rowsTold > maxRepeats*fr.rowsRead { // functions that overlap
+		fr.report.drop(LinesDamaged)
+		rows = nil
+	}
 	lines := fr.roomForLines(len(rows))
 	for _, row := range rows {
-		number := fr.lines.number(row.file, &fr.symbols.files)
+		number := fr.lines.number(row.file, fr.symbols)
 		low := max(row.addr, at.low)
 		if n := len(lines); n > 0 && lines[n-1].number == row.line && lines[n-1].file == number {
 			continue
@@ -307,7 +332,7 @@ func (fr *functionReader) finish(f *openFunction, at span) {
 		lines[i].size = uint32(next - uint64(lines[i].rva))
 	}
 	fn.lines = fr.keepLines(lines)
-	fn.inlines = fr.nesting.nest(f.calls, at, load, fr)
+	fn.inlines = fr.nesting.nest(calls, at, load, fr)
 	fr.symbols.functions = append(fr.symbols.functions, fn)
 	fr.seen[fn.rva] = int32(len(fr.symbols.functions))
 }

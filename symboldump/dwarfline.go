@@ -296,10 +296,10 @@ func (t *lineTable) within(at span) []lineRow {
 }
 
 // number is the number of a file of the table.
-func (t *lineTable) number(file uint32, names *nameTable) uint32 {
+func (t *lineTable) number(file uint32, s *symbols) uint32 {
 	i := int64(file) - int64(t.first)
 	if i < 0 || i >= int64(len(t.files)) {
-		return fileNumber(names, cleanPath(t.compDir, nil, nil))
+		return s.fileNumber(cleanPath(t.compDir, nil, nil))
 	}
 	if t.numbers[i] == 0 {
 		f := t.files[i]
@@ -307,21 +307,25 @@ func (t *lineTable) number(file uint32, names *nameTable) uint32 {
 		if f.dir < uint64(len(t.dirs)) {
 			dir = t.dirs[f.dir]
 		}
-		t.numbers[i] = fileNumber(names, cleanPath(t.compDir, dir, f.name)) + 1
+		t.numbers[i] = s.fileNumber(cleanPath(t.compDir, dir, f.name)) + 1
 	}
 	return t.numbers[i] - 1
 }
 
-func fileNumber(names *nameTable, path string) uint32 {
-	if n, ok := names.find([]byte(path)); ok {
+func (s *symbols) fileNumber(path string) uint32 {
+	if n, ok := s.files.at[path]; ok {
 		return n
 	}
-	return names.add(path, path)
+	if !s.roomFor([]byte(path)) {
+		path = nameOmitted
+	}
+	return s.files.add(path, path)
 }
 
 // cleanPath joins what is relative to the folder of the compilation.
 func cleanPath(compDir, dir, name []byte) string {
-	full := string(name)
+	compDir, dir = cut(compDir, maxPathBytes), cut(dir, maxPathBytes)
+	full := string(cut(name, maxPathBytes))
 	if !absolute(full) && len(dir) > 0 {
 		full = string(dir) + "/" + full
 	}

@@ -23,10 +23,10 @@ func (n *entryName) note(name uint32, v attr) {
 func (u *unit) nameOf(n entryName) []byte {
 	for range maxReferences {
 		if text := u.text(n.linkage); len(text) > 0 {
-			return u.dwarf.counted(text)
+			return text
 		}
 		if n.name.form != 0 {
-			return u.dwarf.counted(u.text(n.name))
+			return u.text(n.name)
 		}
 		var off uint64
 		var ok bool
@@ -38,15 +38,6 @@ func (u *unit) nameOf(n entryName) []byte {
 		}
 	}
 	return nil
-}
-
-// counted bounds all names together.
-func (d *dwarf) counted(name []byte) []byte {
-	if d.namesRead += uint64(len(name)) + 1; d.namesRead > maxNamesBytes {
-		d.report.drop(NameTooLong)
-		return nil
-	}
-	return name
 }
 
 // target is the entry that an attribute refers to: its unit and offset in that

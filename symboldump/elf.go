@@ -188,7 +188,7 @@ func (f *File) elfSections(h *elfHeader) {
 		if !ok {
 			break
 		}
-		s.name = string(cut(textAt(names.data, uint64(name)), maxNameBytes))
+		s.name = string(cut(textAt(names.data, uint64(name)), maxSectionName))
 		f.sections = append(f.sections, s)
 	}
 }

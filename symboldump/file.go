@@ -194,11 +194,18 @@ func (f *File) eachSymbol(report *Report, yield func(addr, size uint64, name []b
 	}
 }
 
-// writeUnwind writes STACK CFI records of all that the file has.
-func (f *File) writeUnwind(out *output, report *Report) {
+// hasFrames tells whether there is an .eh_frame with something in it.
+func (f *File) hasFrames() bool {
+	s := f.findAny("eh_frame")
+	return s != nil && len(s.data) > 0
+}
+
+// writeUnwind writes STACK CFI records of all that the file has. told is that
+// another file has told what its .eh_frame does.
+func (f *File) writeUnwind(out *output, report *Report, told bool) {
 	compact := f.format == formatMachO && f.writeCompactUnwind(out, report)
 	for _, t := range f.frameSections(report) {
-		if !compact || !t.eh { // else that names what of it counts
+		if !t.eh || !compact && !told { // compact entries name what of it counts
 			f.writeFrames(t, out, report)
 		}
 	}

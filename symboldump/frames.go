@@ -184,6 +184,9 @@ func (t *frameSection) cie(off uint64) *cie {
 	if c, ok := t.cies[off]; ok {
 		return c
 	}
+	if len(t.cies) == maxCIEs {
+		return nil
+	}
 	c := t.readCIE(off)
 	t.cies[off] = c
 	return c

@@ -181,7 +181,7 @@ func (f *File) machOSegment(r *reader) {
 		r.skip(12)
 		flags := r.u32()
 		r.skip(uint64(f.wordBytes) + 4) // two reserved words, three of 64 bits
-		if r.bad || len(f.sections) == maxSections {
+		if r.bad || len(f.sections) == maxNumberedSections {
 			return
 		}
 		s.executable = flags&sectionHasCode != 0

@@ -28,6 +28,18 @@ func symbolName(raw []byte, report *Report) string {
 	return oneLine(name)
 }
 
+// publicName is the name of a symbol whose language nobody knows: what is not
+// mangled is its whole name.
+func publicName(raw []byte, report *Report) string {
+	if !isMangled(string(cut(raw, 4))) {
+		if len(raw) > maxNameBytes {
+			report.drop(NameTooLong)
+		}
+		return oneLine(string(cut(raw, maxNameBytes)))
+	}
+	return symbolName(raw, report)
+}
+
 func isMangled(name string) bool {
 	return strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "__Z") || strings.HasPrefix(name, "_R")
 }

@@ -61,7 +61,7 @@ func (f *File) openPE() error {
 		image.symbols = f.within(symbolsAt, size)
 		image.strings = f.within(symbolsAt+size, uint64(len(f.data)))
 	}
-	f.peSections(&r, min(count, maxSections), image)
+	f.peSections(&r, min(count, maxNumberedSections), image)
 	f.image = image
 	image.exports, image.exceptions = directories[0], directories[3]
 	f.peDebug(directories[6])
@@ -133,7 +133,7 @@ func peName(name, stringTable []byte) string {
 	name, _, _ = bytes.Cut(name, []byte{0})
 	if len(name) > 1 && name[0] == '/' {
 		if off, err := strconv.ParseUint(string(name[1:]), 10, 32); err == nil {
-			return string(cut(textAt(stringTable, off), maxNameBytes))
+			return string(cut(textAt(stringTable, off), maxSectionName))
 		}
 	}
 	return string(name)

@@ -1,6 +1,7 @@
 package symboldump
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -8,8 +9,9 @@ import (
 // public is a symbol of the module's tables.
 type public struct {
 	rva      uint32
+	multiple bool   // others have the same place
+	raw      []byte // its name in the file
 	name     string
-	multiple bool // others have the same place
 }
 
 // function is a function of the debug information.
@@ -37,6 +39,10 @@ type inline struct {
 
 // symbols is what is written of names and places.
 type symbols struct {
+	report *Report
+	// nameRoom is how many bytes of names may still be kept: one string of a file
+	// can be the name of many things.
+	nameRoom  int64
 	functions []function // by address, one an address
 	publics   []public   // by address, one an address
 	files     nameTable
@@ -52,6 +58,15 @@ type nameTable struct {
 func (t *nameTable) find(key []byte) (uint32, bool) {
 	n, ok := t.at[string(key)]
 	return n, ok
+}
+
+// roomFor takes the room for a name, and answers whether there is some left.
+func (s *symbols) roomFor(name []byte) bool {
+	if s.nameRoom -= int64(len(name)) + 1; s.nameRoom < 0 {
+		s.report.drop(NameTooLong)
+		return false
+	}
+	return true
 }
 
 func (t *nameTable) add(key, name string) uint32 {
@@ -102,7 +117,7 @@ func (s *symbols) addPublics(f *File, report *Report) {
 		case !ok:
 			report.drop(AddressRange)
 		case rva != 0 && len(name) > 0 && !s.inFunction(uint32(rva)):
-			s.publics = append(s.publics, public{rva: uint32(rva), name: string(name)})
+			s.publics = append(s.publics, public{rva: uint32(rva), raw: name})
 		}
 	})
 }
@@ -124,13 +139,18 @@ func (s *symbols) finish(report *Report) {
 	kept := s.publics[:0]
 	for _, p := range s.publics {
 		if n := len(kept); n > 0 && kept[n-1].rva == p.rva {
-			kept[n-1].multiple = kept[n-1].multiple || kept[n-1].name != p.name
+			kept[n-1].multiple = kept[n-1].multiple || !bytes.Equal(kept[n-1].raw, p.raw)
 			continue
 		}
 		kept = append(kept, p)
 	}
 	s.publics = kept
 	for i := range s.publics {
-		s.publics[i].name = symbolName([]byte(s.publics[i].name), report)
+		if s.roomFor(s.publics[i].raw) {
+			s.publics[i].name = publicName(s.publics[i].raw, report)
+		} else {
+			s.publics = s.publics[:i]
+			break
+		}
 	}
 }
