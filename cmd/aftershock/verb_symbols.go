@@ -18,6 +18,7 @@ import (
 // symbolsVerbs work on symbol files.
 type symbolsVerbs struct {
 	Fetch   symbolsFetchVerb   `cmd:"" help:"Fetch the symbol files of dumps, or of one module, into the cache."`
+	Dump    symbolsDumpVerb    `cmd:"" help:"Make the symbol file of a program or library, from the file itself and its debug information."`
 	Compile symbolsCompileVerb `cmd:"" help:"Compile a Breakpad symbol file."`
 	Inspect symbolsInspectVerb `cmd:"" help:"Say what a compiled symbol file holds."`
 	Lookup  symbolsLookupVerb  `cmd:"" help:"Say what is at addresses of a module."`

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime/debug"
+
+	"aftershock/symboldump"
+)
+
+// symbolsDumpVerb writes the symbol file of a module.
+type symbolsDumpVerb struct {
+	Binary    string `arg:"" help:"The module's own file: ELF, PE or Mach-O." type:"existingfile"`
+	DebugFile string `arg:"" optional:"" name:"debugfile" help:"The file with the debug information that was stripped off it. Without it, what .gnu_debuglink and the build id name is looked for." type:"existingfile"`
+	Out       string `short:"o" help:"Symbol file to write or replace; without it, standard output." type:"path" placeholder:"FILE"`
+	DebugDir  string `help:"Where debug information of installed packages lies." default:"/usr/lib/debug" type:"path" placeholder:"DIR"`
+	Quiet     bool   `short:"q" help:"Do not say on standard error what was written and what could not be told."`
+}
+
+// dumpGCPercent: a dump holds most of what it makes until it ends, and garbage is
+// mostly names; half as much again is enough.
+const dumpGCPercent = 5
+
+// Run writes the symbols. Out is whole or as it was.
+func (v *symbolsDumpVerb) Run(r *run) error {
+	debug.SetGCPercent(dumpGCPercent)
+	files := moduleFiles{debugDir: v.DebugDir}
+	binary, err := files.open(v.Binary)
+	if err != nil {
+		return err
+	}
+	debugFile, err := files.debugOf(v.Binary, v.DebugFile, binary)
+	if err != nil {
+		return err
+	}
+	options := symboldump.Options{Name: filepath.Base(v.Binary), Split: files.split}
+	holder, holderPath := binary, v.Binary
+	if debugFile != nil {
+		holder, holderPath = debugFile, files.debugPath
+	}
+	options.Alternate = files.alternate(holderPath, holder)
+	options.Package = files.try(holderPath + ".dwp")
+	if options.Package == nil {
+		options.Package = files.try(v.Binary + ".dwp")
+	}
+	var report symboldump.Report
+	write := func(w io.Writer) error {
+		var err error
+		report, err = binary.WriteSymbols(w, debugFile, options)
+		return err
+	}
+	if v.Out == "" {
+		err = write(r.stdout)
+	} else {
+		err = replaceFile(v.Out, write)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.Binary, err)
+	}
+	if !v.Quiet {
+		say(r.stderr, "%s: %s\n", v.Binary, report.String())
+	}
+	return nil
+}

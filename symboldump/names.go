@@ -1,0 +1,129 @@
+package symboldump
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/ianlancetaylor/demangle"
+)
+
+// cloneSuffixes are what compilers append to the name of a function that they
+// made a part or a variant of; the number behind one goes with it. dump_syms cuts
+// the same off.
+var cloneSuffixes = [...]string{".cold", ".constprop", ".llvm", ".localalias", ".lto_priv", ".isra", ".part", ".str"}
+
+// symbolName is a symbol's name as records have it: demangled, without return
+// type, on one line.
+func symbolName(raw []byte, report *Report) string {
+	if len(raw) > maxNameBytes {
+		raw = raw[:maxNameBytes]
+		report.drop(NameTooLong)
+	}
+	name := withoutClones(string(raw))
+	if isMangled(name) {
+		if plain, ok := demangled(name); ok {
+			return oneLine(plain)
+		}
+	}
+	return oneLine(name)
+}
+
+// publicName is the name of a symbol whose language nobody knows: what is not
+// mangled is its whole name.
+func publicName(raw []byte, report *Report) string {
+	if !isMangled(string(cut(raw, 4))) {
+		if len(raw) > maxNameBytes {
+			report.drop(NameTooLong)
+		}
+		return oneLine(string(cut(raw, maxNameBytes)))
+	}
+	return symbolName(raw, report)
+}
+
+func isMangled(name string) bool {
+	return strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "__Z") || strings.HasPrefix(name, "_R")
+}
+
+// demangled is the name of C++ or Rust.
+func demangled(name string) (string, bool) {
+	mangled := name
+	if strings.HasPrefix(name, "__") { // as Mach-O has them
+		mangled = name[1:]
+	}
+	options := []demangle.Option{demangle.NoClones, demangle.MaxLength(maxDemangledPower)}
+	if strings.HasPrefix(mangled, "_R") || isOldRust(mangled) {
+		plain, err := demangle.ToString(mangled, options...)
+		return plain, err == nil && len(plain) <= maxDemangledBytes
+	}
+	ast, err := demangle.ToAST(mangled, options...)
+	if err != nil {
+		return "", false
+	}
+	if t, ok := ast.(*demangle.Typed); ok {
+		withoutReturn(t.Type)
+	}
+	plain := demangle.ASTToString(ast, options...)
+	return plain, len(plain) < maxDemangledBytes
+}
+
+func withoutReturn(a demangle.AST) {
+	switch t := a.(type) {
+	case *demangle.FunctionType:
+		t.Return = nil
+	case *demangle.MethodWithQualifiers:
+		withoutReturn(t.Method)
+	}
+}
+
+// isOldRust tells a name of Rust's first mangling: it ends in a hash, "17h" and
+// 16 digits, before the E.
+func isOldRust(mangled string) bool {
+	n := len(mangled)
+	if n < len("_ZN17h0123456789abcdefE") || mangled[n-1] != 'E' || mangled[n-20:n-17] != "17h" {
+		return false
+	}
+	for _, c := range mangled[n-17 : n-1] {
+		if !strings.ContainsRune("0123456789abcdef", c) {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutClones cuts what compilers append to names.
+func withoutClones(name string) string {
+	for {
+		cut := name
+		if i := strings.LastIndex(cut, "[clone"); i >= 0 && strings.IndexByte(cut[i:], ']') >= len(strings.TrimRight(cut[i:], " "))-1 {
+			cut = strings.TrimSuffix(cut[:i], " ")
+		} else {
+			if i := strings.LastIndexByte(cut, '.'); i >= 0 && i+1 < len(cut) && strings.Trim(cut[i+1:], "0123456789") == "" {
+				cut = cut[:i]
+			}
+			suffixed := cut
+			for _, suffix := range cloneSuffixes {
+				cut = strings.TrimSuffix(cut, suffix)
+			}
+			if cut == suffixed { // a number alone is part of the name
+				return name
+			}
+		}
+		if cut == name {
+			return name
+		}
+		name = cut
+	}
+}
+
+// oneLine makes the rest of a record of a name.
+func oneLine(name string) string {
+	if strings.ContainsAny(name, "\n\r\x00") {
+		return string(bytes.Map(func(c rune) rune {
+			if c == '\n' || c == '\r' || c == 0 {
+				return '_'
+			}
+			return c
+		}, []byte(name)))
+	}
+	return name
+}

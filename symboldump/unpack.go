@@ -1,0 +1,107 @@
+package symboldump
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+var errTooLarge = errors.New("too large")
+
+// bytesOf are the section's bytes, decompressed if need be; nil, and counted, if
+// they cannot be.
+func (f *File) bytesOf(s *section, report *Report) []byte {
+	zdebug := bytes.HasPrefix(s.data, []byte("ZLIB")) && len(s.name) > 2 && s.name[1] == 'z'
+	if !s.compressed && !zdebug {
+		return s.data
+	}
+	if data, ok := f.unpacked[s.name]; ok {
+		return data
+	}
+	var data []byte
+	var err error
+	if zdebug { // what GNU's tools did before SHF_COMPRESSED: the size in big endian behind the magic
+		r := reader{data: s.data, bigEndian: true}
+		r.skip(4)
+		data, err = f.inflate(elf.COMPRESS_ZLIB, r.u64(), s.data[min(12, len(s.data)):])
+	} else {
+		// Elf32_Chdr and Elf64_Chdr.
+		r := f.reader(s.data)
+		kind := elf.CompressionType(r.u32())
+		if f.wordBytes == 8 {
+			r.skip(4)
+		}
+		size := r.word(f.wordBytes)
+		r.word(f.wordBytes) // ch_addralign
+		data, err = f.inflate(kind, size, s.data[r.off:])
+	}
+	if err != nil {
+		report.drop(SectionDamaged)
+		data = nil
+	}
+	if f.unpacked == nil {
+		f.unpacked = map[string][]byte{}
+	}
+	f.unpacked[s.name] = data
+	return data
+}
+
+// inflate decompresses exactly size bytes, if the file may still ask for them.
+func (f *File) inflate(kind elf.CompressionType, size uint64, packed []byte) ([]byte, error) {
+	if size > maxSectionBytes || f.spent+size > minSectionRoom+maxSectionRatio*uint64(len(f.data)) {
+		return nil, errTooLarge
+	}
+	f.spent += size
+	var in io.Reader
+	switch kind {
+	case elf.COMPRESS_ZLIB:
+		z, err := zlib.NewReader(bytes.NewReader(packed))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close() //nolint:errcheck // reads memory
+		in = z
+	case elf.COMPRESS_ZSTD:
+		z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxSectionBytes))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		in = z
+	default:
+		return nil, errors.ErrUnsupported
+	}
+	out := make([]byte, size)
+	if _, err := io.ReadFull(in, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// sectionBytes are the decompressed bytes of the section of that name, without
+// ".": ".debug_info", ".zdebug_info" and Mach-O's "__debug_info" are the same.
+func (f *File) sectionBytes(name string, report *Report) []byte {
+	s := f.findAny(name)
+	if s == nil {
+		return nil
+	}
+	return f.bytesOf(s, report)
+}
+
+// findAny finds a section by its name without ".".
+func (f *File) findAny(name string) *section {
+	if f.format == formatMachO {
+		return f.find(cutName("__" + name))
+	}
+	if s := f.find("." + name); s != nil {
+		return s
+	}
+	return f.find(".z" + name)
+}
+
+// cutName: Mach-O's section names have 16 bytes.
+func cutName(name string) string { return name[:min(len(name), 16)] }
