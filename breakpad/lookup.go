@@ -132,8 +132,8 @@ func (f *File) Extent(rva uint64) (e Extent, ok bool) {
 	return e, true
 }
 
-// Symbols is the number of symbols that cover any address.
-func (f *File) Symbols() int { return f.symbols }
+// SymbolCount is the number of symbols that cover any address.
+func (f *File) SymbolCount() int { return f.symbols }
 
 // countSymbols leaves out PUBLIC symbols that cover nothing beside functions.
 func (f *File) countSymbols() int {

@@ -34,6 +34,12 @@ func (w *walker) codeAt(addr uint64) verdict {
 		return mayBeCode
 	}
 	rva := addr - w.dump.Modules[module].Base
+	if code := w.code[module]; code != nil {
+		if code.Executable(rva) {
+			return isCode
+		}
+		return noCode
+	}
 	if _, ok := symbols.CFI(rva); ok {
 		return isCode
 	}
@@ -45,7 +51,7 @@ func (w *walker) codeAt(addr uint64) verdict {
 	switch {
 	case !ok || !symbols.HasFunction(rva):
 		return noCode
-	case e.Last && rva-e.Start >= max(lastPublicBytes, (e.Start-first)/uint64(symbols.Symbols())):
+	case e.Last && rva-e.Start >= max(lastPublicBytes, (e.Start-first)/uint64(symbols.SymbolCount())):
 		return noCode // farther than from one symbol to the next
 	case e.Public:
 		return mayBeCode

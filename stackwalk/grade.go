@@ -32,23 +32,17 @@ func (w *walker) weigh(c candidate, calleeModule int) grade {
 		return refused
 	}
 	module, inModule := w.moduleAt(call)
-	switch w.callBefore(c.word) {
-	case isCode:
-		return proven
-	case noCode:
+	called := w.callBefore(c.word)
+	switch {
+	case called == noCode || called != isCode && !inModule && !w.nearOutside(call) && !w.generated(call):
 		return refused
-	default:
-	}
-	if !inModule && !w.nearOutside(call) && !w.generated(call) {
-		return refused
-	}
-	if w.misaligned(c.at) {
+	case w.misaligned(c.at):
 		return doubtful
-	}
-	if inModule {
-		if module != calleeModule && keptModules[w.dump.Modules[module].CodeName()] {
-			return doubtful
-		}
+	case inModule && module != calleeModule && keptModules[w.dump.Modules[module].CodeName()]:
+		return doubtful
+	case called == isCode:
+		return proven
+	case inModule:
 		switch w.placeOf(module, c.word) {
 		case startOfFunction:
 			return doubtful

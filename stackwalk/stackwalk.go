@@ -23,8 +23,8 @@ type Symbols interface {
 	HasFunction(rva uint64) bool
 	// Extent is that of the symbol that covers rva.
 	Extent(rva uint64) (breakpad.Extent, bool)
-	// Symbols is the number of symbols that they know.
-	Symbols() int
+	// SymbolCount is the number of symbols that they know.
+	SymbolCount() int
 	// FirstSymbol is where the first function that they know starts.
 	FirstSymbol() (rva uint64, ok bool)
 	// HasFunctions tells whether they know any function.

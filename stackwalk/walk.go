@@ -17,7 +17,7 @@ import (
 func Walk(d *minidump.Dump, symbols SymbolSource, o Options) *Result {
 	w := walker{
 		dump: d, source: symbols,
-		symbols: make([]Symbols, len(d.Modules)), asked: make([]bool, len(d.Modules)),
+		symbols: make([]Symbols, len(d.Modules)), code: make([]Code, len(d.Modules)), asked: make([]bool, len(d.Modules)),
 		maxThreadFrames: orDefault(o.MaxFramesPerThread, DefaultMaxFramesPerThread),
 		framesLeft:      orDefault(o.MaxFrames, DefaultMaxFrames),
 		scanWordsLeft:   orDefault(o.MaxScanWords, DefaultMaxScanWords),
@@ -81,6 +81,7 @@ type walker struct {
 
 	source  SymbolSource
 	symbols []Symbols // by module; meaningful where asked
+	code    []Code    // likewise, from version 3 on
 	asked   []bool
 
 	interrupted func() bool // nil once it has answered true, or if nobody asks
@@ -459,6 +460,9 @@ func (w *walker) symbolsOf(module int) Symbols {
 		w.asked[module] = true
 		if w.source != nil {
 			w.symbols[module] = w.source(module)
+			if w.weighs {
+				w.code[module], _ = w.symbols[module].(Code)
+			}
 		}
 	}
 	return w.symbols[module]

@@ -101,8 +101,8 @@ func (o *oracle) agrees(t testing.TB, rva uint64) bool {
 		t.Errorf("%#x: Extent\ngot  %+v %v\nwant %+v %v", rva, e, ok, wantExtent, wantOK)
 		return false
 	}
-	if n := o.compiled.Symbols(); n != o.text.Symbols() {
-		t.Errorf("%d symbols, want %d", n, o.text.Symbols())
+	if n := o.compiled.SymbolCount(); n != o.text.SymbolCount() {
+		t.Errorf("%d symbols, want %d", n, o.text.SymbolCount())
 		return false
 	}
 	first, known := o.compiled.FirstSymbol()

@@ -119,8 +119,8 @@ func (f *File) Extent(rva uint64) (e breakpad.Extent, ok bool) {
 	return breakpad.Extent{Start: uint64(s.base), End: uint64(s.last) + 1, Public: s.public, Last: s.public && s.last == maxRVA}, true
 }
 
-// Symbols is the number of symbols that cover any address.
-func (f *File) Symbols() int { return len(f.sections[sectionSymbols]) / symbolSize }
+// SymbolCount is the number of symbols that cover any address.
+func (f *File) SymbolCount() int { return len(f.sections[sectionSymbols]) / symbolSize }
 
 // FirstSymbol is where the first FUNC or PUBLIC symbol starts; ok is false if there
 // is none.

@@ -25,11 +25,25 @@ func TestTableOnlyGetsBetter(t *testing.T) {
 	if err != nil || len(cases) == 0 {
 		t.Fatal(len(cases), "dumps", err)
 	}
+	t.Run("symbols", func(t *testing.T) {
+		onlyBetter(t, cases, truth.NewWalker(dir, stackwalk.NewestVersion), filepath.Join("testdata", "table.txt"))
+	})
+	t.Run("files", func(t *testing.T) {
+		w := truth.NewWalker(dir, stackwalk.NewestVersion)
+		w.Modules = true
+		if missing := w.MissingModules(); len(missing) > 0 {
+			t.Skip("not on this machine:", missing)
+		}
+		onlyBetter(t, cases, w, filepath.Join("testdata", "withfiles.txt"))
+	})
+}
+
+func onlyBetter(t *testing.T, cases []truth.Case, w *truth.Walker, path string) {
+	t.Helper()
 	var table truth.Table
-	if err := table.Measure(cases, truth.Conditions, "newest", truth.NewWalker(dir, stackwalk.NewestVersion), nil); err != nil {
+	if err := table.Measure(cases, truth.Conditions, "newest", w, nil); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "table.txt")
 	if *update {
 		out := "# condition, true frames of those that are reported, wanted ones that are lost, wrong names, exact threads\n"
 		for _, c := range truth.Conditions {

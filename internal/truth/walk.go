@@ -17,12 +17,16 @@ import (
 type Walker struct {
 	dir     string
 	version int
+	// Modules has the modules' own files at hand as well.
+	Modules bool
 	parsed  map[string]*breakpad.File // by path; nil where there is none
+	files   map[string]*moduleFile    // likewise
+	debian  map[string]string         // where this machine has a module, by name and debug id
 }
 
 // NewWalker walks the dumps of the set in a folder with a walker version.
 func NewWalker(dir string, version int) *Walker {
-	return &Walker{dir: dir, version: version, parsed: map[string]*breakpad.File{}}
+	return &Walker{dir: dir, version: version, parsed: map[string]*breakpad.File{}, files: map[string]*moduleFile{}}
 }
 
 // Walk answers the callers that the walker finds, by thread id.
@@ -36,10 +40,16 @@ func (w *Walker) Walk(condition string, c *Case) (map[uint32][]Reported, error) 
 		return nil, fmt.Errorf("%s: %w", c.Dump, err)
 	}
 	result := stackwalk.Walk(d, func(module int) stackwalk.Symbols {
+		var symbols stackwalk.Symbols
 		if f := w.symbols(condition, &d.Modules[module]); f != nil {
-			return f
+			symbols = f
 		}
-		return nil
+		if w.Modules {
+			if f := w.file(&d.Modules[module]); f != nil {
+				return stackwalk.Join(symbols, f)
+			}
+		}
+		return symbols
 	}, stackwalk.Options{Version: w.version})
 	out := map[uint32][]Reported{}
 	for i := range result.Threads {

@@ -17,6 +17,7 @@ import (
 	"text/tabwriter"
 
 	"aftershock/internal/truth"
+	"aftershock/stackwalk"
 )
 
 func main() {
@@ -27,6 +28,7 @@ func main() {
 	flag.StringVar(&o.tool, "tool", "", "another program to compare; {dump}, {symbols} and {cache} are replaced")
 	flag.StringVar(&o.conditions, "conditions", "", "prefixes of the conditions to walk in; all if empty")
 	flag.StringVar(&o.match, "match", "", "only dumps whose names match this regular expression")
+	flag.BoolVar(&o.modules, "modules", false, "also with the modules' own files at hand, for the last version")
 	flag.BoolVar(&o.list, "list", false, "list false and lost frames, and wrong names")
 	flag.BoolVar(&o.kinds, "kinds", false, "also by kind of crash, architecture, and what wrote the dump")
 	flag.BoolVar(&o.calibration, "calibration", false, "also how true frames are of which a probability was told")
@@ -38,7 +40,7 @@ func main() {
 
 type options struct {
 	set, versions, tool, conditions, match string
-	list, kinds, calibration               bool
+	list, kinds, calibration, modules      bool
 }
 
 func run(o *options) error {
@@ -83,6 +85,13 @@ func run(o *options) error {
 			return err
 		}
 		if err := measure("version "+text, truth.NewWalker(o.set, version)); err != nil {
+			return err
+		}
+	}
+	if o.modules {
+		w := truth.NewWalker(o.set, stackwalk.NewestVersion)
+		w.Modules = true
+		if err := measure("with files", w); err != nil {
 			return err
 		}
 	}
