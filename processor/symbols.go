@@ -18,6 +18,10 @@ type Symbols struct {
 	// Known is Find where nothing has to be waited for, else false. Nil knows nothing, and
 	// then each module is asked for by itself when the walk comes to it.
 	Known func(key symbolcache.Key) (symbolcache.Lookup, bool)
+	// FindFile and KnownFile are the same for the modules' own files; nil if nobody has
+	// them. Versions of the walk before 3 do not ask.
+	FindFile  func(ctx context.Context, key symbolcache.Key) symbolcache.Lookup
+	KnownFile func(key symbolcache.Key) (symbolcache.Lookup, bool)
 	// Aside runs wait, which only waits for answers of Find, and may let others work
 	// meanwhile. Nil just waits.
 	Aside func(ctx context.Context, wait func())
@@ -49,13 +53,15 @@ const (
 	maxAsking = 16
 )
 
-// asking looks for the symbols of one crash.
+// asking looks for the symbols of one crash. Where modules' own files are asked for,
+// there is a second answer for each module, behind the first ones.
 type asking struct {
 	Symbols
 	ctx     context.Context //nolint:containedctx // that of one walk
 	left    time.Duration   // of Budget.Time
 	key     func(module int) symbolcache.Key
 	version int // the walker's
+	modules int // of the dump
 	lookups []symbolcache.Lookup
 	answers []bool // lookups that hold an answer
 	used    []bool // by the last walk
@@ -90,17 +96,51 @@ func Walk(ctx context.Context, dump *minidump.Dump, symbols Symbols, o stackwalk
 }
 
 func newAsking(ctx context.Context, symbols Symbols, modules, version int, key func(module int) symbolcache.Key) *asking {
-	return &asking{
-		Symbols: symbols, ctx: ctx, left: symbols.Budget.Time, key: key, version: version,
-		lookups: make([]symbolcache.Lookup, modules), answers: make([]bool, modules), used: make([]bool, modules),
+	a := &asking{Symbols: symbols, ctx: ctx, left: symbols.Budget.Time, key: key, version: version, modules: modules}
+	answers := modules
+	if a.asksFiles() {
+		answers = 2 * modules
 	}
+	a.lookups, a.answers, a.used = make([]symbolcache.Lookup, answers), make([]bool, answers), make([]bool, answers)
+	return a
 }
+
+func (a *asking) asksFiles() bool { return a.FindFile != nil && (a.version == 0 || a.version >= 3) }
 
 // module is what the walk gets.
 func (a *asking) module(i int, now bool) stackwalk.Symbols {
+	symbols, ok := a.answer(i, now)
+	if !a.asksFiles() {
+		if symbols == nil {
+			return nil // not a nil *symbolcache.File
+		}
+		return symbols
+	}
+	file, fileOK := a.answer(a.modules+i, now)
+	switch {
+	case !ok || !fileOK, symbols == nil && file == nil:
+		return nil
+	case file == nil:
+		return symbols
+	case symbols == nil:
+		return stackwalk.Join(nil, file)
+	}
+	return stackwalk.Join(symbols, file)
+}
+
+// known asks for answer i without waiting.
+func (a *asking) known(i int) (symbolcache.Lookup, bool) {
+	if i >= a.modules {
+		return a.KnownFile(a.key(i - a.modules))
+	}
+	return a.Known(a.key(i))
+}
+
+// answer is the file of answer i, nil if there is none; false if nobody has answered yet.
+func (a *asking) answer(i int, now bool) (*symbolcache.File, bool) {
 	a.used[i] = true
 	if !a.answers[i] && a.Known != nil {
-		a.lookups[i], a.answers[i] = a.Known(a.key(i))
+		a.lookups[i], a.answers[i] = a.known(i)
 		a.strictly(i)
 	}
 	if !a.answers[i] && now {
@@ -108,14 +148,11 @@ func (a *asking) module(i int, now bool) stackwalk.Symbols {
 		a.ask()
 		a.wanted = a.wanted[:0]
 	}
-	switch {
-	case !a.answers[i]:
+	if !a.answers[i] {
 		a.wanted = append(a.wanted, i)
-		return nil
-	case a.lookups[i].File == nil:
-		return nil // not a nil *symbolcache.File
+		return nil, false
 	}
-	return a.lookups[i].File
+	return a.lookups[i].File, true
 }
 
 // ask asks for what is wanted, within the budget.
@@ -150,7 +187,11 @@ func (a *asking) find() {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			a.lookups[i] = a.Find(waiting, a.key(i))
+			if i >= a.modules {
+				a.lookups[i] = a.FindFile(waiting, a.key(i-a.modules))
+			} else {
+				a.lookups[i] = a.Find(waiting, a.key(i))
+			}
 		})
 	}
 	all.Wait()
@@ -184,7 +225,7 @@ func (a *asking) release() {
 
 // outcomes are the answers that the last walk made use of.
 func (a *asking) outcomes() []symbolcache.Lookup {
-	out := make([]symbolcache.Lookup, len(a.lookups))
+	out := make([]symbolcache.Lookup, a.modules)
 	for i := range out {
 		out[i].Outcome = symbolcache.Unused
 		if a.used[i] && a.answers[i] {

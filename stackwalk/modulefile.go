@@ -2,8 +2,8 @@ package stackwalk
 
 import "aftershock/breakpad"
 
-// Code is what a module's own file says of its code. Symbols that implement it are
-// asked; version 3 of the walk believes them.
+// Code is what a module's own file says of its code; version 3 of the walk believes
+// it.
 type Code interface {
 	// Executable tells whether code lies at rva.
 	Executable(rva uint64) bool
@@ -21,9 +21,9 @@ type ModuleFile interface {
 // Join are the symbols of a module with what its own file says. Functions and lines
 // are the symbols', and the file's where there are no symbols. How a function is
 // unwound the symbols say first. symbols may be nil.
-func Join(symbols Symbols, file ModuleFile) ModuleFile {
+func Join(symbols Symbols, file ModuleFile) Symbols {
 	if symbols == nil {
-		return file
+		symbols = file
 	}
 	return joined{symbols, file}
 }
@@ -32,9 +32,6 @@ type joined struct {
 	Symbols
 	file ModuleFile
 }
-
-func (j joined) Executable(rva uint64) bool { return j.file.Executable(rva) }
-func (j joined) Returns(rva uint64) bool    { return j.file.Returns(rva) }
 
 // CFI is that of the symbols, else the file's.
 func (j joined) CFI(rva uint64) (breakpad.CFIRow, bool) {

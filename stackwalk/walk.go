@@ -461,7 +461,9 @@ func (w *walker) symbolsOf(module int) Symbols {
 		if w.source != nil {
 			w.symbols[module] = w.source(module)
 			if w.weighs {
-				w.code[module], _ = w.symbols[module].(Code)
+				if j, ok := w.symbols[module].(joined); ok {
+					w.code[module] = j.file
+				}
 			}
 		}
 	}

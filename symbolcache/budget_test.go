@@ -64,7 +64,7 @@ func TestHostileTextsAreRefusedByTheirMemory(t *testing.T) {
 			return allowed, nil
 		}}
 		text := strings.NewReader(text)
-		if err := compile(newOutput(&strings.Builder{}), text, m); !errors.Is(err, ErrTooLarge) || text.Len() == 0 {
+		if err := compile(newOutput(&strings.Builder{}), text, m, nil); !errors.Is(err, ErrTooLarge) || text.Len() == 0 {
 			t.Errorf("%s: %v, %d bytes left, %d held", name, err, text.Len(), m.held)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,9 @@ type Options struct {
 	// cache without Sources needs none.
 	Dir     string
 	Sources []Source
+	// Modules: the sources have modules' own files (ELF, PE, Mach-O) where others have
+	// symbol files. See [File.Executable].
+	Modules bool
 	// MaxBytes bounds the compiled files in Dir.
 	MaxBytes int64
 	// MaxFetchBytes bounds what is fetched for one file, MaxTextBytes its text
@@ -87,6 +91,12 @@ func New(o Options) (*Cache, error) {
 	setDefault(&o.LoadTimeout, DefaultLoadTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Modules {
+		o.Sources = slices.Clone(o.Sources)
+		for i, s := range o.Sources {
+			o.Sources[i] = modules{s}
+		}
 	}
 	c := &Cache{
 		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]Breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
@@ -181,6 +191,9 @@ func (c *Cache) get(ctx context.Context, key Key, refresh bool) Lookup {
 // known answers from memory.
 func (c *Cache) known(key Key, refresh bool) (Lookup, request, bool) {
 	path, ok := key.path()
+	if c.o.Modules {
+		path, ok = key.modulePath()
+	}
 	if !ok || c.disk == nil {
 		return Lookup{Outcome: Missing}, request{}, true
 	}
@@ -213,6 +226,7 @@ func (c *Cache) known(key Key, refresh bool) (Lookup, request, bool) {
 // changed tells whether a source has got another file since.
 func (c *Cache) changed(path string, since time.Time) bool {
 	other, cased := otherCase(path)
+	cased = cased && !c.o.Modules
 	for _, s := range c.o.Sources {
 		if s, ok := s.(changer); ok && (s.changedSince(path, since) || cased && s.changedSince(other, since)) {
 			return true

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"aftershock/breakpad"
+	"aftershock/symboldump"
 )
 
 const maxRVA = 1<<32 - 1
@@ -22,9 +23,10 @@ const maxRVA = 1<<32 - 1
 // It is one pass: the code of a function is written when the next one starts,
 // and what is held until the end is a few dozen bytes a symbol, the names, each
 // once, and STACK records.
-func Compile(w io.Writer, r io.Reader) error { return compile(newOutput(w), r, &meter{}) }
+func Compile(w io.Writer, r io.Reader) error { return compile(newOutput(w), r, &meter{}, nil) }
 
-func compile(o *output, r io.Reader, m *meter) error {
+// compile also writes the code of a module's own file, if there is any.
+func compile(o *output, r io.Reader, m *meter, code []symboldump.Segment) error {
 	c := &compiler{out: o, names: newNames(), meter: m}
 	c.names.meter, c.files.meter, c.origins.meter = m, m, m
 	m.hold(compilerBytes)
@@ -40,6 +42,8 @@ func compile(o *output, r io.Reader, m *meter) error {
 	file.EachCFI(cfi.row)
 	cfi.write(o)
 	writeWin(o, file)
+	c.arch = file.Arch()
+	writeModule(o, c, code)
 	if c.names.full {
 		return ErrTooLarge
 	}
@@ -74,6 +78,7 @@ type compiler struct {
 
 	functions []function
 	publics   []public
+	arch      breakpad.Arch
 	body      body // of the last function
 }
 

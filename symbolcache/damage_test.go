@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ STACK WIN 0 2000 10 0 0 4 0 0 0 0 1
 // bytes each, and 80 bytes.
 const (
 	front    = 16
-	sections = 15
+	sections = 18
 	footer   = sections*24 + 80
 )
 
@@ -127,7 +128,7 @@ func TestEveryBitOfFrontAndFooterIsChecked(t *testing.T) {
 func TestVerifyFindsEveryDamagedByte(t *testing.T) {
 	good := compile(t, small)
 	for _, s := range openBytes(t, good).Sections() {
-		if s.Size == 0 {
+		if s.Size == 0 && !slices.Contains([]string{"executable", "returns index", "returns"}, s.Name) { // see TestDamagedModuleFiles
 			t.Errorf("section %q is empty: the example does not test it", s.Name)
 		}
 		for i := s.Offset; i < s.Offset+s.Size; i++ {

@@ -16,7 +16,7 @@ import (
 // Version is that of the compiled files this package writes, the only one it
 // reads. It counts changes of the layout and of the meaning: what breakpad makes
 // of a text is part of it, for that is what a compiled file holds.
-const Version = 4
+const Version = 5
 
 // Why a file is refused. All of them mean: compile again from the text.
 var (
@@ -68,6 +68,9 @@ const (
 	sectionWinFrameData
 	sectionWinFPO
 	sectionWinPrograms
+	sectionExecutable
+	sectionReturnsIndex
+	sectionReturns
 	sectionCount
 )
 
@@ -91,6 +94,9 @@ var sections = [sectionCount]struct {
 	sectionWinFrameData: {"win framedata", winSize},
 	sectionWinFPO:       {"win fpo", winSize},
 	sectionWinPrograms:  {"win programs", 1},
+	sectionExecutable:   {"executable", executableSize},
+	sectionReturnsIndex: {"returns index", returnsIndex},
+	sectionReturns:      {"returns", 1},
 }
 
 // Sizes of elements (a table with an index starts its entries with their

@@ -12,7 +12,7 @@ func TestSectionsAreBounded(t *testing.T) {
 	var sizes [sectionCount]uint64
 	largest := uint64(0)
 	o := newOutput(io.Discard)
-	if err := compile(o, strings.NewReader(text), &meter{}); err != nil {
+	if err := compile(o, strings.NewReader(text), &meter{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	sizes = o.sizes
@@ -22,7 +22,7 @@ func TestSectionsAreBounded(t *testing.T) {
 	for limit, want := range map[uint64]error{largest: nil, largest - 1: ErrTooLarge} {
 		o := newOutput(io.Discard)
 		o.limit = limit
-		if err := compile(o, strings.NewReader(text), &meter{}); !errors.Is(err, want) {
+		if err := compile(o, strings.NewReader(text), &meter{}, nil); !errors.Is(err, want) {
 			t.Errorf("limit %d: %v, want %v", limit, err, want)
 		}
 	}

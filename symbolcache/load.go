@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"path/filepath"
 	"time"
 
 	"aftershock/breakpad"
@@ -118,7 +119,7 @@ func (c *Cache) fromSource(ctx context.Context, s Source, r request) (*handle, e
 func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error) {
 	began := time.Now()
 	body, err := s.Open(ctx, r.path)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) && !c.o.Modules {
 		if path, ok := otherCase(r.path); ok {
 			body, err = s.Open(ctx, path)
 		}
@@ -157,9 +158,22 @@ func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error)
 		}
 	}()
 	memory := &meter{need: func(bytes int64) (int64, error) { return c.budget.need(ctx, bytes, &leaveLarge) }}
-	h, err := c.disk.publish(r.hash, began, func(w io.Writer) error { return compile(newOutput(w), text, memory) })
+	h, err := c.disk.publish(r.hash, began, func(w io.Writer) error { return c.compile(w, text, memory) })
 	c.o.Metrics.used(c.disk.space.used.Load())
 	return h, err
+}
+
+// compile reads what a source has: text, or a module's own file.
+func (c *Cache) compile(w io.Writer, from io.Reader, memory *meter) error {
+	if !c.o.Modules {
+		return compile(newOutput(w), from, memory, nil)
+	}
+	data, unmap, err := mapText(filepath.Join(c.disk.root, "tmp"), from)
+	if err != nil {
+		return err
+	}
+	defer unmap()
+	return compileModule(newOutput(w), data, memory)
 }
 
 // contextReader ends a read of what knows no context, between two reads.
@@ -188,7 +202,7 @@ func OutcomeOf(err error) Outcome {
 	case errors.Is(err, ErrDenied):
 		return Denied
 	case errors.Is(err, breakpad.ErrNoModule), errors.Is(err, breakpad.ErrDamaged), errors.Is(err, breakpad.ErrNameLimit), errors.Is(err, breakpad.ErrSymbolLimit), errors.Is(err, ErrTooLarge),
-		errors.Is(err, errTooLarge), errors.Is(err, errPacked):
+		errors.Is(err, errTooLarge), errors.Is(err, errPacked), errors.Is(err, errModule):
 		return Malformed
 	}
 	return Error

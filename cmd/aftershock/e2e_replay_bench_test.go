@@ -198,7 +198,7 @@ func (f *replayFleet) process() (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { roles.versions.Run(ctx) })
 	all.Go(func() {
-		roles.process(ctx, processFlags{Memory: 512 << 20, LaneShare: 0.5}, deadLetterFlags{DeadLettersInARow: 50, DeadLettersShare: 0.5}, nil, symbols)
+		roles.process(ctx, processFlags{Memory: 512 << 20, LaneShare: 0.5}, deadLetterFlags{DeadLettersInARow: 50, DeadLettersShare: 0.5}, nil, &caches{symbols: symbols})
 	})
 	return sync.OnceFunc(func() {
 		cancel()

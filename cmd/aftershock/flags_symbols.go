@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,12 +13,14 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"aftershock/processor"
 	"aftershock/symbolcache"
 )
 
 // symbolFlags name the symbol sources and the cache of what they had.
 type symbolFlags struct {
 	Symbols          []string `help:"Where symbol files are, in the layout <debug file>/<debug id>/<name>.sym, plain, gzip or zstd: a directory, an http(s) URL, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment. Repeat it; they are asked in order." placeholder:"DIR|URL" sep:"none"`
+	Modules          []string `help:"Where modules' own files are (ELF, PE, Mach-O), which tell how code without symbols is unwound: <name>/<debug id or code id>/<name>, or as debuginfod has them; a directory, an http(s) URL or s3 as for --symbols. Repeat it. Process versions before 9 do not ask." placeholder:"DIR|URL" sep:"none"`
 	SymbolRedirect   []string `help:"Server, host:port, on this machine or its network, to which symbol servers may redirect. Repeat it." placeholder:"HOST:PORT" sep:"none"`
 	SymbolCache      string   `help:"Directory of compiled symbol files, which processes may share. By default in the user's cache directory, or in the data directory if there is one." placeholder:"DIR"`
 	SymbolCacheBytes int64    `help:"Bound of that directory, in bytes; 0 is the default." default:"10737418240"`
@@ -27,16 +30,54 @@ type symbolFlags struct {
 // opens it closes it. Metrics and downloads may be nil.
 // Compilers may hold so many bytes; 0 is the default.
 func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads, compileBytes int64) (*symbolcache.Cache, error) {
-	o := symbolcache.Options{Dir: f.SymbolCache, MaxBytes: f.SymbolCacheBytes, MaxCompileBytes: compileBytes, Metrics: metrics}
+	return f.cacheOf(f.Symbols, symbolcache.Options{MaxCompileBytes: compileBytes, Metrics: metrics}, log, d)
+}
+
+// caches are those of symbols and of modules' own files, in one directory. modules is
+// nil if no source of such is named.
+type caches struct{ symbols, modules *symbolcache.Cache }
+
+// caches opens both. Whoever opens them closes them.
+func (f symbolFlags) caches(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads, compileBytes int64) (*caches, error) {
+	symbols, err := f.cache(log, metrics, d, compileBytes)
+	if err != nil || len(f.Modules) == 0 {
+		return &caches{symbols: symbols}, err
+	}
+	modules, err := f.cacheOf(f.Modules, symbolcache.Options{MaxCompileBytes: compileBytes, Modules: true}, log, d)
+	if err != nil {
+		return nil, errors.Join(err, symbols.Close())
+	}
+	return &caches{symbols, modules}, nil
+}
+
+// close ends both: what they keep is on disk already.
+func (c *caches) close() {
+	c.symbols.Close() //nolint:errcheck,gosec // see above
+	if c.modules != nil {
+		c.modules.Close() //nolint:errcheck,gosec // see above
+	}
+}
+
+// found is what a walk asks.
+func (c *caches) found() processor.Symbols {
+	s := processor.Symbols{Find: c.symbols.Get, Known: c.symbols.Known}
+	if c.modules != nil {
+		s.FindFile, s.KnownFile = c.modules.Get, c.modules.Known
+	}
+	return s
+}
+
+func (f symbolFlags) cacheOf(sources []string, o symbolcache.Options, log zerolog.Logger, d *downloads) (*symbolcache.Cache, error) {
+	o.Dir, o.MaxBytes = f.SymbolCache, f.SymbolCacheBytes
 	o.Failed = func(source int, path string, err error) {
 		// By its place among the flags: the URL may hold a password. By the id alone: a
 		// dump can name a module whatever it likes.
-		log.Warn().Err(err).Int("source", source+1).Str("debug_id", idOf(path)).Msg("symbol source failed")
+		log.Warn().Err(err).Int("source", source+1).Str("debug_id", idOf(path)).Bool("of_modules", o.Modules).Msg("symbol source failed")
 	}
 	if f.SymbolCacheBytes < 0 {
 		return nil, &usageError{"--symbol-cache-bytes: want 0 or more"}
 	}
-	for _, name := range f.Symbols {
+	for _, name := range sources {
 		s, err := symbolcache.NewSource(name, f.SymbolRedirect...)
 		if err != nil {
 			return nil, err

@@ -22,7 +22,6 @@ import (
 	"aftershock/sinks/clickhouse"
 	"aftershock/sinks/telemetry"
 	"aftershock/stream"
-	"aftershock/symbolcache"
 )
 
 // roles holds what the roles of one process share.
@@ -114,12 +113,14 @@ func whole(wanted func(*schema.VersionEvent, schema.SignatureVersion) bool) func
 
 // process runs a processor for every live signature version, and one of crashes
 // that are to be processed again.
-func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlags, blobs blob.Store, symbols *symbolcache.Cache) {
+func (r *roles) process(ctx context.Context, f processFlags, dead deadLetterFlags, blobs blob.Store, caches *caches) {
 	collectLess()
 	workers := stream.NewWorkers(runtime.GOMAXPROCS(0), f.LaneShare)
 	memory := stream.NewMemory(f.Memory / 2) // the rest is for what is not counted, and for garbage
 	arrivals := stream.NewArrivals(r.kafka)
-	processors := processors{kafka: r.kafka, registries: r.registries, symbols: processor.Symbols{Find: symbols.Get, Known: symbols.Known, Aside: stream.Aside, Budget: f.budget()}}
+	symbols, find := caches.symbols, caches.found()
+	find.Aside, find.Budget = stream.Aside, f.budget()
+	processors := processors{kafka: r.kafka, registries: r.registries, symbols: find}
 	processorOf := func(ctx context.Context, v *schema.SignatureVersion, ready func(error)) (stream.Processor, error) {
 		p, err := processors.of(ctx, *v)
 		if err != nil {

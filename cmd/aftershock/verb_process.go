@@ -36,13 +36,13 @@ func (v *processVerb) Run(r *run) error {
 		return err
 	}
 	return runRole(r, kafka, v.instance(), v.metricsFlag, processUses, func(ctx context.Context, roles *roles) error {
-		symbols, err := v.cache(r.log, symbolcache.NewMetrics(roles.metrics), nil, v.compileBytes())
+		caches, err := v.caches(r.log, symbolcache.NewMetrics(roles.metrics), nil, v.compileBytes())
 		if err != nil {
 			return err
 		}
-		defer symbols.Close() //nolint:errcheck // what it keeps is on disk already
+		defer caches.close()
 		limitMemory(v.Memory)
-		roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols)
+		roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, caches)
 		return nil
 	})
 }

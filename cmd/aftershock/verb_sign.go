@@ -148,12 +148,12 @@ func eachCrash(in io.Reader, do func(*signature.Crash, error) error) error {
 func (v *signVerb) files(r *run, out io.Writer, ruleset *signature.Ruleset) error {
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
-	cache, err := v.cache(r.log, nil, progress, 0)
+	caches, err := v.caches(r.log, nil, progress, 0)
 	if err != nil {
 		return err
 	}
-	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
-	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: processor.Symbols{Find: cache.Get, Known: cache.Known}}
+	defer caches.close()
+	p := processor.Processor{Ruleset: ruleset, Annotations: schema.DefaultRegistry, Symbols: caches.found()}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	for _, path := range v.Files {

@@ -118,11 +118,12 @@ func (v *upVerb) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
-	symbols, err := v.cache(r.log, symbolcache.NewMetrics(registry), nil, v.compileBytes())
+	caches, err := v.caches(r.log, symbolcache.NewMetrics(registry), nil, v.compileBytes())
 	if err != nil {
 		return err
 	}
-	defer symbols.Close() //nolint:errcheck // what it keeps is on disk already
+	defer caches.close()
+	symbols := caches.symbols
 	if v.Blob == "" {
 		v.Blob = filepath.Join(v.DataDir, "blobs")
 	}
@@ -155,7 +156,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	})
 	g.Go(func() error { screen.started(ctx, roles); return nil })
 	g.Go(func() error { roles.versions.Run(ctx); return nil })
-	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, symbols); return nil })
+	g.Go(func() error { roles.process(ctx, v.processFlags, v.deadLetterFlags, blobs, caches); return nil })
 	g.Go(func() error { roles.sinkClickHouse(ctx, v.deadLetterFlags, db); return nil })
 	g.Go(func() error { roles.sinkTelemetry(ctx, v.deadLetterFlags); return nil })
 	g.Go(func() error { roles.heal(ctx, v.healFlags, db, symbols); return nil })

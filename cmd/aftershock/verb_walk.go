@@ -35,22 +35,22 @@ func (v *walkVerb) Run(r *run) error {
 	}
 	progress := showDownloads(r.stderr)
 	defer progress.clear()
-	cache, err := v.cache(r.log, nil, progress, 0)
+	caches, err := v.caches(r.log, nil, progress, 0)
 	if err != nil {
 		return err
 	}
-	defer cache.Close() //nolint:errcheck // what it keeps is on disk already
+	defer caches.close()
 	out := bufio.NewWriter(r.stdout)
 	var errs []error
 	for _, path := range v.Dumps {
-		if err := v.walk(r, out, cache, progress, path, options); err != nil {
+		if err := v.walk(r, out, caches.found(), progress, path, options); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
 		}
 	}
 	return errors.Join(append(errs, out.Flush())...)
 }
 
-func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, progress *downloads, path string, options stackwalk.Options) error {
+func (v *walkVerb) walk(r *run, out *bufio.Writer, find processor.Symbols, progress *downloads, path string, options stackwalk.Options) error {
 	data, unmap, err := mapFile(path)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, cache *symbolcache.Cache, pro
 		ctx, cancel = context.WithTimeout(r.ctx, v.Timeout)
 	}
 	defer cancel()
-	walk, symbols := processor.Walk(ctx, dump, processor.Symbols{Find: cache.Get, Known: cache.Known}, options)
+	walk, symbols := processor.Walk(ctx, dump, find, options)
 	progress.clear()
 	told := make([]report.Symbols, len(symbols))
 	for i := range symbols {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"aftershock/internal/reference"
 )
 
 // walkOf runs the verb without symbols.
@@ -90,5 +92,24 @@ func TestWalkGoesOnAfterABadDump(t *testing.T) {
 		if code != exitFailed || !strings.Contains(errs, "empty.dmp") || !strings.Contains(errs, "text.dmp") || len(out) < 1000 {
 			t.Errorf("%s: exit %d, %s\n%.200s", flag, code, errs, out)
 		}
+	}
+}
+
+// TestWalkWithModules: without symbols, the modules' own files tell how they are unwound.
+func TestWalkWithModules(t *testing.T) {
+	known := reference.Path(t, "truth")
+	dump := filepath.Join(known, "dumps", "deep-O2-mutual.dmp")
+	for arguments, want := range map[string]string{"": "deep-O2 + 0x1859 [scan]", filepath.Join(known, "modules"): "deep-O2 + 0x191a [cfi]"} {
+		args := []string{"--symbol-cache", t.TempDir(), "--threads", "crashing"}
+		if arguments != "" {
+			args = append(args, "--modules", arguments)
+		}
+		out, errs, code := walkOf(t, append(args, dump)...)
+		if code != 0 || errs != "" || !strings.Contains(out, want) {
+			t.Errorf("%q: %d %s\n%s", arguments, code, errs, out)
+		}
+	}
+	if _, errs, code := walkOf(t, "--modules", filepath.Join(t.TempDir(), "none"), dump); code == 0 || !strings.Contains(errs, "none") {
+		t.Errorf("%d %s", code, errs)
 	}
 }
