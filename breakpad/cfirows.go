@@ -247,6 +247,19 @@ func (f *File) CFI(rva uint64) (CFIRow, bool) {
 	return f.cfiRow(at, addr == r.first), true
 }
 
+// CFIStart is where the STACK CFI INIT record starts that covers rva: of most
+// functions where they do.
+func (f *File) CFIStart(rva uint64) (start uint64, ok bool) {
+	if rva > maxRVA {
+		return 0, false
+	}
+	i := searchLast(f.cfiRanges, func(r *cfiRange) uint32 { return r.last }, uint32(rva))
+	if i == len(f.cfiRanges) || uint64(f.cfiRanges[i].first) > rva {
+		return 0, false
+	}
+	return uint64(f.cfiRanges[i].first), true
+}
+
 // CFIRows bounds how often EachCFI yields.
 func (f *File) CFIRows() int { return len(f.cfiRows) + len(f.cfiRanges) }
 

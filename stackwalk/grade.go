@@ -12,7 +12,8 @@ const (
 	refused  grade = iota
 	doubtful       // as much a pointer to a function, or left over
 	credible
-	proven // there is a call before it
+	placed // inside a function whose end is known
+	proven // behind a call
 )
 
 // functionAlignment is what compilers align functions to. A word on the stack that is
@@ -47,7 +48,7 @@ func (w *walker) weigh(c candidate, calleeModule int) grade {
 		case startOfFunction:
 			return doubtful
 		case insideFunction:
-			return credible
+			return placed
 		default:
 		}
 	}

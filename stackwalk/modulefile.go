@@ -41,6 +41,14 @@ func (j joined) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	return j.file.CFI(rva)
 }
 
+// CFIStart is of the same.
+func (j joined) CFIStart(rva uint64) (uint64, bool) {
+	if start, ok := j.Symbols.CFIStart(rva); ok {
+		return start, true
+	}
+	return j.file.CFIStart(rva)
+}
+
 // codeOf is what is known of a module's code, nil for nothing.
 func (w *walker) codeOf(module int) Code {
 	w.symbolsOf(module)

@@ -31,6 +31,8 @@ type Symbols interface {
 	HasFunctions() bool
 	// CFI is the STACK CFI row in force at rva.
 	CFI(rva uint64) (breakpad.CFIRow, bool)
+	// CFIStart is where the STACK CFI INIT record starts that covers rva.
+	CFIStart(rva uint64) (start uint64, ok bool)
 	// Win is the STACK WIN record of the kind that covers rva.
 	Win(rva uint64, kind breakpad.WinKind) (breakpad.WinRecord, bool)
 }
@@ -142,6 +144,11 @@ type Frame struct {
 	// absolute address.
 	HasFunction  bool
 	FunctionBase uint64
+	// Doubt tells why Function may be wrong; from version 3 on.
+	Doubt Doubt
+	// Probability is that of the frame being true, 1 for the registers'; from version
+	// 3 on, before that 0.
+	Probability float64
 	// Function, File, Line are those of the function the processor was really
 	// in: for a frame with Inlines, File and Line are where the outermost
 	// inlined call stands. Empty and 0 when unknown; HasFile tells that a file of
@@ -158,6 +165,7 @@ type Frame struct {
 	// Unloaded lists the unloaded modules that cover Instruction when no
 	// loaded module does.
 	Unloaded []UnloadedHit
+	public   bool // the name is that of a PUBLIC symbol
 	// Registers holds those known in this frame, by the dump's architecture.
 	Registers Registers
 }

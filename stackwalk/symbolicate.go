@@ -16,7 +16,13 @@ func (w *walker) symbolicate(f *Frame) bool {
 	if symbols == nil {
 		return true
 	}
-	return f.Symbolicate(symbols, w.dump.Modules[module].Base, &w.locations, &w.inlinesLeft)
+	if !f.Symbolicate(symbols, w.dump.Modules[module].Base, &w.locations, &w.inlinesLeft) {
+		return false
+	}
+	if w.weighs && f.public {
+		f.Doubt = doubtOf(symbols, f.FunctionBase-w.dump.Modules[module].Base, f.Instruction-w.dump.Modules[module].Base)
+	}
+	return true
 }
 
 // Symbolicate fills the frame's function, line and inlined calls with what the symbols of
@@ -42,7 +48,7 @@ func (f *Frame) Symbolicate(symbols Symbols, base uint64, locations *breakpad.Lo
 	if l.HasFile {
 		f.LineBase = base + l.LineRVA
 	}
-	f.ParameterSize = l.ParameterSize
+	f.ParameterSize, f.public = l.ParameterSize, l.Public
 	if n > 1 {
 		f.Inlines = found[: n-1 : n-1]
 	} else {

@@ -96,6 +96,7 @@ type walker struct {
 	addressMask uint64             // of pointers without authentication bits
 	scratch     breakpad.Registers // a callee's, changed for one evaluation
 	probe       breakpad.Registers // what a frame leads to that may be none
+	scanned     scanned            // what the last scan found
 	outside     uint64             // where the walk has met code in no module; 0 for nowhere
 
 	signalFrames []signalFrame // what the CPU's kernel leaves on stacks
@@ -157,6 +158,9 @@ func (w *walker) walk(t *minidump.Thread, context *minidump.Context) End {
 	}
 	first := w.callee
 	*first = activation{Frame: Frame{Trust: TrustContext}}
+	if w.weighs {
+		first.Probability = 1
+	}
 	for r := range context.CPU.RegisterNames() {
 		if w.cpu.inContext>>r&1 != 0 {
 			first.registers.Set(breakpad.Register(r), context.Registers[r])
@@ -274,7 +278,7 @@ func (w *walker) setMemory(region minidump.Region) bool {
 // the next technique.
 func (w *walker) findCaller(callee, caller *activation) End {
 	if w.interruptedBy(callee, caller) {
-		caller.Instruction = caller.Resume
+		caller.Instruction, caller.Probability = caller.Resume, surely
 		if !w.symbolicate(&caller.Frame) {
 			return EndInlineLimit
 		}
@@ -299,6 +303,9 @@ func (w *walker) findCaller(callee, caller *activation) End {
 				return EndInlineLimit
 			}
 			caller.Instruction = caller.Resume - w.cpu.callBytes
+			if w.weighs {
+				caller.Probability = w.probability(callee, caller)
+			}
 			return ""
 		}
 		if !w.improved || end == EndStackBottom {

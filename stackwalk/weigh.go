@@ -20,6 +20,7 @@ func (w *walker) weighedScan(callee *activation, from uint64) (candidate, bool) 
 			break
 		}
 		if w.endsHandler(c) {
+			w.scanned = scanned{proven, i}
 			return c, true
 		}
 		if (second.word != 0 || i >= near) && w.misaligned(c.at) {
@@ -34,9 +35,11 @@ func (w *walker) weighedScan(callee *activation, from uint64) (candidate, bool) 
 		case g == doubtful:
 			second = c
 		default:
+			w.scanned = scanned{g, i}
 			return c, true
 		}
 	}
+	w.scanned = scanned{doubtful, second.index}
 	return second, second.word != 0
 }
 

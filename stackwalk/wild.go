@@ -11,6 +11,7 @@ func (w *walker) onTop(callee *activation, caller *breakpad.Registers) bool {
 	if !ok || w.misaligned(sp) || w.weigh(c, -1) == refused {
 		return false
 	}
+	w.scanned = scanned{grade: credible}
 	*caller = callee.registers
 	caller.Valid &= w.cpu.calleeSaved
 	caller.Set(w.cpu.pc, c.word)

@@ -110,6 +110,11 @@ func (o *oracle) agrees(t testing.TB, rva uint64) bool {
 		t.Errorf("FirstSymbol is %#x %v, want %#x %v", first, known, wantFirst, wantKnown)
 		return false
 	}
+	wantStart, wantCovered := o.text.CFIStart(rva)
+	if start, covered := o.compiled.CFIStart(rva); start != wantStart || covered != wantCovered {
+		t.Errorf("%#x: CFIStart is %#x %v, want %#x %v", rva, start, covered, wantStart, wantCovered)
+		return false
+	}
 	want, wantOK := o.text.CFI(rva)
 	got, gotOK := o.compiled.CFI(rva)
 	if wantOK != gotOK || want.AtInit != got.AtInit || !bytes.Equal(want.Rules.Entries, got.Rules.Entries) || !bytes.Equal(want.Rules.Code, got.Rules.Code) {

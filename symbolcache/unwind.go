@@ -28,6 +28,24 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	}, true
 }
 
+// CFIStart is where the STACK CFI INIT record starts that covers rva.
+func (f *File) CFIStart(rva uint64) (start uint64, ok bool) {
+	if rva > maxRVA {
+		return 0, false
+	}
+	rows := f.sections[sectionCFIRows]
+	for i := lastAtOrBefore(rows, cfiRowSize, f.sections[sectionCFIIndex], uint32(rva)); i >= 0; i-- {
+		row := binary.LittleEndian.Uint64(rows[i*cfiRowSize:])
+		switch {
+		case row>>33 == 0:
+			return 0, false
+		case row>>32&1 != 0:
+			return row & maxRVA, true
+		}
+	}
+	return 0, false
+}
+
 // Win is the STACK WIN record of the kind that covers rva. It does not
 // allocate; the program aliases the file.
 func (f *File) Win(rva uint64, kind breakpad.WinKind) (breakpad.WinRecord, bool) {

@@ -20,7 +20,7 @@ import (
 // symbolFlags name the symbol sources and the cache of what they had.
 type symbolFlags struct {
 	Symbols          []string `help:"Where symbol files are, in the layout <debug file>/<debug id>/<name>.sym, plain, gzip or zstd: a directory, an http(s) URL, or s3://bucket/prefix?endpoint=URL&region=R with credentials from the environment. Repeat it; they are asked in order." placeholder:"DIR|URL" sep:"none"`
-	Modules          []string `help:"Where modules' own files are (ELF, PE, Mach-O), which tell how code without symbols is unwound: <name>/<debug id or code id>/<name>, or as debuginfod has them; a directory, an http(s) URL or s3 as for --symbols. Repeat it. Process versions before 9 do not ask." placeholder:"DIR|URL" sep:"none"`
+	Modules          []string `help:"Where modules' own files are (ELF, PE, Mach-O), which tell how code without symbols is unwound: <name>/<debug id or code id>/<name>, or as debuginfod has them; a directory, an http(s) URL or s3 as for --symbols. Repeat it. Process versions before 7 do not ask." placeholder:"DIR|URL" sep:"none"`
 	SymbolRedirect   []string `help:"Server, host:port, on this machine or its network, to which symbol servers may redirect. Repeat it." placeholder:"HOST:PORT" sep:"none"`
 	SymbolCache      string   `help:"Directory of compiled symbol files, which processes may share. By default in the user's cache directory, or in the data directory if there is one." placeholder:"DIR"`
 	SymbolCacheBytes int64    `help:"Bound of that directory, in bytes; 0 is the default." default:"10737418240"`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"aftershock/minidump"
@@ -82,7 +83,7 @@ func (v *walkVerb) walk(r *run, out *bufio.Writer, find processor.Symbols, progr
 			say(r.stderr, "%s: lines of the symbols of %s make no sense: names of it may be wrong or lacking\n", path, printable(dump.Modules[i].CodeName()))
 		}
 	}
-	in := report.Input{Dump: dump, Walk: walk, Symbols: told}
+	in := report.Input{Dump: dump, Walk: walk, Symbols: told, Grey: isTerminal(r.stdout) && os.Getenv("NO_COLOR") == ""}
 	if v.JSON {
 		err = report.JSON(out, in, v.Pretty)
 	} else {

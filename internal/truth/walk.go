@@ -60,7 +60,7 @@ func (w *Walker) Walk(condition string, c *Case) (map[uint32][]Reported, error) 
 		frames := []Reported{}
 		for j := range t.Frames[1:] {
 			f := &t.Frames[1+j]
-			r := Reported{At: f.Instruction, Trust: f.Trust.String()}
+			r := Reported{At: f.Instruction, Trust: f.Trust.String(), Probability: f.Probability}
 			if f.Module >= 0 {
 				r.Module, r.At = d.Modules[f.Module].CodeName(), f.ModuleOffset(d)
 			}
@@ -71,6 +71,7 @@ func (w *Walker) Walk(condition string, c *Case) (map[uint32][]Reported, error) 
 			}
 			if f.HasFunction {
 				r.Function, r.FunctionOffset, r.HasOffset = string(f.Function), f.FunctionOffset(), true
+				r.Doubt = f.Doubt != stackwalk.NoDoubt
 			}
 			frames = append(frames, r)
 		}

@@ -20,7 +20,9 @@ import (
 //
 // A frame is "#n module!function file:line [trust]"; inlined calls stand above
 // the frame they are part of, without a number. Offsets are given where there
-// is no line. Control characters in names are printed as '?', because a dump
+// is no line. From version 3 of the walk on a frame that is not sure has the
+// probability of being true behind its trust, and a name that may be wrong a ~ before
+// it. Control characters in names are printed as '?', because a dump
 // comes from a stranger and the report goes to a terminal.
 func Human(w io.Writer, in Input) error {
 	out := bufio.NewWriter(w)
@@ -157,14 +159,37 @@ func (h *humanWriter) thread(i int) {
 	number := len(fmt.Sprint(max(len(t.Frames)-1, 0))) + 1
 	for n := range t.Frames {
 		f := &t.Frames[n]
+		on, off := h.grey(f)
 		for k := range f.Inlines {
-			h.printf("  %*s  %s [inlined]\n", number, "", h.location(f, &f.Inlines[k]))
+			h.printf("  %s%*s  %s [inlined]%s\n", on, number, "", h.location(f, &f.Inlines[k]), off)
 		}
-		h.printf("  %-*s  %s [%s]\n", number, fmt.Sprintf("#%d", n), h.frame(f), f.Trust)
+		h.printf("  %s%-*s  %s [%s]%s\n", on, number, fmt.Sprintf("#%d", n), h.frame(f), trust(f), off)
 	}
 	if text := endText(t.End); text != "" {
 		h.printf("  %s\n", text)
 	}
+}
+
+// sureFrom is the probability from which a frame is not said to be unsure, and
+// greyBelow that below which it is greyed: every other frame of scans is.
+const (
+	sureFrom  = 0.95
+	greyBelow = 0.75
+)
+
+func trust(f *stackwalk.Frame) string {
+	if f.Probability == 0 || f.Probability >= sureFrom {
+		return f.Trust.String()
+	}
+	return fmt.Sprintf("%s, %.0f %% true", f.Trust, 100*f.Probability)
+}
+
+// grey is what turns the colour of a frame on and off.
+func (h *humanWriter) grey(f *stackwalk.Frame) (on, off string) {
+	if !h.Grey || f.Probability == 0 || f.Probability >= greyBelow {
+		return "", ""
+	}
+	return "\x1b[90m", "\x1b[0m"
 }
 
 // endText explains ends that a reader should know of; most stacks just end.
@@ -207,7 +232,11 @@ func (h *humanWriter) frame(f *stackwalk.Frame) string {
 }
 
 func (h *humanWriter) location(f *stackwalk.Frame, l *breakpad.Location) string {
-	text := clean(h.Dump.Modules[f.Module].CodeName()) + "!" + clean(string(l.Function))
+	text := clean(h.Dump.Modules[f.Module].CodeName()) + "!"
+	if f.Doubt != stackwalk.NoDoubt {
+		text += "~"
+	}
+	text += clean(string(l.Function))
 	if len(l.File) > 0 {
 		text += fmt.Sprintf(" %s:%d", clean(string(l.File)), l.Line)
 	}

@@ -98,6 +98,28 @@ func TestJSON(t *testing.T) {
 	golden(t, "walk.json", out.String())
 }
 
+// TestDoubtIsSaid: a frame that may be false and a name that may be wrong say so, on a
+// terminal in grey; nothing does before version 3.
+func TestDoubtIsSaid(t *testing.T) {
+	f := stackwalk.Frame{
+		Instruction: 0x400120, Trust: stackwalk.TrustScan, Module: 0, HasFunction: true, FunctionBase: 0x400020, Function: []byte("near"),
+		Doubt: stackwalk.DoubtPublic, Probability: 0.7,
+	}
+	in := crash(t)
+	in.Walk = &stackwalk.Result{Version: 3, CrashingThread: -1, Threads: []stackwalk.Thread{{ID: 1, Frames: []stackwalk.Frame{f}}}}
+	for grey, want := range map[bool]string{false: "  #0  libplugin.so!~near + 0x100 [scan, 70 % true]\n", true: "  \x1b[90m#0  libplugin.so!~near + 0x100 [scan, 70 % true]\x1b[0m\n"} {
+		var out strings.Builder
+		in.Grey = grey
+		if err := report.Human(&out, in); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%v\n%s", err, out.String())
+		}
+	}
+	var out strings.Builder
+	if err := report.JSON(&out, in, false); err != nil || !strings.Contains(out.String(), `"doubt":["public"],"file":null`) || !strings.Contains(out.String(), `"probability":0.7,"trust":"scan"`) {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }

@@ -46,6 +46,13 @@ func (d *document) thread(i int, crashing bool) {
 
 func (d *document) frame(n int, f *stackwalk.Frame, withRegisters bool) {
 	d.open('{')
+	if f.Doubt != stackwalk.NoDoubt { // ours, as of version 3
+		d.key("doubt")
+		d.open('[')
+		d.element()
+		d.text(f.Doubt.String())
+		d.close(']')
+	}
 	if d.key("file"); f.HasFile {
 		d.bytes(f.File)
 	} else {
@@ -84,6 +91,10 @@ func (d *document) frame(n int, f *stackwalk.Frame, withRegisters bool) {
 	}
 	d.key("offset")
 	d.address(f.Instruction)
+	if f.Probability > 0 { // likewise
+		d.key("probability")
+		d.float(f.Probability)
+	}
 	if withRegisters {
 		d.registers(f)
 	}

@@ -41,6 +41,9 @@ type Input struct {
 	// NoAnalysis leaves out what package analysis concludes from the crashing
 	// instruction.
 	NoAnalysis bool
+	// Grey writes the frames that are rather not true so that a terminal shows them
+	// greyed.
+	Grey bool
 }
 
 // analysis is nil for a process that did not crash, and when it is not wanted.
