@@ -9,7 +9,7 @@ import (
 )
 
 // walkOptions are part of the process version.
-var walkOptions = stackwalk.Options{Version: 2}
+var walkOptions = stackwalk.Options{Version: 3}
 
 // describe copies what the dump says of the crash, the process and the machine.
 func describe(d *minidump.Dump, symbols []symbolcache.Lookup, found *analysis.Analysis, out *schema.ProcessedCrash, n *notes) {
@@ -164,7 +164,7 @@ func limited(e stackwalk.End) bool {
 }
 
 func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Module, w *stackwalk.Frame, n *notes) schema.Frame {
-	f := schema.Frame{Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction)}
+	f := schema.Frame{Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction), Doubt: w.Doubt.String(), Probability: w.Probability}
 	function(&f, w, n)
 	if w.Module >= 0 {
 		if w.Module < len(modules) {

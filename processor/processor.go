@@ -36,7 +36,7 @@ import (
 
 // Version is the process version of this code: it counts changes of what
 // Process makes of the same input. A signature version names it.
-const Version = 6
+const Version = 7
 
 // Processor makes processed crashes for one signature version. It is immutable
 // and safe for concurrent use.

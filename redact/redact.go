@@ -88,6 +88,7 @@ func frames(p *schema.ProcessedCrash) []schema.PublicFrame {
 		out[i] = schema.PublicFrame{
 			Trust: f.Trust, Module: f.Module, ModuleOffset: f.ModuleOffset, Function: f.Function,
 			FunctionOffset: f.FunctionOffset, File: f.File, Line: f.Line, Inlines: f.Inlines, Unloaded: f.Unloaded,
+			Doubt: f.Doubt, Probability: f.Probability,
 		}
 	}
 	return out

@@ -161,7 +161,7 @@ func TestContentHashChangesWithTheSchemaAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "270cfaed12d6353a93807511a78c74c29e54d70eb93051fead792f8fcd643b89"; public.ContentHash != want {
+		if want := "1de543af59f2532c6019333800cd76d41c6aeb730c13de6c378370c68694db91"; public.ContentHash != want {
 			t.Errorf("%s: %s, want %s", name, public.ContentHash, want)
 		}
 		if public.SignatureVersion != 3 || public.Revision != 4 || !public.ReceivedAt.Equal(received) || public.ThreadCount != 2 {

@@ -54,6 +54,8 @@ var released = load(table{
 	{ID: 13, Subject: "crash.telemetry-value", Version: 3, record: "TelemetryCrash", Avsc: "telemetry_crash.v3.avsc"},
 	{ID: 14, Subject: "crash.symbols-value", Version: 1, record: "SymbolsEvent", Avsc: "symbols_event.v1.avsc"},
 	{ID: 15, Subject: "crash.audit-value", Version: 1, record: "AuditEvent", Avsc: "audit_event.v1.avsc"},
+	{ID: 16, Subject: "crash.processed-value", Version: 5, record: "ProcessedCrash", Avsc: "processed_crash.v5.avsc"},
+	{ID: 17, Subject: "crash.telemetry-value", Version: 4, record: "TelemetryCrash", Avsc: "telemetry_crash.v4.avsc"},
 })
 
 func load(t table) table {

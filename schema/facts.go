@@ -1,7 +1,7 @@
 package schema
 
 // Facts are what is derived of a crash's annotations and dump and may be shown to
-// anybody (avsc/processed_crash.v4.avsc says what each is, and of what). What is
+// anybody (avsc/processed_crash.v5.avsc says what each is, and of what). What is
 // missing is nil.
 type Facts struct {
 	ReportType            *string         `avro:"report_type"`

@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // ProcessedCrash is what one signature version makes of one raw crash
-// (avsc/processed_crash.v4.avsc). It is protected as a whole: redact.Public
+// (avsc/processed_crash.v5.avsc). It is protected as a whole: redact.Public
 // gives its public view.
 type ProcessedCrash struct {
 	CrashID          string    `avro:"crash_id"`
@@ -102,6 +102,8 @@ type Frame struct {
 	Line           int64         `avro:"line"`
 	Inlines        []Inline      `avro:"inlines"`
 	Unloaded       []UnloadedHit `avro:"unloaded"`
+	Doubt          string        `avro:"doubt"`
+	Probability    float64       `avro:"probability"`
 }
 
 // Inline is a function inlined into a frame.

@@ -3,7 +3,7 @@ package schema
 import "time"
 
 // TelemetryCrash is the public view of a processed crash
-// (avsc/telemetry_crash.v3.avsc); redact.Public makes it. Everything in it may
+// (avsc/telemetry_crash.v4.avsc); redact.Public makes it. Everything in it may
 // be shown to anybody.
 type TelemetryCrash struct {
 	CrashID          string    `avro:"crash_id"`
@@ -54,6 +54,8 @@ type PublicFrame struct {
 	Line           int64         `avro:"line"`
 	Inlines        []Inline      `avro:"inlines"`
 	Unloaded       []UnloadedHit `avro:"unloaded"`
+	Doubt          string        `avro:"doubt"`
+	Probability    float64       `avro:"probability"`
 }
 
 // PublicModule is a Module without its path and address.

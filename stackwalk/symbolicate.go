@@ -19,7 +19,7 @@ func (w *walker) symbolicate(f *Frame) bool {
 	if !f.Symbolicate(symbols, w.dump.Modules[module].Base, &w.locations, &w.inlinesLeft) {
 		return false
 	}
-	if w.weighs && f.public {
+	if w.weighs && f.Public {
 		f.Doubt = doubtOf(symbols, f.FunctionBase-w.dump.Modules[module].Base, f.Instruction-w.dump.Modules[module].Base)
 	}
 	return true
@@ -48,7 +48,7 @@ func (f *Frame) Symbolicate(symbols Symbols, base uint64, locations *breakpad.Lo
 	if l.HasFile {
 		f.LineBase = base + l.LineRVA
 	}
-	f.ParameterSize, f.public = l.ParameterSize, l.Public
+	f.ParameterSize, f.Public = l.ParameterSize, l.Public
 	if n > 1 {
 		f.Inlines = found[: n-1 : n-1]
 	} else {

@@ -57,7 +57,7 @@ func Stack(data []byte, find func(m *minidump.Module) symbolcache.Lookup, s Spel
 		found = append(found, l)
 		return l.File
 	}
-	walk := stackwalk.Walk(dump, symbols, stackwalk.Options{Version: 2, CrashingOnly: true})
+	walk := stackwalk.Walk(dump, symbols, stackwalk.Options{Version: 3, CrashingOnly: true})
 	if walk.CrashingThread < 0 {
 		return "", fmt.Errorf("no thread crashed")
 	}
