@@ -113,7 +113,9 @@ func (h *Handler) pageValues(f filter, signature string) (map[string]string, err
 func (f filter) String() string {
 	var words []string
 	for _, v := range []string{f.Product, f.Channel, f.Process, f.OS} {
-		if v != "" {
+		if texts, not := ask.LeftOut(v); not {
+			words = append(words, "not "+strings.Join(texts, ", not "))
+		} else if v != "" {
 			words = append(words, v)
 		}
 	}

@@ -123,6 +123,10 @@ func (h *Handler) routePages() {
 func (h *Handler) page(p page, twin string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f := fromURL(r.URL.Query())
+		filters := len(p.sections) > 0 && p.wants != "text"
+		if filters {
+			f.at = p.path
+		}
 		values := f.values()
 		b := body{Subject: values[p.wants], Wants: p.wants}
 		here := values["tab"]
@@ -158,7 +162,7 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 				return
 			}
 		}
-		v := view{Title: p.title, At: p.path, Filter: f, Filters: len(p.sections) > 0 && p.wants != "text", Body: b, Twins: twinLinks(p.path, r.URL.Query())}
+		v := view{Title: p.title, At: p.path, Filter: f, Filters: filters, Body: b, Twins: twinLinks(p.path, r.URL.Query())}
 		if p.wants != "" {
 			v.Hidden = append(v.Hidden, hidden{p.wants, b.Subject})
 			if b.Subject != "" {
@@ -253,7 +257,7 @@ func (h *Handler) question(w http.ResponseWriter, r *http.Request) {
 	b := asking{Doc: q.Doc}
 	complete := true
 	for _, p := range q.Params {
-		b.Params = append(b.Params, param{p.Name, values[p.Name], p.Default, p.Doc})
+		b.Params = append(b.Params, param{p.Name, given(values[p.Name]), p.Default, p.Doc})
 		complete = complete && (!p.Required || values[p.Name] != "")
 	}
 	if complete {
@@ -278,7 +282,12 @@ type asking struct {
 	Sections []answered
 }
 
-type param struct{ Name, Value, Default, Doc string }
+// param is a parameter of a question in its form. One that leaves several values out has as many.
+type param struct {
+	Name         string
+	Values       []string
+	Default, Doc string
+}
 
 // find leads to the crash of an id, and of all other texts to the signatures that have them.
 func (h *Handler) find(w http.ResponseWriter, r *http.Request) {

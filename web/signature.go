@@ -52,8 +52,8 @@ type distribution struct {
 }
 
 type share struct {
-	Value, Crashes, Percent, Link string
-	Bar                           int
+	Value, Crashes, Percent, Link, Without string
+	Bar                                    int
 }
 
 // lineageLimits bound what a page asks about lineage.
@@ -194,7 +194,10 @@ func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[s
 		}
 		of, _ := strconv.ParseFloat(row[3], 64) // the server's own number
 		d := &p.Fields[len(p.Fields)-1]
-		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(f.search(url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}, f.since()))})
+		searchOf := func(sign string) string {
+			return searchLink(f.search(url.Values{"signature": {"=" + signature}, row[0]: {sign + row[1]}}, f.since()))
+		}
+		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchOf("="), Without: searchOf("!=")})
 	}
 	return nil
 }
