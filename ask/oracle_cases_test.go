@@ -126,6 +126,9 @@ func (o *oracle) cases() map[string][]map[string]string {
 			if p.Name != "signature" && p.Name != "process_type" {
 				together[p.Name] = value
 			}
+			if p.Name == "without" {
+				list = append(list, merged(need, map[string]string{"without": signature + "\nnowhere"}))
+			}
 			if not, there := excluded[p.Name]; there {
 				without[p.Name] = not
 			}
@@ -137,6 +140,13 @@ func (o *oracle) cases() map[string][]map[string]string {
 		maps.Copy(together, need)
 		out[q.Name] = append(append(list, with(q, pairs(together)...)), more[q.Name]...)
 	}
+	return out
+}
+
+// merged are parameters of both.
+func merged(a, b map[string]string) map[string]string {
+	out := maps.Clone(a)
+	maps.Copy(out, b)
 	return out
 }
 

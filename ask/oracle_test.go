@@ -208,7 +208,7 @@ func (o *oracle) during(a asked, from, to time.Time) (out []*crash) {
 	is := func(name, value string) bool { return passes(a.text(name), value) }
 	for _, c := range o.versions[o.active] {
 		if !c.ReceivedAt.Before(from) && c.ReceivedAt.Before(to) && is("product", c.Product) && is("channel", c.Channel) &&
-			is("process_type", c.ProcessType) && is("os", c.OS) && is("version", c.Version) {
+			is("process_type", c.ProcessType) && is("os", c.OS) && is("version", c.Version) && !slices.Contains(strings.Split(a.text("without"), "\n"), c.Signature) {
 			out = append(out, c)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 // them, see ask.Without.
 type filter struct {
 	Product, Channel, Process, OS, From string
+	List                                string     // the id of one of signatures that rankings leave out
+	leaves                              []string   // its signatures, where they were looked up
 	at                                  string     // the page, where it goes by the filter
 	extra                               url.Values // parameters of the page alone
 }
@@ -35,7 +37,7 @@ func fromURL(q url.Values) filter {
 		}
 		return strings.Join(given, "\n")
 	}
-	f := filter{Product: field("product"), Channel: field("channel"), Process: field("process_type"), OS: field("os"), From: q.Get("from"), extra: url.Values{}}
+	f := filter{Product: field("product"), Channel: field("channel"), Process: field("process_type"), OS: field("os"), From: q.Get("from"), List: q.Get("without"), extra: url.Values{}}
 	for name, values := range q {
 		if !slices.Contains(filterNames, name) {
 			f.extra[name] = values
@@ -45,7 +47,7 @@ func fromURL(q url.Values) filter {
 }
 
 // filterNames are the parameters of a filter, as questions name them.
-var filterNames = []string{"product", "channel", "process_type", "os", "from"}
+var filterNames = []string{"product", "channel", "process_type", "os", "from", "without"}
 
 // fields are what the filter says of crashes, by the names that questions and searches have; empty
 // for what it leaves open.
@@ -88,6 +90,9 @@ func (f filter) values() map[string]string {
 	if f.From != "" {
 		out["from"] = f.From
 	}
+	if len(f.leaves) > 0 {
+		out["without"] = strings.Join(f.leaves, "\n")
+	}
 	for name, values := range f.extra {
 		out[name] = values[0]
 	}
@@ -112,6 +117,9 @@ func (f filter) in(q url.Values) string {
 	}
 	if f.From != "" {
 		q.Set("from", f.From)
+	}
+	if f.List != "" {
+		q.Set("without", f.List)
 	}
 	if len(q) == 0 {
 		return ""

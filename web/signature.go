@@ -30,6 +30,10 @@ type signatureParts struct {
 	History []step
 	Epochs  []epoch
 	Fields  []distribution
+	// Saves: the viewer can put the signature into lists, which they have of these names.
+	Saves     bool
+	Lists     []string
+	Signature string
 }
 
 // step is what one promotion made of a signature.
@@ -65,7 +69,13 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &signatureParts{}
+	p := &signatureParts{Signature: signature}
+	if h.saver(r) != nil && tab == "" {
+		p.Saves = true
+		for _, l := range h.listsOf(r, nil) {
+			p.Lists = append(p.Lists, l.Name)
+		}
+	}
 	var wanted []func() error
 	switch tab {
 	case "":

@@ -130,6 +130,7 @@ func New(o Options) (*Handler, error) {
 	h.routeReplays()
 	h.routeAgain()
 	h.routeAccount()
+	h.routeSaved()
 	h.routeProtected()
 	h.routeSearch()
 	h.routeAPI()
@@ -188,9 +189,19 @@ type view struct {
 	Filters bool     // whether the page goes by the filter
 	Refresh int      // after how many seconds the page is asked for again; 0: never
 	Twins   []link
+	Lists   []listChoice // that the filter's form offers
 	Body    any
 	Private bool    // what is shown is protected
 	Account account // set by show
+	Here    string  // the page's own address, to be saved; empty: it is not. Set by show
+}
+
+// KeepName is what a page is saved as, unless somebody names it.
+func (v view) KeepName() string {
+	if len(v.Title) <= access.MaxSavedName {
+		return v.Title
+	}
+	return strings.ToValidUTF8(v.Title[:access.MaxSavedName], "")
 }
 
 // hidden is a parameter that a form keeps.
@@ -200,6 +211,9 @@ type hidden struct{ Name, Value string }
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var page bytes.Buffer
 	v.Account = h.account(r)
+	if status == http.StatusOK && !v.Private {
+		v.Here = h.savable(r)
+	}
 	if err := h.templates.ExecuteTemplate(&page, name, v); err != nil {
 		h.o.Log.Error().Err(err).Str("page", name).Msg("page not rendered")
 		http.Error(w, "This page could not be made; the log of the server says why.", http.StatusInternalServerError)

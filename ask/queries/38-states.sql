@@ -5,6 +5,7 @@
 -- param channel String = '': release channel; empty for all, != and a value for all but that
 -- param process_type String = '': kind of process; empty for all, != and a value for all but that
 -- param os String = '': system; empty for all, != and a value for all but that
+-- param without Array(String) = '': signatures that are left out, one a line
 -- param signature String = '': the signature; empty for all
 -- param hours UInt32 = 24: how long is lately
 -- param new_days UInt32 = 7: new is what was first seen in so many days
@@ -34,6 +35,7 @@ FROM
         WHERE day BETWEEN toDate(begin) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= begin AND received_at < {to:DateTime}
             AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
             AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
+            AND (empty({without:Array(String)}) OR NOT has(arrayMap(s -> sipHash64(s), {without:Array(String)}), signature_id))
             AND ({signature:String} = '' OR signature = {signature:String})
         GROUP BY signature_id
         HAVING crashes >= least({new_least:UInt32}, {back_least:UInt32}, {rising_least:UInt32}) OR earlier >= {quiet_least:UInt32} AND last < {to:DateTime} - toIntervalDay({quiet_days:UInt32})
