@@ -34,6 +34,8 @@ var (
 	// LeftOutBy: how many crashes, of how many signatures, a list leaves out. Parameters: signatures
 	// (List), from, to, and the filter's.
 	LeftOutBy = statement("left-out")
+	// BugsOfNames: bugs of signatures, 200 at most. Parameters: signatures (List).
+	BugsOfNames = statement("bugs-of-names")
 	// Promotions: the epochs, with the versions that each made visible.
 	Promotions = statement("promotions")
 	// Compare: what crashes of one side have more often than those of another. Parameters: a_ and

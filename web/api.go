@@ -10,6 +10,7 @@ import (
 
 	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/bugs"
 )
 
 // endpoint is one of the API, whose shapes are those of Crash Stats: tools that read that read
@@ -20,7 +21,8 @@ type endpoint struct {
 	doc     string
 	params  []apiParam
 	fields  bool   // every public field is a parameter as well
-	body    string // of a body that is JSON: what it looks like
+	body    string // of a body that is no form: what it looks like
+	kind    string // of that body; empty for JSON
 	example string // a query, or a body
 	needs   access.Role
 	answer  func(h *Handler, r *http.Request, q url.Values) (any, error)
@@ -41,6 +43,11 @@ var endpoints = []endpoint{
 	{
 		name: "Bugs", doc: "Bugs of signatures, with all signatures of each.", answer: (*Handler).apiBugs, example: "signatures=OOM+%7C+small",
 		params: []apiParam{{name: "signatures", doc: fmt.Sprintf("Signatures, %d at most.", ask.MaxLookups), kind: "string", many: true, required: true}},
+	},
+	{
+		name: "BugsImport", post: true, doc: "Loads which bugs are about which signatures, all or none: what aftershock bugs import does.", needs: access.Bugs, answer: (*Handler).apiBugsImport,
+		params: []apiParam{{name: "replace", doc: "1 takes away the bugs that are not in it.", kind: "string"}}, kind: "text/csv",
+		body: fmt.Sprintf("CSV of at most %d bytes and %d bugs, with a line of names first: signature, bug, and perhaps url, summary and state.", bugs.MaxPushed.Bytes, bugs.MaxPushed.Bugs), example: "signature,bug,state\nOOM | small,1234567,open\n",
 	},
 	{
 		name: "CrashSignature", post: true, doc: "Signatures of crash data, by the ruleset that ships with this release. Nothing is kept.", answer: (*Handler).apiSign,
@@ -190,11 +197,15 @@ func (e endpoint) check(q url.Values) error {
 func (h *Handler) failedAPI(w http.ResponseWriter, r *http.Request, err error) {
 	var known *apiError
 	var there *elsewhere
+	var unkept *auditError
 	switch {
 	case errors.As(err, &there):
 		http.Redirect(w, r, there.path, http.StatusSeeOther)
 		return
 	case errors.As(err, &known):
+	case errors.As(err, &unkept):
+		h.o.Log.Error().Err(err).Str("path", r.URL.Path).Msg("audit event not kept, so nothing is shown")
+		err = &apiError{http.StatusServiceUnavailable, "it cannot be written down now who asks this"}
 	case refusal(err) != nil:
 		err = &apiError{http.StatusBadRequest, refusal(err).Error()}
 	case r.Context().Err() != nil:

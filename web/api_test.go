@@ -350,7 +350,7 @@ func TestTheDocumentIsOfTheAPI(t *testing.T) {
 			}
 		}
 	}
-	if len(paths) != 11 {
+	if len(paths) != 12 {
 		t.Errorf("%d endpoints", len(paths))
 	}
 }

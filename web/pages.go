@@ -168,15 +168,15 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 			b.Sections = append(b.Sections, counted)
 			b.LeftOut = fmt.Sprintf("%s crashes of %s signatures are left out: those of the list %s.", counted.Answer.Rows[0][0], counted.Answer.Rows[0][1], left.Name)
 		}
-		if twin != "" {
-			h.twin(w, r, twin, b.Sections)
-			return
-		}
 		if p.wants == "signature" && b.Subject != "" {
-			if b.Parts, err = h.signature(r, f, b.Subject, here); err != nil {
+			if err := h.signature(r, f, &b, here, twin); err != nil {
 				h.failed(w, r, err)
 				return
 			}
+		}
+		if twin != "" {
+			h.twin(w, r, twin, b.Sections)
+			return
 		}
 		v := view{Title: p.title, At: p.path, Filter: f, Filters: filters, Body: b, Twins: twinLinks(p.path, r.URL.Query())}
 		if p.ranks() {

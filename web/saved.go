@@ -169,7 +169,7 @@ func (h *Handler) shortLink(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, http.StatusNotFound, "There is no such link, or who made it has removed it.", "")
 	default:
 		private(w)
-		http.Redirect(w, r, link.Path, http.StatusSeeOther) //nolint:gosec // a path of ours: isPage
+		http.Redirect(w, r, link.Path, http.StatusSeeOther) // a path of ours: isPage
 	}
 }
 

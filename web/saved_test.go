@@ -161,7 +161,9 @@ func TestRankingsLeaveAListOut(t *testing.T) {
 					t.Errorf("%s: it is there: %v", tab, row)
 				}
 				var share float64
-				fmt.Sscan(row["percent"], &share)
+				if _, err := fmt.Sscan(row["percent"], &share); err != nil && tab == "" {
+					t.Error(err)
+				}
 				total += share
 			}
 			if tab == "" && (total < 99 || total > 101) {

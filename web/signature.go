@@ -63,13 +63,34 @@ type share struct {
 // lineageLimits bound what a page asks about lineage.
 var lineageLimits = clickhouse.Limits{MemoryBytes: 512 << 20, Time: 5 * time.Second}
 
-// signature asks for a signature's parts that the tab shows.
-func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*signatureParts, error) {
+// signature asks for a signature's parts that the tab shows. A twin has its answers alone.
+func (h *Handler) signature(r *http.Request, f filter, b *body, tab, twin string) error {
+	signature := b.Subject
 	values, err := h.pageValues(f, signature)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	var l *replay.Lineage
+	if tab == "" || tab == "history" && twin == "" {
+		if l, err = replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature); err != nil {
+			return err
+		}
+	}
+	if tab == "" {
+		inherited, err := h.inherited(r, l, signature, f)
+		if err != nil {
+			return err
+		}
+		if inherited != nil {
+			at := 1 + slices.IndexFunc(b.Sections, func(s answered) bool { return s.Query.Name == "bugs" })
+			b.Sections = slices.Insert(b.Sections, at, *inherited)
+		}
+	}
+	if twin != "" {
+		return nil
 	}
 	p := &signatureParts{Signature: signature}
+	b.Parts = p
 	if h.saver(r) != nil && tab == "" {
 		p.Saves = true
 		for _, l := range h.listsOf(r, nil) {
@@ -81,11 +102,11 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	case "":
 		wanted = []func() error{
 			func() error { return h.beginWith(r, p, values, f) },
-			func() error { return h.lineage(r, p, values, f, signature) },
+			func() error { return h.lineage(r, p, l, values, f, signature) },
 		}
 	case "history":
 		wanted = []func() error{
-			func() error { return h.lineage(r, p, values, f, signature) },
+			func() error { return h.lineage(r, p, l, values, f, signature) },
 			func() error { return h.epochs(r, p) },
 		}
 	case "stacks":
@@ -93,13 +114,13 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	case "distributions":
 		wanted = []func() error{func() error { return h.distributions(r, p, values, f, signature) }}
 	default:
-		return p, nil
+		return nil
 	}
 	var all errgroup.Group
 	for _, part := range wanted {
 		all.Go(part)
 	}
-	return p, all.Wait()
+	return all.Wait()
 }
 
 func (h *Handler) beginWith(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
@@ -114,11 +135,7 @@ func (h *Handler) beginWith(r *http.Request, p *signatureParts, values map[strin
 }
 
 // lineage follows a signature through promotions, and draws all its names as one.
-func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]string, f filter, signature string) error {
-	l, err := replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
-	if err != nil {
-		return err
-	}
+func (h *Handler) lineage(r *http.Request, p *signatureParts, l *replay.Lineage, values map[string]string, f filter, signature string) error {
 	names := []string{signature}
 	add := func(name string) {
 		if !slices.Contains(names, name) {

@@ -68,6 +68,9 @@ type Options struct {
 	SymbolsURL string
 	// Reprocess has crashes processed again, for operators; nil where that is not done.
 	Reprocess func(ctx context.Context, ids []string) error
+	// LoadBugs stores which bugs are about which signatures, for viewers with the role; nil where
+	// that is not done.
+	LoadBugs func(ctx context.Context, all []clickhouse.Bug, replace bool) (removed int, err error)
 	// APIRate bounds what one client asks of the API.
 	APIRate Rate
 	// Now is the clock that times like 7d count from.
@@ -85,6 +88,7 @@ type Handler struct {
 	dumping   chan struct{} // of each dump that is under way
 	flips     flips
 	denials   denials
+	loading   chan struct{} // a slot for a list of bugs at a time
 	planning  chan struct{} // a slot for each plan at a time
 	rates     rates
 }
@@ -105,7 +109,7 @@ func New(o Options) (*Handler, error) {
 			return nil, fmt.Errorf("thresholds of states: %w", err)
 		}
 	}
-	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce)}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce), loading: make(chan struct{}, 1)}
 	h.flips.ctx, h.flips.cancel = context.WithCancel(context.Background())
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
