@@ -56,7 +56,11 @@ var endpoints = []endpoint{
 	{name: "CrashVerify", doc: "Where a crash is. What these tables cannot tell is null.", answer: (*Handler).apiVerify, params: []apiParam{crashIDParam}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{name: "ProcessedCrash", doc: "What everybody may see of a processed crash, by Crash Stats' names and by the tables'.", answer: (*Handler).apiProcessed, params: []apiParam{crashIDParam, {name: "format", doc: "Not looked at: tools send it.", kind: "string"}}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{
-		name: "RawCrash", doc: "The public annotations of a crash. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",
+		name: "MissingProcessedCrash", doc: fmt.Sprintf("Crashes that could not be processed when they came, of the newest %d failures: the newest first, %d on a page, and whether they have been processed since.", maxFailures, missingOnPage), answer: (*Handler).apiMissing,
+		params: []apiParam{{name: "page", doc: "1 is the first.", kind: "integer"}},
+	},
+	{
+		name: "RawCrash", doc: "The public annotations of a crash, and the protected ones for who has the role protected. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",
 		params: []apiParam{crashIDParam, {name: "format", doc: "meta, or raw for a dump.", kind: "string"}, {name: "name", doc: "The dump's name; upload_file_minidump is the main one.", kind: "string"}},
 	},
 	{
@@ -169,6 +173,9 @@ func (h *Handler) endpoint(e endpoint) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Cache-Control", "private, max-age=20")
+		if access.From(r.Context()) != nil { // perhaps with what is protected in it
+			private(w)
+		}
 		sendJSON(w, r, http.StatusOK, v)
 	}
 }

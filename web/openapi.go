@@ -40,7 +40,7 @@ func openAPI() map[string]any {
 		default:
 			params := e.inQuery()
 			if e.fields {
-				for _, f := range ask.Fields() {
+				for _, f := range ask.Public().Fields() {
 					for _, name := range []string{f.Name, f.Twin} {
 						if name != "" {
 							params = append(params, map[string]any{"name": name, "in": "query", "description": f.Doc + " With an operator before it: " + signs(f) + ".", "required": false, "schema": apiParam{kind: "string", many: true}.schema()})

@@ -77,6 +77,24 @@ func (h *Handler) isPage(at string) bool {
 	return pattern != "" && pattern != "GET /" && !slices.ContainsFunc(notKept, func(of string) bool { return strings.HasPrefix(u.Path, of) })
 }
 
+// isPublic tells whether an address says nothing that its viewer may know alone: that of a search
+// can hold values of protected fields, which are to it as unknown ones.
+func (h *Handler) isPublic(at string) bool {
+	u, err := url.Parse(at)
+	if err != nil || strings.HasSuffix(u.Path, "/protected") {
+		return false
+	}
+	if base, _ := twinOf(u.Path); base != "/search" && base != "/search.parquet" {
+		return true
+	}
+	q := u.Query()
+	if fromForm(q) {
+		q = ofForm(q)
+	}
+	_, err = ask.Public().ParseSearch(without(q, "_cursor"), usualSearch, h.o.Now())
+	return err == nil || q.Has("text")
+}
+
 // saving is what somebody does with what they save.
 func (h *Handler) saving(do func(http.ResponseWriter, *http.Request, *saver, url.Values) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -110,6 +128,9 @@ func (h *Handler) keepPage(w http.ResponseWriter, r *http.Request, s *saver, for
 	at := form.Get("path")
 	if !h.isPage(at) {
 		return &access.SavedError{Text: "want the address of a page of these"}
+	}
+	if form.Get("do") == "link" && !h.isPublic(at) {
+		return &access.SavedError{Text: "want a page that everybody may see for a short link, and a search of fields that everybody may search; by a name you can save it for yourself"}
 	}
 	one := access.Saved{Owner: s.Name, OwnerID: s.id, Kind: access.SavedSearch, Name: strings.TrimSpace(form.Get("name")), Path: at}
 	if form.Get("do") == "link" {
@@ -165,7 +186,7 @@ func (h *Handler) shortLink(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		h.failed(w, r, err)
-	case link == nil || !h.isPage(link.Path):
+	case link == nil || !h.isPage(link.Path) || !h.isPublic(link.Path):
 		h.fail(w, r, http.StatusNotFound, "There is no such link, or who made it has removed it.", "")
 	default:
 		private(w)

@@ -71,6 +71,9 @@ type Options struct {
 	// LoadBugs stores which bugs are about which signatures, for viewers with the role; nil where
 	// that is not done.
 	LoadBugs func(ctx context.Context, all []clickhouse.Bug, replace bool) (removed int, err error)
+	// Failures are about so many of the newest crashes that could not be processed; nil where they
+	// are not known.
+	Failures func(ctx context.Context, most int) ([]Failure, error)
 	// APIRate bounds what one client asks of the API.
 	APIRate Rate
 	// Now is the clock that times like 7d count from.
@@ -91,6 +94,7 @@ type Handler struct {
 	loading   chan struct{} // a slot for a list of bugs at a time
 	planning  chan struct{} // a slot for each plan at a time
 	rates     rates
+	failures  failures
 }
 
 // queryTime bounds what one page asks.
@@ -215,7 +219,7 @@ type hidden struct{ Name, Value string }
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var page bytes.Buffer
 	v.Account = h.account(r)
-	if status == http.StatusOK && !v.Private {
+	if status == http.StatusOK {
 		v.Here = h.savable(r)
 	}
 	if err := h.templates.ExecuteTemplate(&page, name, v); err != nil {

@@ -172,6 +172,7 @@ func (v *upVerb) Run(r *run) (err error) {
 			Operator:  &replay.Operator{Kafka: roles.kafka, DB: db, Now: time.Now, Log: r.log},
 			Reprocess: processAgain(kafka),
 			LoadBugs:  loadBugs(db),
+			Failures:  failures(kafka),
 			Begin:     replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
 		}
 		if v.SymbolsListen != symbolsOff {
