@@ -63,6 +63,9 @@ func (h *Handler) around(r *http.Request, c *oneCrash, id string, row ask.Row) e
 
 // neighbours asks for them; nil when the crash is alone, or out of the filter's time.
 func (h *Handler) neighbours(ctx context.Context, c *oneCrash, id string, f filter) (*neighbours, error) {
+	if _, err := ask.Text(c.Signature); err != nil {
+		return nil, nil //nolint:nilerr,nilnil // no question can ask for it, and the crash is shown without
+	}
 	values, err := h.pageValues(f, c.Signature)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"aftershock/ask"
+	"aftershock/internal/spreadsheet"
 )
 
 // searchCSV is all crashes of a search, as they come from the tables.
@@ -36,7 +37,7 @@ func (h *Handler) searchCSV(w http.ResponseWriter, r *http.Request) {
 		for i, v := range row {
 			cells[i] = ask.Shown(v)
 		}
-		return out.Write(safe(cells))
+		return out.Write(spreadsheet.Row(cells))
 	})
 	if err == nil {
 		err = begin() // of no crashes

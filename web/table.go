@@ -74,7 +74,9 @@ func linkOf(name, text string, f filter) string {
 	}
 	switch name {
 	case "signature", "old_signature", "new_signature":
-		return "/signature" + f.query("signature", text)
+		if _, err := ask.Text(text); err == nil { // else its page could not ask for it
+			return "/signature" + f.query("signature", text)
+		}
 	case "crash_id", "example":
 		if id, ok := crashID(text); ok {
 			return "/crash/" + id

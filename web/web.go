@@ -130,6 +130,10 @@ func New(o Options) (*Handler, error) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		w.Write(css) //nolint:errcheck,gosec // its client may be gone
 	})
+	h.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { // browsers ask for one
+		w.Header().Set("Cache-Control", "public, max-age=604800")
+		w.WriteHeader(http.StatusNoContent)
+	})
 	h.routePages()
 	h.routeCrash()
 	h.routeCompare()
