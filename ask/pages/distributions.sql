@@ -15,5 +15,5 @@ FROM
     )
     GROUP BY GROUPING SETS ((p), (v), (c), (o), (ov), (a), (t), (b), (r), (g), (k), (m), (l), ())
 )
-QUALIFY field != '' AND value != '' AND row_number() OVER (PARTITION BY field ORDER BY crashes DESC, value) <= 10
+QUALIFY field != '' AND value != '' AND row_number() OVER (PARTITION BY field ORDER BY value = '', crashes DESC, value) <= 10
 ORDER BY field, crashes DESC, value
