@@ -41,7 +41,7 @@ func TestTrialsAreStreamed(t *testing.T) {
 	for _, want := range []string{
 		"<td>abort | helper</td><td>abort | helper | f</td>", "<td>abort | helper</td><td>abort | helper | g</td>",
 		"<li>1 <code>helper</code><br>now: taken, the last<br>yours: taken, and on: a prefix (prefix_signature_re.txt:2: helper)</li>",
-		"<li>2 <code>f</code><br>now: not looked at<br>yours: taken, the last</li>", "1 frames alike", "/crash/" + a.CrashID,
+		"<li>2 <code>f</code><br>now: not looked at<br>yours: taken, the last</li>", "1 frame alike", "/crash/" + a.CrashID,
 	} {
 		if !strings.Contains(rows, want) {
 			t.Errorf("no %q in %s", want, rows)
