@@ -25,6 +25,7 @@ type endpoint struct {
 	kind    string // of that body; empty for JSON
 	example string // a query, or a body
 	needs   access.Role
+	missing func(h *Handler) bool // where there is no answer, so that the page leads to none; nil: there is one
 	answer  func(h *Handler, r *http.Request, q url.Values) (any, error)
 }
 
@@ -57,7 +58,7 @@ var endpoints = []endpoint{
 	{name: "ProcessedCrash", doc: "What everybody may see of a processed crash, by Crash Stats' names and by the tables'.", answer: (*Handler).apiProcessed, params: []apiParam{crashIDParam, {name: "format", doc: "Not looked at: tools send it.", kind: "string"}}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{
 		name: "MissingProcessedCrash", doc: fmt.Sprintf("Crashes that could not be processed when they came, of the newest %d failures: the newest first, %d on a page, and whether they have been processed since.", maxFailures, missingOnPage), answer: (*Handler).apiMissing,
-		params: []apiParam{{name: "page", doc: "1 is the first.", kind: "integer"}},
+		params: []apiParam{{name: "page", doc: "1 is the first.", kind: "integer"}}, missing: func(h *Handler) bool { return h.o.Failures == nil },
 	},
 	{
 		name: "RawCrash", doc: "The public annotations of a crash, and the protected ones for who has the role protected. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",

@@ -130,6 +130,8 @@ func (h *Handler) apiPage(w http.ResponseWriter, r *http.Request) {
 			}
 		case len(e.params) > 0 && e.params[0].name == crashIDParam.name:
 			entry.Example = at + "?" + e.example
+		case e.missing != nil && e.missing(h):
+			entry.Example = at
 		case e.example == "":
 			entry.Link = at
 		default:
