@@ -28,10 +28,12 @@ const (
 	Operator Role = "operator"
 	// Auditor: who read what.
 	Auditor Role = "auditor"
+	// Bugs: to load which bugs are about which signatures.
+	Bugs Role = "bugs"
 )
 
 // Roles are all of them.
-var Roles = []Role{Protected, Dumps, Rules, Operator, Auditor}
+var Roles = []Role{Protected, Dumps, Rules, Operator, Auditor, Bugs}
 
 // Viewer is somebody who has said who they are.
 type Viewer struct {

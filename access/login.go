@@ -22,6 +22,7 @@ type LoginOptions struct {
 	Users  *Users  // nil: there is no file of users
 	Tokens *Tokens // nil: there are no tokens
 	OIDC   *OIDC   // nil: there is no provider
+	Keep   *Keep   // nil: nobody can save anything
 	Seal   *Seal
 	// Secure: browsers come by https, and send cookies no other way.
 	Secure bool

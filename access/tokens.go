@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"aftershock/internal/watched"
 )
 
 // Limits of tokens.
@@ -41,13 +43,15 @@ type Token struct {
 }
 
 // Tokens are those of a file, which may change at any time. They are safe for concurrent use.
-type Tokens struct{ file watched[Token] }
+type Tokens struct {
+	file *watched.File[Token]
+	now  func() time.Time
+}
 
 // OpenTokens are the tokens of a file; one that does not exist has none.
 func OpenTokens(file string, now func() time.Time) (*Tokens, error) {
-	t := &Tokens{watched[Token]{what: "tokens", file: file, bytes: maxTokenBytes, now: now, check: checkTokens}}
-	_, err := t.file.list()
-	return t, err
+	f, err := watched.Open(watched.Options[Token]{What: "tokens", Path: file, Bytes: maxTokenBytes, Now: now, Check: checkTokens})
+	return &Tokens{f, now}, err
 }
 
 func checkTokens(all []Token) error {
@@ -67,7 +71,7 @@ func checkTokens(all []Token) error {
 
 // Of are the tokens of an owner, those that have expired too.
 func (t *Tokens) Of(owner User) ([]Token, error) {
-	all, err := t.file.list()
+	all, err := t.file.List()
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +94,14 @@ func (t *Tokens) Find(sent string) (*Token, error) {
 	if len(sent) != len(tokenPrefix)+2*tokenSecretBytes || !strings.HasPrefix(sent, tokenPrefix) {
 		return nil, nil //nolint:nilnil // nobody
 	}
-	all, err := t.file.list()
+	all, err := t.file.List()
 	if err != nil {
 		return nil, err
 	}
 	digest := digestOf(sent)
 	for i := range all {
 		// The digest is compared, not the secret: how long it takes tells nothing of that.
-		if found := all[i]; found.SHA256 == digest && !found.Expired(t.file.now()) {
+		if found := all[i]; found.SHA256 == digest && !found.Expired(t.now()) {
 			return &found, nil
 		}
 	}
@@ -134,7 +138,7 @@ func (t *Tokens) NewToken(owner User, note string, roles []Role, life time.Durat
 		}
 	}
 	secret = tokenPrefix + random(tokenSecretBytes)
-	now := t.file.now().UTC()
+	now := t.now().UTC()
 	return Token{ID: random(tokenIDBytes), Owner: owner.Name, OwnerID: owner.ID, Note: note, SHA256: digestOf(secret), Roles: roles, Created: now, Expires: now.Add(life)}, secret, nil
 }
 
@@ -147,8 +151,8 @@ func random(n int) string {
 
 // Add puts a token into the file. Those of its owner that have expired go.
 func (t *Tokens) Add(token Token) error {
-	return t.file.change(func(all []Token) ([]Token, error) {
-		now := t.file.now()
+	return t.file.Change(func(all []Token) ([]Token, error) {
+		now := t.now()
 		all = slices.DeleteFunc(all, func(old Token) bool { return old.Owner == token.Owner && old.Expired(now) })
 		theirs := 0
 		for i := range all {
@@ -168,7 +172,7 @@ var ErrNoToken = errors.New("there is no such token")
 
 // Remove takes a token of somebody away.
 func (t *Tokens) Remove(owner, id string) error {
-	return t.file.change(func(all []Token) ([]Token, error) {
+	return t.file.Change(func(all []Token) ([]Token, error) {
 		left := slices.DeleteFunc(slices.Clone(all), func(t Token) bool { return t.Owner == owner && t.ID == id })
 		if len(left) == len(all) {
 			return nil, ErrNoToken

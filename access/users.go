@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"aftershock/internal/watched"
 )
 
 // Limits of the file of users.
@@ -37,13 +39,15 @@ func (u *User) hold() string { return digestOf(u.Hash)[:holdDigits] }
 const holdDigits = 32
 
 // Users are those of a file, which may change at any time. They are safe for concurrent use.
-type Users struct{ file watched[User] }
+type Users struct {
+	file *watched.File[User]
+	now  func() time.Time
+}
 
 // OpenUsers are the users of a file; one that does not exist has none.
 func OpenUsers(file string, now func() time.Time) (*Users, error) {
-	u := &Users{watched[User]{what: "users", file: file, bytes: maxUserBytes, now: now, check: checkUsers}}
-	_, err := u.file.list()
-	return u, err
+	f, err := watched.Open(watched.Options[User]{What: "users", Path: file, Bytes: maxUserBytes, Now: now, Check: checkUsers})
+	return &Users{f, now}, err
 }
 
 func checkUsers(all []User) error {
@@ -101,13 +105,13 @@ func ParseRoles(names []string) ([]Role, error) {
 
 // List are all users.
 func (u *Users) List() ([]User, error) {
-	all, err := u.file.list()
+	all, err := u.file.List()
 	return slices.Clone(all), err
 }
 
 // Find is the user of a name, or nil.
 func (u *Users) Find(name string) (*User, error) {
-	all, err := u.file.list()
+	all, err := u.file.List()
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +148,8 @@ func (u *Users) Add(name, password string, roles []Role) error {
 	if err != nil {
 		return err
 	}
-	now := u.file.now().UTC().Truncate(time.Second)
-	return u.file.change(func(all []User) ([]User, error) {
+	now := u.now().UTC().Truncate(time.Second)
+	return u.file.Change(func(all []User) ([]User, error) {
 		if slices.ContainsFunc(all, func(other User) bool { return other.Name == name }) {
 			return nil, fmt.Errorf("there is a user %s: web user password and web user roles change one, web user remove removes one", name)
 		}
@@ -170,7 +174,7 @@ func (u *Users) SetRoles(name string, roles []Role) error {
 var errNoUser = errors.New("no user has this name; web user list has those there are")
 
 func (u *Users) set(name string, set func(*User)) error {
-	return u.file.change(func(all []User) ([]User, error) {
+	return u.file.Change(func(all []User) ([]User, error) {
 		i := slices.IndexFunc(all, func(user User) bool { return user.Name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("%.80q: %w", name, errNoUser)
@@ -182,7 +186,7 @@ func (u *Users) set(name string, set func(*User)) error {
 
 // Remove takes a name away, with its sessions and tokens.
 func (u *Users) Remove(name string) error {
-	return u.file.change(func(all []User) ([]User, error) {
+	return u.file.Change(func(all []User) ([]User, error) {
 		left := slices.DeleteFunc(slices.Clone(all), func(user User) bool { return user.Name == name })
 		if len(left) == len(all) {
 			return nil, fmt.Errorf("%.80q: %w", name, errNoUser)

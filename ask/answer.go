@@ -3,6 +3,7 @@ package ask
 import (
 	"bufio"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 
+	"aftershock/internal/spreadsheet"
 	"aftershock/sinks/clickhouse"
 )
 
@@ -54,6 +56,37 @@ func (q Query) Stream(ctx context.Context, db *clickhouse.DB, values map[string]
 		return fmt.Errorf("%s: %w", q.Name, err)
 	}
 	return nil
+}
+
+// CSV writes the answer as CSV with a line of names. Values are as Ask has them, and no cell is a
+// formula where the table is opened.
+func (q Query) CSV(ctx context.Context, db *clickhouse.DB, values map[string]string, w io.Writer) error {
+	body, err := send(ctx, db, q.SQL, values, "JSONCompactEachRowWithNames")
+	if err != nil {
+		return fmt.Errorf("%s: %w", q.Name, err)
+	}
+	defer body.Close() //nolint:errcheck // read to the end below, or given up
+	out := csv.NewWriter(w)
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxRowBytes)
+	for lines.Scan() {
+		var values []json.RawMessage
+		if err := json.Unmarshal(lines.Bytes(), &values); err != nil {
+			return fmt.Errorf("%s: %w", q.Name, err)
+		}
+		cells := make([]string, len(values))
+		for i, v := range values {
+			cells[i] = shown(v)
+		}
+		if err := out.Write(spreadsheet.Row(cells)); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s: %w", q.Name, err)
+	}
+	out.Flush()
+	return out.Error()
 }
 
 // inUTC makes the server take times and days of a statement for UTC, as Values writes them,

@@ -84,7 +84,7 @@ func (s *Search) Count(ctx context.Context, db *clickhouse.DB) (*Counted, error)
 func (s *Search) total() (Select, error) {
 	b := bound{}
 	where, err := s.where(b)
-	return Select{"SELECT count() AS crashes, round(sum(1 / throttle_rate)) AS estimated\nFROM aftershock." + s.View + "\nWHERE " + where, b}, err
+	return Select{"SELECT count() AS crashes, round(sum(1 / throttle_rate)) AS estimated\nFROM " + s.from(b) + "\nWHERE " + where, b}, err
 }
 
 // count is the statement of a step.
@@ -113,7 +113,7 @@ func (s *Search) level(path []*Step, where string, b bound) string {
 			there = append(there, name+" IS NOT NULL")
 		}
 	}
-	from := fmt.Sprintf("(\n  SELECT %s, 1 / throttle_rate AS w\n  FROM aftershock.%s\n  WHERE %s\n)", strings.Join(inner, ", "), s.View, where)
+	from := fmt.Sprintf("(\n  SELECT %s, 1 / throttle_rate AS w\n  FROM %s\n  WHERE %s\n)", strings.Join(inner, ", "), s.from(b), where)
 	above := names[:min(len(path)-1, len(names))]
 	if len(above) > 0 {
 		there = append(there, fmt.Sprintf("(%s) IN (\n  SELECT %s FROM (%s))", strings.Join(above, ", "), strings.Join(above, ", "), s.level(path[:len(path)-1], where, b)))

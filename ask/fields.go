@@ -2,6 +2,7 @@ package ask
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ const (
 	KindID     Kind = "id" // a UUID
 )
 
-// Field is one that may be searched: a column of the public views.
+// Field is one that may be searched: a column of the public views, or of the protected ones.
 type Field struct {
 	Name string // the column's
 	Type string // ClickHouse's
@@ -30,9 +31,13 @@ type Field struct {
 	// List is set where a crash has several values, each of Kind.
 	List bool
 	// Twin is the name of the field in Super Search, where that is another one.
-	Twin        string
+	Twin string
+	// Protected is set of a column of the protected views alone: it is there for who may read those.
+	Protected   bool
 	Source, Doc string
 
+	// column is its name in what is searched: Search.from.
+	column string
 	// value is an expression of the column's value: of a list, of its elements that have one.
 	value string
 }
@@ -64,17 +69,17 @@ var twins = [][2]string{
 	{"submitted_timestamp", "received_at"},
 }
 
-// allowed is the one list of what may be searched: columns, facets, sorts, filters and exports
+// Allowed is the one list of what may be searched: columns, facets, sorts, filters and exports
 // take fields from here, and nothing else.
-type allowed struct {
+type Allowed struct {
 	all    []Field
 	byName map[string]Field // also by the names of Super Search
 }
 
-var allow = sync.OnceValue(func() allowed {
-	a := allowed{byName: map[string]Field{}}
+var allow = sync.OnceValue(func() *Allowed {
+	a := &Allowed{byName: map[string]Field{}}
 	for _, c := range clickhouse.Columns(schema.ClassPublic) {
-		f := fieldOf(c)
+		f := fieldOf(c, c.Name)
 		if i := slices.IndexFunc(twins, func(t [2]string) bool { return t[1] == f.Name }); i >= 0 {
 			f.Twin = twins[i][0]
 		}
@@ -89,11 +94,39 @@ var allow = sync.OnceValue(func() allowed {
 	return a
 })
 
+var allowProtected = sync.OnceValue(func() *Allowed {
+	a := &Allowed{all: slices.Clone(Public().all), byName: maps.Clone(Public().byName)}
+	for _, c := range clickhouse.Columns(schema.ClassProtected) {
+		if _, ok := a.byName[c.Name]; ok {
+			continue // the public one has the name
+		}
+		f := fieldOf(c, hidden(c.Name))
+		f.Protected = true
+		a.all = append(a.all, f)
+		a.byName[f.Name] = f
+	}
+	return a
+})
+
+// hidden is what a search calls a column of the protected views, beside those of the public ones:
+// some would be part of a public column by their names.
+func hidden(name string) string { return "hidden_" + strings.ReplaceAll(name, ".", "_") }
+
+// Public is what everybody may search.
+func Public() *Allowed { return allow() }
+
+// Protected is what may be searched by who may read what is protected: all of Public, and the
+// columns that the protected views alone have.
+func Protected() *Allowed { return allowProtected() }
+
 // fieldOf is the field of a column. An empty text is no value.
-func fieldOf(c clickhouse.Column) Field {
-	f := Field{Name: c.Name, Type: c.Type, Source: c.Source, Doc: c.Doc, value: "`" + c.Name + "`"}
+func fieldOf(c clickhouse.Column, column string) Field {
+	f := Field{Name: c.Name, Type: c.Type, Source: c.Source, Doc: c.Doc, column: "`" + column + "`", value: "`" + column + "`"}
 	kind, list := strings.CutPrefix(c.Type, "Array(")
 	f.List = list
+	if inner, twice := strings.CutPrefix(kind, "Array("); twice { // lists of lists are one
+		kind, f.value = inner, "arrayFlatten("+f.value+")"
+	}
 	for _, around := range []string{"LowCardinality(", "Nullable("} {
 		kind = strings.TrimPrefix(kind, around)
 	}
@@ -124,12 +157,12 @@ func fieldOf(c clickhouse.Column) Field {
 }
 
 // Fields are all that may be searched, in the order of the tables.
-func Fields() []Field { return allow().all }
+func (a *Allowed) Fields() []Field { return a.all }
 
-// FieldNamed is the field of a column's name, or of Super Search's name for it. What is
-// protected is refused exactly as what does not exist.
-func FieldNamed(name string) (Field, error) {
-	if f, ok := allow().byName[name]; ok {
+// Field is the field of a column's name, or of Super Search's name for it. What is not allowed is
+// refused exactly as what does not exist.
+func (a *Allowed) Field(name string) (Field, error) {
+	if f, ok := a.byName[name]; ok {
 		return f, nil
 	}
 	return Field{}, refuse("there is no field %.60q that can be searched: /api/SuperSearchFields/ has those there are", name)

@@ -76,3 +76,25 @@ func VersionsOf(ctx context.Context, db *clickhouse.DB, product, channel, build 
 	return Select{"SELECT DISTINCT version\nFROM aftershock.crashes\nWHERE day >= " + b.bind("Date", now.Add(-versionsTime).UTC().Format(time.DateOnly)) +
 		" AND product = " + b.bind("String", product) + " AND channel = " + b.bind("String", channel) + " AND build_id = " + b.bind("String", build) + " AND version != ''\nORDER BY version", b}.rows(ctx, db)
 }
+
+// MaxProcessed are asked for at once by Processed.
+const MaxProcessed = 1000
+
+// Processed tells which of some crashes are seen. The ids are UUIDs.
+func Processed(ctx context.Context, db *clickhouse.DB, ids []string) (map[string]bool, error) {
+	if len(ids) > MaxProcessed {
+		return nil, refuse("crash ids: want at most %d", MaxProcessed)
+	}
+	for _, id := range ids {
+		if !isUUID(id) {
+			return nil, refuse("%.40q is no crash id", id)
+		}
+	}
+	b := bound{}
+	rows, err := Select{"SELECT toString(crash_id)\nFROM aftershock.crash_by_id\nWHERE crash_id IN (" + b.bind("Array(UUID)", "['"+strings.Join(ids, "','")+"']") + ")", b}.rows(ctx, db)
+	there := map[string]bool{}
+	for _, row := range rows {
+		there[shown(row[0])] = true
+	}
+	return there, err
+}

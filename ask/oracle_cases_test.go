@@ -82,6 +82,7 @@ func (o *oracle) cases() map[string][]map[string]string {
 		"version-moves": {"old": "1", "new": "2"}, "crash-free-sessions": {"product": "Orchard"}, "regressions": {"old": builds[0], "new": builds[1]}, "spikes": {"deviations": "2"}, "first-seen": {"since": "14d"},
 	}
 	restrictions := map[string]string{"product": "Orchard", "channel": "release", "process_type": "content", "os": "Windows NT", "signature": signature, "limit": "3"}
+	excluded := map[string]string{"product": "!=Orchard Mobile\n!=none", "channel": "!=nightly", "process_type": "!=gpu", "os": "!=Windows NT\n!=Linux"}
 	more := map[string][]map[string]string{
 		"first-seen": {{"since": "60d"}, {"since": "20d", "first_build": "20260920"}}, "module": {{"module": modules[0][:4], "from": "20d"}, {"file": files[0][2:]}, {"module": modules[1], "file": files[0]}},
 		"top-by-build": {{"build_from": builds[0], "build_to": builds[1]}}, "reports": {{"signature": signature, "behind": "2026-09-20 09:00:00.000", "before_crash": "8", "limit": "1000"}},
@@ -107,7 +108,7 @@ func (o *oracle) cases() map[string][]map[string]string {
 			}
 			return pairs
 		}
-		together := map[string]string{}
+		together, without := map[string]string{}, map[string]string{}
 		for _, p := range q.Params {
 			if p.Name == "signature" && p.Required {
 				need["signature"] = signature
@@ -125,10 +126,27 @@ func (o *oracle) cases() map[string][]map[string]string {
 			if p.Name != "signature" && p.Name != "process_type" {
 				together[p.Name] = value
 			}
+			if p.Name == "without" {
+				list = append(list, merged(need, map[string]string{"without": signature + "\nnowhere"}))
+			}
+			if not, there := excluded[p.Name]; there {
+				without[p.Name] = not
+			}
+		}
+		if len(without) > 0 {
+			maps.Copy(without, need)
+			list = append(list, without)
 		}
 		maps.Copy(together, need)
 		out[q.Name] = append(append(list, with(q, pairs(together)...)), more[q.Name]...)
 	}
+	return out
+}
+
+// merged are parameters of both.
+func merged(a, b map[string]string) map[string]string {
+	out := maps.Clone(a)
+	maps.Copy(out, b)
 	return out
 }
 

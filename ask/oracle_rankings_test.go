@@ -159,7 +159,7 @@ func states(o *oracle, a asked) *answer {
 	if err != nil {
 		panic(err)
 	}
-	ever := bySignature(only(slices.Collect(maps.Values(o.versions[o.active])), func(c *crash) bool { return a.text("product") == "" || c.Product == a.text("product") }))
+	ever := bySignature(only(slices.Collect(maps.Values(o.versions[o.active])), func(c *crash) bool { return passes(a.text("product"), c.Product) }))
 	for signature, all := range bySignature(o.during(a, to.AddDate(0, 0, -28), to)) {
 		if a.text("signature") != "" && signature != a.text("signature") {
 			continue

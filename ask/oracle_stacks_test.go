@@ -270,7 +270,7 @@ func crashFreeSessions(o *oracle, a asked) *answer {
 	from, to := a.time("from").Format(time.DateOnly), a.time("to").Format(time.DateOnly)
 	sums := map[[2]string]int{}
 	for _, s := range o.sessions {
-		if s.product == a.text("product") && (a.text("channel") == "" || a.text("channel") == s.channel) && from <= s.day && s.day <= to {
+		if s.product == a.text("product") && passes(a.text("channel"), s.channel) && from <= s.day && s.day <= to {
 			sums[[2]string{s.day, s.version}] += s.sessions
 		}
 	}

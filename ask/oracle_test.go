@@ -193,13 +193,22 @@ func (a asked) time(name string) time.Time {
 	return at
 }
 
+// passes tells whether a value is what a parameter of the filter lets through: all, one, or all
+// but some.
+func passes(wanted, value string) bool {
+	if rest, not := strings.CutPrefix(wanted, "!="); not {
+		return !slices.Contains(strings.Split(rest, "\n!="), value)
+	}
+	return wanted == "" || wanted == value
+}
+
 // during are the crashes that were received in a time, of the product, channel, kind of
 // process, system and version that the question is asked for.
 func (o *oracle) during(a asked, from, to time.Time) (out []*crash) {
-	is := func(name, value string) bool { return a.text(name) == "" || a.text(name) == value }
+	is := func(name, value string) bool { return passes(a.text(name), value) }
 	for _, c := range o.versions[o.active] {
 		if !c.ReceivedAt.Before(from) && c.ReceivedAt.Before(to) && is("product", c.Product) && is("channel", c.Channel) &&
-			is("process_type", c.ProcessType) && is("os", c.OS) && is("version", c.Version) {
+			is("process_type", c.ProcessType) && is("os", c.OS) && is("version", c.Version) && !slices.Contains(strings.Split(a.text("without"), "\n"), c.Signature) {
 			out = append(out, c)
 		}
 	}

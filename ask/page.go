@@ -31,6 +31,11 @@ var (
 	// Trend: crashes a day of signatures together. Parameters: signatures (List), from, to, and
 	// the filter's.
 	Trend = statement("trend")
+	// LeftOutBy: how many crashes, of how many signatures, a list leaves out. Parameters: signatures
+	// (List), from, to, and the filter's.
+	LeftOutBy = statement("left-out")
+	// BugsOfNames: bugs of signatures, 200 at most. Parameters: signatures (List).
+	BugsOfNames = statement("bugs-of-names")
 	// Promotions: the epochs, with the versions that each made visible.
 	Promotions = statement("promotions")
 	// Compare: what crashes of one side have more often than those of another. Parameters: a_ and
@@ -107,11 +112,19 @@ const (
 
 // List is a parameter of an Array(String): as many of the texts as there may be, the first ones.
 func List(texts []string) string {
+	text, _ := list(texts)
+	return text
+}
+
+// list tells as well whether it has all.
+func list(texts []string) (text string, whole bool) {
 	var b strings.Builder
+	whole = true
 	b.WriteByte('[')
 	for i, s := range texts {
 		one := "'" + quotedText.Replace(s) + "'"
 		if i == maxListed || b.Len()+len(one) > maxListBytes {
+			whole = false
 			break
 		}
 		if i > 0 {
@@ -120,7 +133,7 @@ func List(texts []string) string {
 		b.WriteString(one)
 	}
 	b.WriteByte(']')
-	return escaped.Replace(b.String())
+	return escaped.Replace(b.String()), whole
 }
 
 // quotedText keeps a text within quotation marks.

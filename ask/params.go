@@ -49,10 +49,16 @@ func (q Query) names() string {
 
 // value is a value as the server reads it.
 func (p Param) value(text string, now time.Time) (string, error) {
-	if len(text) > maxParamBytes {
-		return "", fmt.Errorf("more than %d bytes", maxParamBytes)
+	most := maxParamBytes
+	if p.Type == "Array(String)" {
+		most = maxListBytes
+	}
+	if len(text) > most {
+		return "", fmt.Errorf("more than %d bytes", most)
 	}
 	switch {
+	case p.Type == "Array(String)":
+		return listOf(text)
 	case strings.HasPrefix(p.Type, "DateTime"):
 		at, err := moment(text, now)
 		if err != nil {
@@ -72,6 +78,21 @@ func (p Param) value(text string, now time.Time) (string, error) {
 		}
 	}
 	return escaped.Replace(text), nil
+}
+
+// listOf is a list of texts, one a line. It is whole, or refused.
+func listOf(text string) (string, error) {
+	var all []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSuffix(line, "\r"); line != "" {
+			all = append(all, line)
+		}
+	}
+	list, whole := list(all)
+	if !whole {
+		return "", fmt.Errorf("more than %d texts, or %d bytes of them", maxListed, maxListBytes)
+	}
+	return list, nil
 }
 
 // escaped is how parameters travel: as fields of TabSeparated.

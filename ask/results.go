@@ -91,7 +91,7 @@ func (s *Search) crashes(paged bool) (st Select, order string, err error) {
 	}
 	var selected, orders []string
 	for i, c := range s.Columns {
-		x := "`" + c.Field.Name + "`"
+		x := c.Field.column
 		if c.Field.Kind == KindID {
 			x = "toString(" + x + ")" // Parquet has 16 bytes for a UUID, which few programs show as one
 		}
@@ -105,7 +105,7 @@ func (s *Search) crashes(paged bool) (st Select, order string, err error) {
 		}
 		orders = append(orders, name)
 	}
-	return Select{fmt.Sprintf("SELECT %s\nFROM aftershock.%s\nWHERE %s", strings.Join(selected, ", "), s.View, where), b}, strings.Join(orders, ", "), nil
+	return Select{fmt.Sprintf("SELECT %s\nFROM %s\nWHERE %s", strings.Join(selected, ", "), s.from(b), where), b}, strings.Join(orders, ", "), nil
 }
 
 // export is the statement of all crashes, with the names of their columns.

@@ -2,6 +2,7 @@ package ask
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,9 +23,14 @@ type Search struct {
 	Offset    int
 	Cursor    string // where a page begins or ends; empty for the first one
 
-	at  *cursor
-	now time.Time
+	at        *cursor
+	now       time.Time
+	protected []string // names of fields of the protected views
 }
+
+// Protected are the names of the protected fields that are searched; without any, everybody may ask
+// the search, of the public views.
+func (s *Search) Protected() []string { return s.protected }
 
 // Named is a field by the name that somebody has for it.
 type Named struct {
@@ -65,15 +71,20 @@ type Usual struct {
 	FacetSize, Number int
 }
 
+// versionField is the field in which a value like 58.0b is every beta of 58.0.
+const versionField = "version"
+
+var betas = regexp.MustCompile(`^[0-9.]+b$`)
+
 // receivedAt is the field that a search's time is about.
 const receivedAt = "received_at"
 
 // ParseSearch reads a search as it stands in a URL: filters by the name of their field, and
-// what begins with an underscore, as Super Search has it. Whatever is not understood is
-// refused.
-func ParseSearch(q url.Values, usual Usual, now time.Time) (*Search, error) {
+// what begins with an underscore, as Super Search has it. Whatever is not understood or not allowed
+// is refused.
+func (a *Allowed) ParseSearch(q url.Values, usual Usual, now time.Time) (*Search, error) {
 	s := &Search{View: views[0], FacetSize: usual.FacetSize, Number: usual.Number, now: now}
-	r := reader{q: q, s: s}
+	r := reader{q: q, s: s, allowed: a}
 	if err := r.read(usual); err != nil {
 		return nil, err
 	}
@@ -84,6 +95,7 @@ func ParseSearch(q url.Values, usual Usual, now time.Time) (*Search, error) {
 type reader struct {
 	q       url.Values
 	s       *Search
+	allowed *Allowed
 	filters int
 	inside  []string // names of parameters that count something inside something
 	every   map[string]string
@@ -163,8 +175,17 @@ func number(name, value string, most int) (int, error) {
 	return n, nil
 }
 
+// field is one that may be searched.
+func (r *reader) field(name string) (Field, error) {
+	f, err := r.allowed.Field(name)
+	if f.Protected && !slices.Contains(r.s.protected, f.Name) {
+		r.s.protected = append(r.s.protected, f.Name)
+	}
+	return f, err
+}
+
 func (r *reader) filter(name string) error {
-	f, err := FieldNamed(name)
+	f, err := r.field(name)
 	if err != nil {
 		return err
 	}
@@ -183,6 +204,9 @@ func (r *reader) filter(name string) error {
 		if err != nil {
 			return err
 		}
+		if f.Name == versionField && filter.Operator == Any && betas.MatchString(filter.Value) {
+			filter.Operator = Starts
+		}
 		if _, _, err := filter.typed(r.s.now); err != nil && filter.Operator != Missing {
 			return err
 		}
@@ -194,12 +218,12 @@ func (r *reader) filter(name string) error {
 func (r *reader) columns(names []string) error {
 	for _, name := range names {
 		if name == "*" {
-			for _, f := range Fields() {
+			for _, f := range Public().Fields() {
 				r.s.Columns = append(r.s.Columns, Named{f.Name, f})
 			}
 			continue
 		}
-		f, err := FieldNamed(name)
+		f, err := r.field(name)
 		if err != nil {
 			return err
 		}
@@ -223,7 +247,7 @@ func (r *reader) sort(names []string) error {
 	}
 	for _, name := range names {
 		name, falling := strings.CutPrefix(name, "-")
-		f, err := FieldNamed(name)
+		f, err := r.field(name)
 		if err != nil {
 			return err
 		}
@@ -290,14 +314,34 @@ func sortedNames(q url.Values) []string {
 	return names
 }
 
-// Where are the conditions of a search, joined by AND. Of one field one condition must hold,
-// but each range, and each that says not.
-func (s *Search) where(b bound) (string, error) {
+// during are the conditions of the search's time.
+func (s *Search) during(b bound) []string {
 	first := s.From.AddDate(0, 0, -1) // the crash id can say another day
 	all := []string{"day >= " + b.bind("Date", first.Format(time.DateOnly)), "received_at >= " + b.bind("DateTime64(3)", Time(s.From))}
 	if !s.To.IsZero() {
 		all = append(all, "day <= "+b.bind("Date", s.To.AddDate(0, 0, 1).Format(time.DateOnly)), "received_at < "+b.bind("DateTime64(3)", Time(s.To)))
 	}
+	return all
+}
+
+// from is what is searched: the public view, and beside each crash what of its protected row the
+// search names.
+func (s *Search) from(b bound) string {
+	if len(s.protected) == 0 {
+		return "aftershock." + s.View
+	}
+	during := strings.Join(s.during(b), " AND ")
+	var columns []string
+	for _, name := range s.protected {
+		columns = append(columns, "`"+name+"` AS `"+hidden(name)+"`")
+	}
+	return "(\n  SELECT *\n  FROM (SELECT * FROM aftershock." + s.View + " WHERE " + during + ") AS seen\n  ANY LEFT JOIN (SELECT crash_id, " + strings.Join(columns, ", ") + " FROM aftershock_protected." + s.View + " WHERE " + during + ") AS hidden USING (crash_id)\n)"
+}
+
+// Where are the conditions of a search, joined by AND. Of one field one condition must hold,
+// but each range, and each that says not.
+func (s *Search) where(b bound) (string, error) {
+	all := s.during(b)
 	one := map[string][]string{}
 	var order []string
 	for _, f := range s.Filters {

@@ -205,7 +205,7 @@ func mapValues[K comparable, V any](m map[K]V) func(yield func(V) bool) {
 // searched is a search in what a test has stored.
 func searched(t *testing.T, q url.Values) *ask.Search {
 	t.Helper()
-	s, err := ask.ParseSearch(q, ask.Usual{Columns: []string{"crash_id"}, FacetSize: 50, Number: 100}, now)
+	s, err := ask.Public().ParseSearch(q, ask.Usual{Columns: []string{"crash_id"}, FacetSize: 50, Number: 100}, now)
 	if err != nil {
 		t.Fatalf("%v: %v", q, err)
 	}
@@ -257,7 +257,7 @@ func filters(o *oracle) (out []url.Values) {
 		if slices.Contains([]string{"product", "channel", "reason", "moz_crash_reason", "signature", "modules.filename", "missing_symbols"}, field) {
 			continue // others have the type, and the facets have these
 		}
-		f, err := ask.FieldNamed(field)
+		f, err := ask.Public().Field(field)
 		if err != nil {
 			panic(err)
 		}

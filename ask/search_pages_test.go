@@ -25,7 +25,7 @@ func walk(t *testing.T, db *clickhouse.DB, q url.Values, between func()) (ids []
 		if cursor == "" {
 			q.Del("_cursor")
 		}
-		s, err := ask.ParseSearch(q, ask.Usual{Columns: []string{"crash_id"}, Number: 100}, now)
+		s, err := ask.Public().ParseSearch(q, ask.Usual{Columns: []string{"crash_id"}, Number: 100}, now)
 		if err != nil {
 			t.Fatalf("%v: %v", q, err)
 		}
@@ -185,13 +185,13 @@ func TestPagesStayWhereTheyAre(t *testing.T) {
 // and column, and the whole can be exported.
 func TestEveryFieldCanBeSearched(t *testing.T) {
 	o, db := searchable(t, 60)
-	if n := len(ask.Fields()); n < 150 {
+	if n := len(ask.Public().Fields()); n < 150 {
 		t.Fatalf("%d fields", n)
 	}
 	samples := map[ask.Kind]string{ask.KindText: "a", ask.KindNumber: "1", ask.KindTruth: "true", ask.KindTime: "2026-09-01", ask.KindID: slices.Sorted(mapKeys(o.versions[1]))[0]}
 	try := func(q url.Values) {
 		t.Helper()
-		s, err := ask.ParseSearch(q, ask.Usual{Columns: []string{"uuid"}, FacetSize: 5, Number: 5}, now)
+		s, err := ask.Public().ParseSearch(q, ask.Usual{Columns: []string{"uuid"}, FacetSize: 5, Number: 5}, now)
 		if err != nil {
 			t.Errorf("%v: %v", q, err)
 			return
@@ -204,7 +204,7 @@ func TestEveryFieldCanBeSearched(t *testing.T) {
 		}
 	}
 	for op := range slices.Values(ask.Operators) {
-		for part := range slices.Chunk(ask.Fields(), 40) {
+		for part := range slices.Chunk(ask.Public().Fields(), 40) {
 			q := url.Values{}
 			for _, f := range part {
 				if !slices.Contains(f.Takes(), op) {
@@ -220,7 +220,7 @@ func TestEveryFieldCanBeSearched(t *testing.T) {
 		}
 	}
 	var plain, order []string
-	for _, f := range ask.Fields() {
+	for _, f := range ask.Public().Fields() {
 		plain = append(plain, f.Name, "_cardinality."+f.Name)
 		if f.Kind == ask.KindNumber || f.Kind == ask.KindTime {
 			plain = append(plain, "_histogram."+f.Name)
@@ -240,7 +240,7 @@ func TestEveryFieldCanBeSearched(t *testing.T) {
 	s := searched(t, q)
 	n := 0
 	if err := s.Each(t.Context(), db, func(row []json.RawMessage) error {
-		if n++; len(row) != len(ask.Fields()) {
+		if n++; len(row) != len(ask.Public().Fields()) {
 			return fmt.Errorf("%d columns", len(row))
 		}
 		return nil

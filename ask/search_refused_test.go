@@ -15,7 +15,7 @@ import (
 )
 
 func parse(q url.Values) (*ask.Search, error) {
-	return ask.ParseSearch(q, ask.Usual{Columns: []string{"crash_id"}, FacetSize: 50, Number: 100}, now)
+	return ask.Public().ParseSearch(q, ask.Usual{Columns: []string{"crash_id"}, FacetSize: 50, Number: 100}, now)
 }
 
 // everyPlace is all in which a search can name a field.
@@ -33,7 +33,7 @@ func everyPlace(name string) map[string]url.Values {
 // asked of the tables: an answer cannot depend on it.
 func TestProtectedFieldsAreAsUnknown(t *testing.T) {
 	public := map[string]bool{}
-	for _, f := range ask.Fields() {
+	for _, f := range ask.Public().Fields() {
 		public[f.Name], public[f.Twin] = true, true
 	}
 	names := []string{"nothing", "URL", "Email", "annotations.URL", "crash_rows.signature", "ver", "`signature`", "signature`", "signature--", "SIGNATURE", "1", "(SELECT 1)", "\x00", strings.Repeat("a", 5000)}
@@ -65,7 +65,7 @@ func TestProtectedFieldsAreAsUnknown(t *testing.T) {
 // The names of Super Search are of public columns, and no column's own.
 func TestTwinsArePublic(t *testing.T) {
 	twins := 0
-	for _, f := range ask.Fields() {
+	for _, f := range ask.Public().Fields() {
 		if f.Twin == "" {
 			continue
 		}
@@ -75,7 +75,7 @@ func TestTwinsArePublic(t *testing.T) {
 				t.Errorf("%s is a column of class %s, and Super Search's name of %s", f.Twin, class, f.Name)
 			}
 		}
-		if g, err := ask.FieldNamed(f.Twin); err != nil || g.Name != f.Name {
+		if g, err := ask.Public().Field(f.Twin); err != nil || g.Name != f.Name {
 			t.Errorf("%s: %v", f.Twin, err)
 		}
 	}
@@ -93,7 +93,7 @@ func many(n int, of func(i int) string) (out []string) {
 
 // Every bound lets through what it says, and refuses what is one more.
 func TestBoundsOfASearch(t *testing.T) {
-	fields := ask.Fields()
+	fields := ask.Public().Fields()
 	filters := func(n int) url.Values {
 		q := url.Values{}
 		for _, f := range fields[:n] {
@@ -256,4 +256,63 @@ func FuzzSearch(f *testing.F) {
 			t.Errorf("%q: %v", text, err)
 		}
 	})
+}
+
+// Who may read what is protected may name it in every place, and the search says so; of what there is
+// not they are told the same as everybody.
+func TestProtectedFieldsForWhoMay(t *testing.T) {
+	usual := ask.Usual{Columns: []string{"crash_id"}, FacetSize: 50, Number: 100}
+	fields := 0
+	for _, f := range ask.Protected().Fields() {
+		if !f.Protected {
+			continue
+		}
+		fields++
+		for place, q := range everyPlace(f.Name) {
+			s, err := ask.Protected().ParseSearch(q, usual, now)
+			var refused *ask.RefusedError
+			switch {
+			case errors.As(err, &refused) && !strings.Contains(err.Error(), "there is no field"): // an operator or order it has not
+			case err != nil:
+				t.Errorf("%s as %s: %v", f.Name, place, err)
+			case !slices.Equal(s.Protected(), []string{f.Name}) && place != "empty filter":
+				t.Errorf("%s as %s: %q", f.Name, place, s.Protected())
+			default:
+				if _, err := s.Statements(); err != nil {
+					t.Errorf("%s as %s: %v", f.Name, place, err)
+				}
+			}
+		}
+	}
+	if fields < 50 {
+		t.Errorf("%d fields", fields)
+	}
+	for place, q := range everyPlace("nothing") {
+		_, err := ask.Protected().ParseSearch(q, usual, now)
+		if _, other := parse(q); err == nil || err.Error() != other.Error() {
+			t.Errorf("%s: %v", place, err)
+		}
+	}
+	if s, err := ask.Protected().ParseSearch(url.Values{"_columns": {"*"}, "product": {"x"}}, usual, now); err != nil || len(s.Protected()) > 0 {
+		t.Errorf("%v, %v", s.Protected(), err)
+	}
+}
+
+// 58.0b is every beta of 58.0, and what says more is only that.
+func TestBetasOfAVersion(t *testing.T) {
+	for text, want := range map[string]ask.Filter{
+		"58.0b": {Operator: ask.Starts, Value: "58.0b"}, "!58.0b": {Not: true, Operator: ask.Starts, Value: "58.0b"}, "=58.0b": {Operator: ask.Exactly, Value: "58.0b"},
+		"58.0b4": {Value: "58.0b4"}, "58.0": {Value: "58.0"}, "web": {Value: "web"}, "b": {Value: "b"},
+	} {
+		s, err := parse(url.Values{"version": {text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := s.Filters[0]; f.Not != want.Not || f.Operator != want.Operator || f.Value != want.Value {
+			t.Errorf("%s: %v %q %q", text, f.Not, f.Operator, f.Value)
+		}
+	}
+	if s, _ := parse(url.Values{"build_id": {"58.0b"}}); s.Filters[0].Operator != ask.Any {
+		t.Error("another field")
+	}
 }

@@ -106,7 +106,7 @@ func (r *reader) way(text string) (path []*Step, err error) {
 			take++
 		}
 		if i+take < len(parts) {
-			if _, err := FieldNamed(parts[i+take-1] + "." + parts[i+take]); err == nil {
+			if _, err := r.allowed.Field(parts[i+take-1] + "." + parts[i+take]); err == nil {
 				take++
 			}
 		}
@@ -132,7 +132,7 @@ func (r *reader) step(text string) (*Step, error) {
 	} else if of, ok := strings.CutPrefix(text, "_cardinality."); ok {
 		name, s.Count = of, Cardinality
 	}
-	f, err := FieldNamed(name)
+	f, err := r.field(name)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ const (
 )
 
 func (r *reader) interval(name string) error {
-	f, err := FieldNamed(name)
+	f, err := r.field(name)
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func limited(e stackwalk.End) bool {
 }
 
 func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Module, w *stackwalk.Frame, n *notes) schema.Frame {
-	f := schema.Frame{Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction), Doubt: w.Doubt.String(), Probability: w.Probability}
+	f := schema.Frame{Trust: w.Trust.String(), Offset: hexWord(d, w.Instruction), Probability: w.Probability}
 	function(&f, w, n)
 	if w.Module >= 0 {
 		if w.Module < len(modules) {
@@ -195,6 +195,7 @@ func frame(d *minidump.Dump, symbols []symbolcache.Lookup, modules []schema.Modu
 // function copies what symbols know of a frame.
 func function(f *schema.Frame, w *stackwalk.Frame, n *notes) {
 	f.Function, f.File, f.Line = n.text(string(w.Function)), n.text(sourceFile(string(w.File))), int64(w.Line)
+	f.Doubt = w.Doubt.String()
 	for i := range w.Inlines {
 		if i == maxInlines {
 			n.add(schema.StageEvent, schema.NoteFramesCapped, schema.NoIndex)

@@ -32,6 +32,9 @@ type PlanOptions struct {
 	// Base is the version that is compared with; 0 for the one that is seen of
 	// crashes that come now.
 	Base int32
+	// Tell is told of examples while the sample is signed, MaxPlanExamples at most, one after the
+	// other; nil for nobody. It must not wait.
+	Tell func(PlanExample)
 }
 
 // Plan is what a ruleset would change, tried on a sample.
@@ -113,7 +116,8 @@ func (o *Operator) Plan(ctx context.Context, opts PlanOptions) (*Plan, error) {
 	}
 	comparison := signature.NewComparison(was, opts.Ruleset)
 	products := map[string]*ProductMoves{}
-	looked, bytes, err := o.sample(ctx, opts, comparison, products)
+	examples := &planExamples{was: was, is: opts.Ruleset, tell: opts.Tell, told: map[[2]string]bool{}}
+	looked, bytes, err := o.sample(ctx, opts, comparison, examples, products)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +172,7 @@ func RulesetOf(ctx context.Context, k stream.Kafka, v *schema.SignatureVersion) 
 
 // sample compares what it finds of the kind in the processed topic. It returns how many
 // crashes it has looked at, and their bytes, of both kinds.
-func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison, products map[string]*ProductMoves) (looked int, bytes int64, err error) {
+func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Comparison, examples *planExamples, products map[string]*ProductMoves) (looked int, bytes int64, err error) {
 	workers, ctx := errgroup.WithContext(ctx)
 	values := make(chan []byte, 256)
 	var mu sync.Mutex
@@ -193,7 +197,11 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 				}
 				mu.Lock()
 				if compared {
-					countProduct(products, productOf(&p.Crash), c.Add(crash))
+					changed := c.Add(crash)
+					countProduct(products, productOf(&p.Crash), changed)
+					if changed {
+						examples.look(head.CrashID, crash)
+					}
 				}
 				looked++
 				bytes += int64(len(value))

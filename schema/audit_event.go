@@ -14,6 +14,7 @@ const (
 	AuditTokenMade    = "token_made"
 	AuditTokenRemoved = "token_removed"
 	AuditAgain        = "again"  // crashes were asked to be processed again
+	AuditBugs         = "bugs"   // which bugs are about which signatures was loaded
 	AuditDenied       = "denied" // a viewer lacked the role for a page
 )
 

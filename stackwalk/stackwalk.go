@@ -165,8 +165,6 @@ type Frame struct {
 	// Unloaded lists the unloaded modules that cover Instruction when no
 	// loaded module does.
 	Unloaded []UnloadedHit
-	// Public tells that the name is that of a PUBLIC symbol, which has no end.
-	Public bool
 	// Registers holds those known in this frame, by the dump's architecture.
 	Registers Registers
 }

@@ -19,8 +19,8 @@ func (w *walker) symbolicate(f *Frame) bool {
 	if !f.Symbolicate(symbols, w.dump.Modules[module].Base, &w.locations, &w.inlinesLeft) {
 		return false
 	}
-	if w.weighs && f.Public {
-		f.Doubt = doubtOf(symbols, f.FunctionBase-w.dump.Modules[module].Base, f.Instruction-w.dump.Modules[module].Base)
+	if !w.weighs {
+		f.Doubt = NoDoubt
 	}
 	return true
 }
@@ -48,7 +48,10 @@ func (f *Frame) Symbolicate(symbols Symbols, base uint64, locations *breakpad.Lo
 	if l.HasFile {
 		f.LineBase = base + l.LineRVA
 	}
-	f.ParameterSize, f.Public = l.ParameterSize, l.Public
+	f.ParameterSize = l.ParameterSize
+	if l.Public {
+		f.Doubt = doubtOf(symbols, l.FunctionRVA, f.Instruction-base)
+	}
 	if n > 1 {
 		f.Inlines = found[: n-1 : n-1]
 	} else {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"aftershock/access"
@@ -183,7 +184,15 @@ type mine struct {
 	Secret   string // of a token that was just made
 	Refused  string
 	Days     int
+	Saves    bool // they can save something
+	Made     string
+	Searches []access.Saved
+	Links    []access.Saved
+	Lists    []savedList
 }
+
+// savedList is a list with its signatures as a form has them.
+type savedList struct{ ID, Name, Text string }
 
 type roleDoc struct{ Name, Doc string }
 
@@ -227,6 +236,24 @@ func (h *Handler) mine(w http.ResponseWriter, r *http.Request, v *access.Viewer,
 		for i := range tokens {
 			t := &tokens[i]
 			m.Have = append(m.Have, tokenRow{t.ID, t.Note, access.RoleNames(t.Roles), t.Expires.Format(time.DateOnly), t.Expired(h.o.Now())})
+		}
+	}
+	if s := h.saver(r); s != nil {
+		saved, err := s.of()
+		if err != nil {
+			h.failed(w, r, err)
+			return
+		}
+		m.Saves = true
+		for i := range saved {
+			switch one := saved[i]; one.Kind {
+			case access.SavedSearch:
+				m.Searches = append(m.Searches, one)
+			case access.SavedLink:
+				m.Links = append(m.Links, one)
+			case access.SavedList:
+				m.Lists = append(m.Lists, savedList{one.ID, one.Name, strings.Join(one.Signatures, "\n")})
+			}
 		}
 	}
 	h.show(w, r, status, "me.html", view{Title: v.Name, At: "/me", Body: m})

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -57,6 +58,14 @@ func TestLoggingInWithABrowser(t *testing.T) {
 	look("protected values", "/crash/"+c.CrashID+"/protected", "canary-comment")
 	do(chromedp.Navigate(h.URL+"/me"), chromedp.SendKeys(`input[name=note]`, "nightly"), chromedp.Click(`input[value=dumps]`), chromedp.Click(`form[action="/me/tokens"] button`), chromedp.WaitVisible(`form[action="/me/tokens/remove"]`))
 	look("me", "Your new token", "aftershock_", "nightly")
+	do(chromedp.Navigate(h.URL+"/signature?from=3650d&signature="+url.QueryEscape(c.Signature)), chromedp.SendKeys(`form[action="/me/lists/add"] input[name=name]`, "known"))
+	look("a signature to be left out", "Leave it out of rankings")
+	do(chromedp.Click(`form[action="/me/lists/add"] button`), chromedp.WaitVisible(`form[action="/me/lists"]`), chromedp.Click(`#lists details summary`), chromedp.Click(`#lists a[href^="/top?without="]`), chromedp.WaitVisible(`.under`), chromedp.Click(`.keep summary`))
+	look("rankings without a list", "are left out: those of the list known")
+	do(chromedp.Click(`.keep button[value=link]`), chromedp.WaitVisible(`a[href^="/s/"]`))
+	look("kept", "Your short link", "Lists of signatures")
+	do(chromedp.Click(`a[href^="/s/"]`), chromedp.WaitVisible(`.under`))
+	look("by the short link", "/top")
 	do(chromedp.Navigate(h.URL + "/audit"))
 	look("audit", "token_made", c.CrashID)
 	do(chromedp.Navigate(h.URL+"/me"), chromedp.Click(`form[action="/logout"] button`), chromedp.WaitVisible(`a[href="/login"]`))

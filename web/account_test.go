@@ -88,6 +88,7 @@ type house struct {
 	*httptest.Server
 	users  *access.Users
 	ledger *ledger
+	keep   *access.Keep
 	db     *clickhouse.DB
 }
 
@@ -110,10 +111,18 @@ func newHouse(t *testing.T, db *clickhouse.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keep, err := access.OpenKeep(filepath.Join(dir, "saved"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.keep = keep
 	var looks atomic.Int64 // a minute lies between any two, as long as a denial is not kept again
 	pages, err := web.New(web.Options{
+		LoadBugs: func(ctx context.Context, all []clickhouse.Bug, replace bool) (int, error) {
+			return db.LoadBugs(ctx, all, replace, time.Now())
+		},
 		DB: db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Minute) }, Log: zerolog.Nop(),
-		Login: access.NewLogin(access.LoginOptions{Users: h.users, Tokens: tokens, Seal: seal, Now: time.Now}),
+		Login: access.NewLogin(access.LoginOptions{Users: h.users, Tokens: tokens, Keep: keep, Seal: seal, Now: time.Now}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/bugs"
 )
 
 // endpoint is one of the API, whose shapes are those of Crash Stats: tools that read that read
@@ -20,9 +21,11 @@ type endpoint struct {
 	doc     string
 	params  []apiParam
 	fields  bool   // every public field is a parameter as well
-	body    string // of a body that is JSON: what it looks like
+	body    string // of a body that is no form: what it looks like
+	kind    string // of that body; empty for JSON
 	example string // a query, or a body
 	needs   access.Role
+	missing func(h *Handler) bool // where there is no answer, so that the page leads to none; nil: there is one
 	answer  func(h *Handler, r *http.Request, q url.Values) (any, error)
 }
 
@@ -43,13 +46,22 @@ var endpoints = []endpoint{
 		params: []apiParam{{name: "signatures", doc: fmt.Sprintf("Signatures, %d at most.", ask.MaxLookups), kind: "string", many: true, required: true}},
 	},
 	{
+		name: "BugsImport", post: true, doc: "Loads which bugs are about which signatures, all or none: what aftershock bugs import does.", needs: access.Bugs, answer: (*Handler).apiBugsImport,
+		params: []apiParam{{name: "replace", doc: "1 takes away the bugs that are not in it.", kind: "string"}}, kind: "text/csv",
+		body: fmt.Sprintf("CSV of at most %d bytes and %d bugs, with a line of names first: signature, bug, and perhaps url, summary and state.", bugs.MaxPushed.Bytes, bugs.MaxPushed.Bugs), example: "signature,bug,state\nOOM | small,1234567,open\n",
+	},
+	{
 		name: "CrashSignature", post: true, doc: "Signatures of crash data, by the ruleset that ships with this release. Nothing is kept.", answer: (*Handler).apiSign,
 		body: `{"jobs": [crash data]}`, example: `{"jobs": [{"crashing_thread": 0, "threads": [{"frames": [{"module": "app", "function": "render"}]}]}]}`,
 	},
 	{name: "CrashVerify", doc: "Where a crash is. What these tables cannot tell is null.", answer: (*Handler).apiVerify, params: []apiParam{crashIDParam}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{name: "ProcessedCrash", doc: "What everybody may see of a processed crash, by Crash Stats' names and by the tables'.", answer: (*Handler).apiProcessed, params: []apiParam{crashIDParam, {name: "format", doc: "Not looked at: tools send it.", kind: "string"}}, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122"},
 	{
-		name: "RawCrash", doc: "The public annotations of a crash. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",
+		name: "MissingProcessedCrash", doc: fmt.Sprintf("Crashes that could not be processed when they came, of the newest %d failures: the newest first, %d on a page, and whether they have been processed since.", maxFailures, missingOnPage), answer: (*Handler).apiMissing,
+		params: []apiParam{{name: "page", doc: "1 is the first.", kind: "integer"}}, missing: func(h *Handler) bool { return h.o.Failures == nil },
+	},
+	{
+		name: "RawCrash", doc: "The public annotations of a crash, and the protected ones for who has the role protected. Its dumps need the role dumps.", answer: (*Handler).apiRaw, example: "crash_id=0bba929f-8721-460c-8e70-a43c90261122",
 		params: []apiParam{crashIDParam, {name: "format", doc: "meta, or raw for a dump.", kind: "string"}, {name: "name", doc: "The dump's name; upload_file_minidump is the main one.", kind: "string"}},
 	},
 	{
@@ -162,6 +174,9 @@ func (h *Handler) endpoint(e endpoint) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Cache-Control", "private, max-age=20")
+		if access.From(r.Context()) != nil { // perhaps with what is protected in it
+			private(w)
+		}
 		sendJSON(w, r, http.StatusOK, v)
 	}
 }
@@ -190,11 +205,15 @@ func (e endpoint) check(q url.Values) error {
 func (h *Handler) failedAPI(w http.ResponseWriter, r *http.Request, err error) {
 	var known *apiError
 	var there *elsewhere
+	var unkept *auditError
 	switch {
 	case errors.As(err, &there):
 		http.Redirect(w, r, there.path, http.StatusSeeOther)
 		return
 	case errors.As(err, &known):
+	case errors.As(err, &unkept):
+		h.o.Log.Error().Err(err).Str("path", r.URL.Path).Msg("audit event not kept, so nothing is shown")
+		err = &apiError{http.StatusServiceUnavailable, "it cannot be written down now who asks this"}
 	case refusal(err) != nil:
 		err = &apiError{http.StatusBadRequest, refusal(err).Error()}
 	case r.Context().Err() != nil:

@@ -9,6 +9,7 @@ import (
 
 	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/schema"
 )
 
 // rowOf is the public row of the crash that is asked for.
@@ -59,8 +60,32 @@ func (h *Handler) apiRaw(r *http.Request, q url.Values) (any, error) {
 	for name, value := range annotations {
 		out[name] = value
 	}
+	if err := h.addProtected(r, id, out); err != nil {
+		return nil, err
+	}
 	out["uuid"], out["submitted_timestamp"] = id, zoned(row["received_at"])
 	return out, nil
+}
+
+// addProtected puts a crash's protected annotations to its public ones for who may see them, once it
+// is kept who does.
+func (h *Handler) addProtected(r *http.Request, id string, out map[string]any) error {
+	if !h.account(r).Protected {
+		return nil
+	}
+	row, err := ask.CrashProtected(r.Context(), h.o.Protected, id)
+	if err != nil || row == nil {
+		return err
+	}
+	if err := h.audit(r, schema.AuditEvent{What: schema.AuditProtected, Role: string(access.Protected), Subject: id, Count: 1}); err != nil {
+		return err
+	}
+	annotations := map[string]string{}
+	json.Unmarshal(row["annotations"], &annotations) //nolint:errcheck,gosec // an object of texts, or there are none
+	for name, value := range annotations {
+		out[name] = value
+	}
+	return nil
 }
 
 // dumpAt is where a dump is, for who may have it.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"aftershock/access"
 	"aftershock/ask"
 )
 
@@ -31,7 +32,7 @@ var searchParams = []apiParam{
 }
 
 func (h *Handler) apiSearch(r *http.Request, q url.Values) (any, error) {
-	s, err := ask.ParseSearch(without(q, "_return_query"), usualSuperSearch, h.o.Now())
+	s, err := h.searchable(r).ParseSearch(without(q, "_return_query"), usualSuperSearch, h.o.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (h *Handler) apiSearch(r *http.Request, q url.Values) (any, error) {
 		statements, err := s.Statements()
 		return map[string]any{"query": statements}, err
 	}
-	counted, page, err := h.answers(r.Context(), s)
+	counted, page, err := h.answers(r, s)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ type searchField struct {
 	QueryType   string         `json:"query_type"`
 	List        bool           `json:"list"`
 	Operators   []ask.Operator `json:"operators"`
-	Permissions []string       `json:"permissions_needed"` // none
+	Permissions []string       `json:"permissions_needed"`
 	Exposed     bool           `json:"is_exposed"`
 	Returned    bool           `json:"is_returned"`
 }
@@ -114,14 +115,22 @@ type searchField struct {
 // queryTypes are Super Search's names of kinds.
 var queryTypes = map[ask.Kind]string{ask.KindText: "string", ask.KindNumber: "number", ask.KindTruth: "bool", ask.KindTime: "date", ask.KindID: "enum"}
 
-func (h *Handler) apiFields(*http.Request, url.Values) (any, error) {
+func (h *Handler) apiFields(r *http.Request, _ url.Values) (any, error) {
 	out := map[string]searchField{}
-	for _, f := range ask.Fields() {
+	for _, f := range h.searchable(r).Fields() {
 		for _, name := range []string{f.Name, f.Twin} {
 			if name != "" {
-				out[name] = searchField{name, f.Name, f.Doc, queryTypes[f.Kind], f.List, f.Takes(), []string{}, true, true}
+				out[name] = searchField{name, f.Name, f.Doc, queryTypes[f.Kind], f.List, f.Takes(), needed(f), true, true}
 			}
 		}
 	}
 	return out, nil
+}
+
+// needed are the roles without which a field is not there.
+func needed(f ask.Field) []string {
+	if f.Protected {
+		return []string{string(access.Protected)}
+	}
+	return []string{}
 }

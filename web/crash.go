@@ -54,7 +54,7 @@ func (c *oneCrash) First() []frame { return c.Frames[:min(firstFrames, len(c.Fra
 // Rest are the frames behind First.
 func (c *oneCrash) Rest() []frame { return c.Frames[min(firstFrames, len(c.Frames)):] }
 
-type fact struct{ Name, Value, Link string }
+type fact struct{ Name, Value, Link, Without string }
 
 type frame struct {
 	Number                                  string
@@ -128,7 +128,7 @@ func crashOf(row ask.Row) *oneCrash {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		c.Facts = append(c.Facts, fact{name, ask.Shown(row[name]), linkOf(name, ask.Shown(row[name]), filter{})})
+		c.Facts = append(c.Facts, fact{name, ask.Shown(row[name]), linkOf(name, ask.Shown(row[name]), filter{}), withoutOf(name, ask.Shown(row[name]), filter{})})
 	}
 	stack := columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust")
 	for _, v := range stack {
@@ -157,7 +157,7 @@ func crashOf(row ask.Row) *oneCrash {
 	annotations := map[string]string{}
 	json.Unmarshal(row["annotations"], &annotations) //nolint:errcheck,gosec // an object of texts, or there are none
 	for name, value := range annotations {
-		c.Annotations = append(c.Annotations, fact{name, value, ""})
+		c.Annotations = append(c.Annotations, fact{Name: name, Value: value})
 	}
 	slices.SortFunc(c.Annotations, func(a, b fact) int { return strings.Compare(a.Name, b.Name) })
 	return c

@@ -63,6 +63,9 @@ func (h *Handler) around(r *http.Request, c *oneCrash, id string, row ask.Row) e
 
 // neighbours asks for them; nil when the crash is alone, or out of the filter's time.
 func (h *Handler) neighbours(ctx context.Context, c *oneCrash, id string, f filter) (*neighbours, error) {
+	if _, err := ask.Text(c.Signature); err != nil {
+		return nil, nil //nolint:nilerr,nilnil // no question can ask for it, and the crash is shown without
+	}
 	values, err := h.pageValues(f, c.Signature)
 	if err != nil {
 		return nil, err
@@ -113,7 +116,9 @@ func (h *Handler) pageValues(f filter, signature string) (map[string]string, err
 func (f filter) String() string {
 	var words []string
 	for _, v := range []string{f.Product, f.Channel, f.Process, f.OS} {
-		if v != "" {
+		if texts, not := ask.LeftOut(v); not {
+			words = append(words, "not "+strings.Join(texts, ", not "))
+		} else if v != "" {
 			words = append(words, v)
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -22,7 +23,10 @@ func openAPI() map[string]any {
 		switch {
 		case e.body != "":
 			method = "post"
-			op["requestBody"] = map[string]any{"required": true, "content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"type": "object", "description": e.body}, "example": e.example}}}
+			op["requestBody"] = map[string]any{"required": true, "content": map[string]any{e.kindOfBody(): map[string]any{"schema": map[string]any{"type": e.typeOfBody(), "description": e.body}, "example": e.example}}}
+			if params := e.inQuery(); len(params) > 0 {
+				op["parameters"] = params
+			}
 		case e.post:
 			method = "post"
 			properties, required := map[string]any{}, []string{}
@@ -34,12 +38,9 @@ func openAPI() map[string]any {
 			}
 			op["requestBody"] = map[string]any{"required": true, "content": map[string]any{"application/x-www-form-urlencoded": map[string]any{"schema": map[string]any{"type": "object", "properties": properties, "required": required}}}}
 		default:
-			params := make([]map[string]any, 0, len(e.params))
-			for _, p := range e.params {
-				params = append(params, map[string]any{"name": p.name, "in": "query", "description": p.doc, "required": p.required, "schema": p.schema()})
-			}
+			params := e.inQuery()
 			if e.fields {
-				for _, f := range ask.Fields() {
+				for _, f := range ask.Public().Fields() {
 					for _, name := range []string{f.Name, f.Twin} {
 						if name != "" {
 							params = append(params, map[string]any{"name": name, "in": "query", "description": f.Doc + " With an operator before it: " + signs(f) + ".", "required": false, "schema": apiParam{kind: "string", many: true}.schema()})
@@ -57,6 +58,24 @@ func openAPI() map[string]any {
 		"paths":      paths,
 		"components": map[string]any{"schemas": map[string]any{"Error": map[string]any{"type": "object", "properties": map[string]any{"error": map[string]any{"type": "string"}}, "required": []string{"error"}}}},
 	}
+}
+
+// inQuery are the parameters that stand in the address.
+func (e endpoint) inQuery() []map[string]any {
+	params := make([]map[string]any, 0, len(e.params))
+	for _, p := range e.params {
+		params = append(params, map[string]any{"name": p.name, "in": "query", "description": p.doc, "required": p.required, "schema": p.schema()})
+	}
+	return params
+}
+
+func (e endpoint) kindOfBody() string { return cmp.Or(e.kind, "application/json") }
+
+func (e endpoint) typeOfBody() string {
+	if e.kind == "" {
+		return "object"
+	}
+	return "string"
 }
 
 func (p apiParam) schema() map[string]any {
@@ -106,8 +125,13 @@ func (h *Handler) apiPage(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case e.post:
 			entry.Method, entry.Example = "POST", "curl --data '"+e.example+"' …"+at
+			if e.kind != "" {
+				entry.Example = "curl --data-binary @file …" + at
+			}
 		case len(e.params) > 0 && e.params[0].name == crashIDParam.name:
 			entry.Example = at + "?" + e.example
+		case e.missing != nil && e.missing(h):
+			entry.Example = at
 		case e.example == "":
 			entry.Link = at
 		default:

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,6 +30,9 @@ type page struct {
 	tabs     []link // Path is the value of the parameter tab
 	sections []section
 }
+
+// ranks tells whether a page has rankings, which leave out what a list says.
+func (p page) ranks() bool { return p.path == "/" || p.path == "/top" }
 
 // menu is that of pages which know no versions; see Handler.menu.
 var menu = []link{{"/", "Morning"}, {"/top", "Top crashers"}, {"/search", "Search"}, {"/compare", "Compare"}, {"/pings", "Pings"}, {"/missing", "Missing symbols"}, {"/questions", "All questions"}}
@@ -84,6 +88,7 @@ type body struct {
 	Wants    string
 	Tabs     []tab
 	Sections []answered
+	LeftOut  string     // what a list leaves out
 	All      []question // of /questions
 	// Parts are of /signature alone.
 	Parts *signatureParts
@@ -122,7 +127,15 @@ func (h *Handler) routePages() {
 // page answers with a page, or its twin.
 func (h *Handler) page(p page, twin string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		f := fromURL(r.URL.Query())
+		f, left, err := h.filterOf(r)
+		if err != nil {
+			h.failed(w, r, err)
+			return
+		}
+		filters := len(p.sections) > 0 && p.wants != "text"
+		if filters {
+			f.at = p.path
+		}
 		values := f.values()
 		b := body{Subject: values[p.wants], Wants: p.wants}
 		here := values["tab"]
@@ -141,8 +154,22 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 			}
 		}
 		if p.wants == "" || b.Subject != "" {
-			var err error
 			if b.Sections, err = h.ask(r, p, f, here); err != nil {
+				h.failed(w, r, err)
+				return
+			}
+		}
+		if left != nil && p.ranks() {
+			counted, err := h.leftOut(r, f, left)
+			if err != nil {
+				h.failed(w, r, err)
+				return
+			}
+			b.Sections = append(b.Sections, counted)
+			b.LeftOut = fmt.Sprintf("%s crashes of %s signatures are left out: those of the list %s.", counted.Answer.Rows[0][0], counted.Answer.Rows[0][1], left.Name)
+		}
+		if p.wants == "signature" && b.Subject != "" {
+			if err := h.signature(r, f, &b, here, twin); err != nil {
 				h.failed(w, r, err)
 				return
 			}
@@ -151,14 +178,12 @@ func (h *Handler) page(p page, twin string) http.HandlerFunc {
 			h.twin(w, r, twin, b.Sections)
 			return
 		}
-		if p.wants == "signature" && b.Subject != "" {
-			var err error
-			if b.Parts, err = h.signature(r, f, b.Subject, here); err != nil {
-				h.failed(w, r, err)
-				return
-			}
+		v := view{Title: p.title, At: p.path, Filter: f, Filters: filters, Body: b, Twins: twinLinks(p.path, r.URL.Query())}
+		if p.ranks() {
+			v.Lists = h.listsOf(r, left)
+		} else if f.List != "" {
+			v.Hidden = append(v.Hidden, hidden{"without", f.List})
 		}
-		v := view{Title: p.title, At: p.path, Filter: f, Filters: len(p.sections) > 0 && p.wants != "text", Body: b, Twins: twinLinks(p.path, r.URL.Query())}
 		if p.wants != "" {
 			v.Hidden = append(v.Hidden, hidden{p.wants, b.Subject})
 			if b.Subject != "" {
@@ -248,12 +273,16 @@ func (h *Handler) question(w http.ResponseWriter, r *http.Request) {
 	if q.Protected {
 		private(w)
 	}
-	f := fromURL(r.URL.Query())
+	f, _, err := h.filterOf(r)
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
 	values := f.values()
 	b := asking{Doc: q.Doc}
 	complete := true
 	for _, p := range q.Params {
-		b.Params = append(b.Params, param{p.Name, values[p.Name], p.Default, p.Doc})
+		b.Params = append(b.Params, param{p.Name, given(values[p.Name]), p.Default, p.Doc})
 		complete = complete && (!p.Required || values[p.Name] != "")
 	}
 	if complete {
@@ -278,7 +307,12 @@ type asking struct {
 	Sections []answered
 }
 
-type param struct{ Name, Value, Default, Doc string }
+// param is a parameter of a question in its form. One that leaves several values out has as many.
+type param struct {
+	Name         string
+	Values       []string
+	Default, Doc string
+}
 
 // find leads to the crash of an id, and of all other texts to the signatures that have them.
 func (h *Handler) find(w http.ResponseWriter, r *http.Request) {

@@ -131,13 +131,13 @@ func protectedOf(id string, row ask.Row) *protectedCrash {
 			groups[of] = append(groups[of], column)
 		case value == "" || name == "crash_id" || name == "annotations" || strings.HasPrefix(name, "raw_") || strings.HasPrefix(name, "processed_"):
 		default:
-			c.Facts = append(c.Facts, fact{name, value, ""})
+			c.Facts = append(c.Facts, fact{Name: name, Value: value})
 		}
 	}
 	annotations := map[string]string{}
 	json.Unmarshal(row["annotations"], &annotations) //nolint:errcheck,gosec // an object of texts, or there are none
 	for name, value := range annotations {
-		c.Annotations = append(c.Annotations, fact{name, value, ""})
+		c.Annotations = append(c.Annotations, fact{Name: name, Value: value})
 	}
 	slices.SortFunc(c.Annotations, func(a, b fact) int { return strings.Compare(a.Name, b.Name) })
 	c.Threads = threadsOf(row)

@@ -260,13 +260,32 @@ func (h *Handler) try(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) plan(w http.ResponseWriter, r *http.Request, t *trying, rules *signature.Ruleset, before map[string]string) {
 	ctx, cancel := context.WithTimeout(r.Context(), planTime)
 	defer cancel()
+	t.MayStart = access.From(r.Context()).Can(access.Operator)
+	page := h.pour(w, r, view{Title: "Try rules", At: "/rules"})
+	page.write("trybegin", nil)
 	began := h.o.Now()
 	var err error
-	t.Plan, err = h.o.Operator.Plan(ctx, replay.PlanOptions{Ruleset: rules, Sample: planSample, Base: t.Base})
+	examples := make(chan replay.PlanExample, replay.MaxPlanExamples) // so that nobody waits for a slow client
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t.Plan, err = h.o.Operator.Plan(ctx, replay.PlanOptions{Ruleset: rules, Sample: planSample, Base: t.Base, Tell: func(e replay.PlanExample) { examples <- e }})
+	}()
+	for running := true; running; {
+		select {
+		case e := <-examples:
+			page.write("tryexample", exampleOf(e))
+		case <-done:
+			running = false
+		}
+	}
+	for len(examples) > 0 {
+		page.write("tryexample", exampleOf(<-examples))
+	}
 	if err != nil {
 		h.o.Log.Warn().Err(err).Msg("rules not tried")
-		t.Error = "The sample could not be read, or not in time; the log of the server says why."
-		h.showTry(w, r, http.StatusServiceUnavailable, *t)
+		t.Plan, t.Error = nil, "The sample could not be read, or not in time; the log of the server says why."
+		page.write("tryend", t)
 		return
 	}
 	t.Took = h.o.Now().Sub(began).Round(10 * time.Millisecond).String()
@@ -290,7 +309,41 @@ func (h *Handler) plan(w http.ResponseWriter, r *http.Request, t *trying, rules 
 	} else {
 		t.StartText = fmt.Sprintf("%d crashes are processed again, about %v of one core", t.Plan.Raw.Crashes, time.Duration(t.Plan.Raw.CoreSeconds*float64(time.Second)).Round(time.Second))
 	}
-	h.showTry(w, r, http.StatusOK, *t)
+	page.write("tryend", t)
+}
+
+// tryExample is a crash that changes, as the page shows it.
+type tryExample struct {
+	replay.PlanExample
+	Rows  []exampleRow // of frames that differ
+	Alike int          // of those that do not
+}
+
+type exampleRow struct {
+	Number        int
+	Name, Was, Is string
+}
+
+// exampleOf keeps of an example the frames that the rulesets do not agree on.
+func exampleOf(e replay.PlanExample) tryExample {
+	out := tryExample{PlanExample: e}
+	said := func(s *signature.Step) string {
+		switch {
+		case s == nil:
+			return "not looked at"
+		case s.Line != (signature.ListLine{}):
+			return decided[s.Kind] + " (" + s.Line.String() + ")"
+		}
+		return decided[s.Kind]
+	}
+	for _, f := range e.Frames {
+		if !f.Differs() {
+			out.Alike++
+			continue
+		}
+		out.Rows = append(out.Rows, exampleRow{f.Number, f.Name, said(f.Was), said(f.Is)})
+	}
+	return out
 }
 
 // patch is the change of a file, for the repository that keeps the rules.

@@ -265,6 +265,7 @@ func TestOneTrialAtATime(t *testing.T) {
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			var res *http.Response
 			if res, err = http.DefaultClient.Do(req); err == nil {
+				_, err = io.Copy(io.Discard, res.Body) // to the end of the trial
 				res.Body.Close()
 			}
 		}

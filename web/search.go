@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -13,7 +12,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"aftershock/access"
 	"aftershock/ask"
+	"aftershock/schema"
+	"aftershock/sinks/clickhouse"
 )
 
 // usualSearch is what the page of the search shows that does not say.
@@ -83,18 +85,47 @@ const (
 	maxPageFacetRows = 2000
 )
 
-// answers asks everything of a search at once.
-func (h *Handler) answers(ctx context.Context, s *ask.Search) (counted *ask.Counted, page *ask.Page, err error) {
-	g, ctx := errgroup.WithContext(ctx)
+// answers asks everything of a search at once. What is protected is kept before it is shown.
+func (h *Handler) answers(r *http.Request, s *ask.Search) (counted *ask.Counted, page *ask.Page, err error) {
+	db := h.searchTables(s)
+	g, ctx := errgroup.WithContext(r.Context())
 	g.Go(func() (err error) {
-		counted, err = s.Count(ctx, h.o.DB)
+		counted, err = s.Count(ctx, db)
 		return err
 	})
 	g.Go(func() (err error) {
-		page, err = s.Page(ctx, h.o.DB)
+		page, err = s.Page(ctx, db)
 		return err
 	})
-	return counted, page, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	return counted, page, h.auditSearch(r, s, len(page.Rows))
+}
+
+// searchable is what the viewer of a request may search.
+func (h *Handler) searchable(r *http.Request) *ask.Allowed {
+	if h.account(r).Protected {
+		return ask.Protected()
+	}
+	return ask.Public()
+}
+
+// searchTables are those that a search is asked of. One with protected fields was parsed for who may
+// ask them: searchable.
+func (h *Handler) searchTables(s *ask.Search) *clickhouse.DB {
+	if len(s.Protected()) > 0 {
+		return h.o.Protected
+	}
+	return h.o.DB
+}
+
+// auditSearch keeps who searches by protected fields, and which.
+func (h *Handler) auditSearch(r *http.Request, s *ask.Search, rows int) error {
+	if len(s.Protected()) == 0 {
+		return nil
+	}
+	return h.audit(r, schema.AuditEvent{What: schema.AuditQuestion, Role: string(access.Protected), Subject: "search: " + strings.Join(s.Protected(), ", "), Count: int64(rows)})
 }
 
 // search is the page. What its form sends becomes the search's own address.
@@ -112,17 +143,17 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, &badValueError{fmt.Sprintf("a search of more than %d bytes is too long for a page; its twins, as /search.json, take it", maxPageQuery)})
 		return
 	}
-	if asked, err := ask.ParseSearch(q, usualSearch, h.o.Now()); err == nil && asked.Number*len(asked.Columns) > maxPageCells {
+	if asked, err := h.searchable(r).ParseSearch(q, usualSearch, h.o.Now()); err == nil && asked.Number*len(asked.Columns) > maxPageCells {
 		h.failed(w, r, &badValueError{fmt.Sprintf("%d crashes of %d columns are too many for a page, which has %d values at most; the twins, as /search.csv, have all", asked.Number, len(asked.Columns), maxPageCells)})
 		return
 	}
-	s, counted, page, err := h.searched(r)
+	s, counted, page, err := h.searched(w, r)
 	if err != nil {
 		h.failedSearch(w, r, err)
 		return
 	}
 	b := searchPage{
-		Rows: filterRows(q), Operators: operators, Fields: ask.Fields(), Columns: namesOf(s.Columns), Facets: strings.Join(facetNames(q), " "), Hidden: keptByForm(q),
+		Rows: filterRows(q, h.searchable(r)), Operators: operators, Fields: h.searchable(r).Fields(), Columns: namesOf(s.Columns), Facets: strings.Join(facetNames(q), " "), Hidden: keptByForm(q),
 		Total: strconv.FormatUint(counted.Crashes, 10), Estimated: strconv.FormatFloat(counted.Estimated, 'f', -1, 64), Tables: facetTables(q, counted, maxPageFacetRows),
 	}
 	if b.Statements, err = s.Statements(); err != nil {
@@ -139,16 +170,19 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 	}
 	b.Next, b.Previous = pageLink(q, page.Next), pageLink(q, page.Previous)
 	whole := without(q, "_cursor", "_results_offset")
-	h.show(w, r, http.StatusOK, "search.html", view{Title: "Search", At: "/search", Body: b, Twins: append(twinLinks("/search", q), link{"/search.parquet?" + whole.Encode(), "PARQUET"})})
+	h.show(w, r, http.StatusOK, "search.html", view{Title: "Search", At: "/search", Body: b, Private: len(s.Protected()) > 0, Twins: append(twinLinks("/search", q), link{"/search.parquet?" + whole.Encode(), "PARQUET"})})
 }
 
 // searched reads the search of a request, and asks it.
-func (h *Handler) searched(r *http.Request) (*ask.Search, *ask.Counted, *ask.Page, error) {
-	s, err := ask.ParseSearch(r.URL.Query(), usualSearch, h.o.Now())
+func (h *Handler) searched(w http.ResponseWriter, r *http.Request) (*ask.Search, *ask.Counted, *ask.Page, error) {
+	s, err := h.searchable(r).ParseSearch(r.URL.Query(), usualSearch, h.o.Now())
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	counted, page, err := h.answers(r.Context(), s)
+	if len(s.Protected()) > 0 {
+		private(w)
+	}
+	counted, page, err := h.answers(r, s)
 	return s, counted, page, err
 }
 
@@ -367,7 +401,7 @@ func bucketOf(q url.Values, step *ask.Step, b ask.Bucket) (searchValue, url.Valu
 
 // searchJSON is the twin for programs: what /api/SuperSearch/ answers.
 func (h *Handler) searchJSON(w http.ResponseWriter, r *http.Request) {
-	s, counted, page, err := h.searched(r)
+	s, counted, page, err := h.searched(w, r)
 	if err != nil {
 		h.failedSearch(w, r, err)
 		return
@@ -376,7 +410,7 @@ func (h *Handler) searchJSON(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) searchMarkdown(w http.ResponseWriter, r *http.Request) {
-	s, counted, page, err := h.searched(r)
+	s, counted, page, err := h.searched(w, r)
 	if err != nil {
 		h.failedSearch(w, r, err)
 		return

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"aftershock/ask"
+	"aftershock/internal/spreadsheet"
 )
 
 // searchCSV is all crashes of a search, as they come from the tables.
@@ -28,7 +29,7 @@ func (h *Handler) searchCSV(w http.ResponseWriter, r *http.Request) {
 		}
 		return out.Write(names)
 	}
-	err := s.Each(r.Context(), h.o.DB, func(row []json.RawMessage) error {
+	err := s.Each(r.Context(), h.searchTables(s), func(row []json.RawMessage) error {
 		if err := begin(); err != nil {
 			return err
 		}
@@ -36,7 +37,7 @@ func (h *Handler) searchCSV(w http.ResponseWriter, r *http.Request) {
 		for i, v := range row {
 			cells[i] = ask.Shown(v)
 		}
-		return out.Write(safe(cells))
+		return out.Write(spreadsheet.Row(cells))
 	})
 	if err == nil {
 		err = begin() // of no crashes
@@ -52,7 +53,7 @@ func (h *Handler) searchParquet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	begun := false
-	err := s.Parquet(r.Context(), h.o.DB, func() io.Writer {
+	err := s.Parquet(r.Context(), h.searchTables(s), func() io.Writer {
 		begun = true
 		return w
 	})
@@ -61,15 +62,22 @@ func (h *Handler) searchParquet(w http.ResponseWriter, r *http.Request) {
 
 // exported reads the search of an export, and says what it is.
 func (h *Handler) exported(w http.ResponseWriter, r *http.Request, kind, name string) (*ask.Search, bool) {
-	s, err := ask.ParseSearch(without(r.URL.Query(), "_cursor", "_results_offset"), usualSearch, h.o.Now())
+	s, err := h.searchable(r).ParseSearch(without(r.URL.Query(), "_cursor", "_results_offset"), usualSearch, h.o.Now())
 	if err != nil {
 		h.failedSearch(w, r, err)
 		return nil, false
 	}
+	if len(s.Protected()) > 0 {
+		private(w)
+		if err := h.auditSearch(r, s, 0); err != nil { // how many they are is known when they are gone
+			h.failed(w, r, err)
+			return nil, false
+		}
+	}
 	head := w.Header()
 	head.Set("Content-Type", kind)
 	head.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	head.Set("Cache-Control", "private, max-age=20")
+	cached(w)
 	return s, r.Method != http.MethodHead
 }
 

@@ -90,11 +90,11 @@ func hasSign(value string) bool {
 const usualDate = "7d"
 
 // filterRows are the filters of a search, by name, and an empty row.
-func filterRows(q url.Values) (out []filterRow) {
+func filterRows(q url.Values, allowed *ask.Allowed) (out []filterRow) {
 	var names []string
 	dated := false
 	for name := range q {
-		if f, err := ask.FieldNamed(name); err == nil {
+		if f, err := allowed.Field(name); err == nil {
 			names = append(names, name)
 			dated = dated || f.Name == "received_at"
 		}

@@ -30,6 +30,10 @@ type signatureParts struct {
 	History []step
 	Epochs  []epoch
 	Fields  []distribution
+	// Saves: the viewer can put the signature into lists, which they have of these names.
+	Saves     bool
+	Lists     []string
+	Signature string
 }
 
 // step is what one promotion made of a signature.
@@ -52,30 +56,57 @@ type distribution struct {
 }
 
 type share struct {
-	Value, Crashes, Percent, Link string
-	Bar                           int
+	Value, Crashes, Percent, Link, Without string
+	Bar                                    int
 }
 
 // lineageLimits bound what a page asks about lineage.
 var lineageLimits = clickhouse.Limits{MemoryBytes: 512 << 20, Time: 5 * time.Second}
 
-// signature asks for a signature's parts that the tab shows.
-func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*signatureParts, error) {
+// signature asks for a signature's parts that the tab shows. A twin has its answers alone.
+func (h *Handler) signature(r *http.Request, f filter, b *body, tab, twin string) error {
+	signature := b.Subject
 	values, err := h.pageValues(f, signature)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := &signatureParts{}
+	var l *replay.Lineage
+	if tab == "" || tab == "history" && twin == "" {
+		if l, err = replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature); err != nil {
+			return err
+		}
+	}
+	if tab == "" {
+		inherited, err := h.inherited(r, l, signature, f)
+		if err != nil {
+			return err
+		}
+		if inherited != nil {
+			at := 1 + slices.IndexFunc(b.Sections, func(s answered) bool { return s.Query.Name == "bugs" })
+			b.Sections = slices.Insert(b.Sections, at, *inherited)
+		}
+	}
+	if twin != "" {
+		return nil
+	}
+	p := &signatureParts{Signature: signature}
+	b.Parts = p
+	if h.saver(r) != nil && tab == "" {
+		p.Saves = true
+		for _, l := range h.listsOf(r, nil) {
+			p.Lists = append(p.Lists, l.Name)
+		}
+	}
 	var wanted []func() error
 	switch tab {
 	case "":
 		wanted = []func() error{
 			func() error { return h.beginWith(r, p, values, f) },
-			func() error { return h.lineage(r, p, values, f, signature) },
+			func() error { return h.lineage(r, p, l, values, f, signature) },
 		}
 	case "history":
 		wanted = []func() error{
-			func() error { return h.lineage(r, p, values, f, signature) },
+			func() error { return h.lineage(r, p, l, values, f, signature) },
 			func() error { return h.epochs(r, p) },
 		}
 	case "stacks":
@@ -83,13 +114,13 @@ func (h *Handler) signature(r *http.Request, f filter, signature, tab string) (*
 	case "distributions":
 		wanted = []func() error{func() error { return h.distributions(r, p, values, f, signature) }}
 	default:
-		return p, nil
+		return nil
 	}
 	var all errgroup.Group
 	for _, part := range wanted {
 		all.Go(part)
 	}
-	return p, all.Wait()
+	return all.Wait()
 }
 
 func (h *Handler) beginWith(r *http.Request, p *signatureParts, values map[string]string, f filter) error {
@@ -104,11 +135,7 @@ func (h *Handler) beginWith(r *http.Request, p *signatureParts, values map[strin
 }
 
 // lineage follows a signature through promotions, and draws all its names as one.
-func (h *Handler) lineage(r *http.Request, p *signatureParts, values map[string]string, f filter, signature string) error {
-	l, err := replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
-	if err != nil {
-		return err
-	}
+func (h *Handler) lineage(r *http.Request, p *signatureParts, l *replay.Lineage, values map[string]string, f filter, signature string) error {
 	names := []string{signature}
 	add := func(name string) {
 		if !slices.Contains(names, name) {
@@ -194,7 +221,10 @@ func (h *Handler) distributions(r *http.Request, p *signatureParts, values map[s
 		}
 		of, _ := strconv.ParseFloat(row[3], 64) // the server's own number
 		d := &p.Fields[len(p.Fields)-1]
-		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchLink(f.search(url.Values{"signature": {"=" + signature}, row[0]: {"=" + row[1]}}, f.since()))})
+		searchOf := func(sign string) string {
+			return searchLink(f.search(url.Values{"signature": {"=" + signature}, row[0]: {sign + row[1]}}, f.since()))
+		}
+		d.Rows = append(d.Rows, share{Value: row[1], Crashes: row[2], Percent: row[3], Bar: int(of / 100 * barWidth), Link: searchOf("="), Without: searchOf("!=")})
 	}
 	return nil
 }

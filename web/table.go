@@ -22,6 +22,7 @@ type column struct {
 type cell struct {
 	Text    string
 	Link    string // empty: none
+	Without string // the same without crashes that have the value; empty: none
 	Numeric bool
 	Bar     int // of barWidth
 	HasBar  bool
@@ -53,7 +54,7 @@ func tableOf(q ask.Query, a *ask.Answer, values map[string]string, f filter) tab
 	for _, row := range a.Rows {
 		cells := make([]cell, len(row))
 		for i, text := range row {
-			cells[i] = cell{Text: text, Numeric: t.Columns[i].Numeric, Link: linkOf(a.Columns[i].Name, text, f)}
+			cells[i] = cell{Text: text, Numeric: t.Columns[i].Numeric, Link: linkOf(a.Columns[i].Name, text, f), Without: withoutOf(a.Columns[i].Name, text, f)}
 			if n, err := strconv.ParseFloat(text, 64); i == value && err == nil && most > 0 {
 				cells[i].HasBar, cells[i].Bar = true, int(max(n, 0)/most*barWidth)
 			}
@@ -73,13 +74,25 @@ func linkOf(name, text string, f filter) string {
 	}
 	switch name {
 	case "signature", "old_signature", "new_signature":
-		return "/signature" + f.query("signature", text)
+		if _, err := ask.Text(text); err == nil { // else its page could not ask for it
+			return "/signature" + f.query("signature", text)
+		}
 	case "crash_id", "example":
 		if id, ok := crashID(text); ok {
 			return "/crash/" + id
 		}
 	case "product", "channel", "process_type", "os":
-		return "/top" + f.with(name, text).query()
+		if len(text) <= maxLinkBytes {
+			return f.only(name, text)
+		}
 	}
 	return ""
+}
+
+// withoutOf is the same page without the crashes that have a value by which it can be filtered.
+func withoutOf(name, text string, f filter) string {
+	if f.field(name) == nil || text == "" || len(text) > maxLinkBytes {
+		return ""
+	}
+	return f.without(name, text)
 }

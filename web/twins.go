@@ -50,7 +50,7 @@ func (h *Handler) twin(w http.ResponseWriter, r *http.Request, kind string, sect
 			}
 			out.Write(names(s.Answer)) //nolint:errcheck,gosec // likewise
 			for _, row := range s.Answer.Rows {
-				out.Write(safe(row)) //nolint:errcheck,gosec // likewise
+				out.Write(spreadsheet.Row(row)) //nolint:errcheck,gosec // likewise
 			}
 		}
 		out.Flush()
@@ -69,23 +69,6 @@ func names(a *ask.Answer) (out []string) {
 		out = append(out, c.Name)
 	}
 	return out
-}
-
-// safe keeps cells from being formulas where a table is opened: a quotation mark stands before
-// what one begins with.
-func safe(row []string) []string {
-	out := make([]string, len(row))
-	for i, text := range row {
-		if spreadsheet.Formula(text) && !isNumber(text) {
-			text = "'" + text
-		}
-		out[i] = text
-	}
-	return out
-}
-
-func isNumber(text string) bool {
-	return strings.Trim(text, "0123456789.eE+-") == "" && strings.ContainsAny(text, "0123456789")
 }
 
 // jsonSection is a section in the JSON twin.

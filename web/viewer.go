@@ -68,6 +68,7 @@ var roleDocs = map[access.Role]string{
 	access.Rules:     "try rules on crashes",
 	access.Operator:  "start, promote and roll back versions, and have crashes made again",
 	access.Auditor:   "see who saw what",
+	access.Bugs:      "load which bugs are about which signatures",
 }
 
 // allowed is the viewer of a request if they have a role. Whoever has not said who they are is

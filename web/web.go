@@ -68,6 +68,12 @@ type Options struct {
 	SymbolsURL string
 	// Reprocess has crashes processed again, for operators; nil where that is not done.
 	Reprocess func(ctx context.Context, ids []string) error
+	// LoadBugs stores which bugs are about which signatures, for viewers with the role; nil where
+	// that is not done.
+	LoadBugs func(ctx context.Context, all []clickhouse.Bug, replace bool) (removed int, err error)
+	// Failures are about so many of the newest crashes that could not be processed; nil where they
+	// are not known.
+	Failures func(ctx context.Context, most int) ([]Failure, error)
 	// APIRate bounds what one client asks of the API.
 	APIRate Rate
 	// Now is the clock that times like 7d count from.
@@ -85,8 +91,10 @@ type Handler struct {
 	dumping   chan struct{} // of each dump that is under way
 	flips     flips
 	denials   denials
+	loading   chan struct{} // a slot for a list of bugs at a time
 	planning  chan struct{} // a slot for each plan at a time
 	rates     rates
+	failures  failures
 }
 
 // queryTime bounds what one page asks.
@@ -105,7 +113,7 @@ func New(o Options) (*Handler, error) {
 			return nil, fmt.Errorf("thresholds of states: %w", err)
 		}
 	}
-	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce)}
+	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce), loading: make(chan struct{}, 1)}
 	h.flips.ctx, h.flips.cancel = context.WithCancel(context.Background())
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
@@ -122,6 +130,10 @@ func New(o Options) (*Handler, error) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		w.Write(css) //nolint:errcheck,gosec // its client may be gone
 	})
+	h.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { // browsers ask for one
+		w.Header().Set("Cache-Control", "public, max-age=604800")
+		w.WriteHeader(http.StatusNoContent)
+	})
 	h.routePages()
 	h.routeCrash()
 	h.routeCompare()
@@ -130,6 +142,7 @@ func New(o Options) (*Handler, error) {
 	h.routeReplays()
 	h.routeAgain()
 	h.routeAccount()
+	h.routeSaved()
 	h.routeProtected()
 	h.routeSearch()
 	h.routeAPI()
@@ -188,9 +201,19 @@ type view struct {
 	Filters bool     // whether the page goes by the filter
 	Refresh int      // after how many seconds the page is asked for again; 0: never
 	Twins   []link
+	Lists   []listChoice // that the filter's form offers
 	Body    any
 	Private bool    // what is shown is protected
 	Account account // set by show
+	Here    string  // the page's own address, to be saved; empty: it is not. Set by show
+}
+
+// KeepName is what a page is saved as, unless somebody names it.
+func (v view) KeepName() string {
+	if len(v.Title) <= access.MaxSavedName {
+		return v.Title
+	}
+	return strings.ToValidUTF8(v.Title[:access.MaxSavedName], "")
 }
 
 // hidden is a parameter that a form keeps.
@@ -200,6 +223,9 @@ type hidden struct{ Name, Value string }
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var page bytes.Buffer
 	v.Account = h.account(r)
+	if status == http.StatusOK {
+		v.Here = h.savable(r)
+	}
 	if err := h.templates.ExecuteTemplate(&page, name, v); err != nil {
 		h.o.Log.Error().Err(err).Str("page", name).Msg("page not rendered")
 		http.Error(w, "This page could not be made; the log of the server says why.", http.StatusInternalServerError)

@@ -10,10 +10,10 @@ FROM
             ifNull(toString(gpu_vendor), '') AS g, ifNull(toString(address_kind), '') AS k, ifNull(toString(android_model), '') AS m, ifNull(toString(locale), '') AS l
         FROM aftershock.crashes
         WHERE signature = {signature:String} AND day BETWEEN toDate({from:DateTime64(3)}) - 1 AND toDate({to:DateTime64(3)}) + 1 AND received_at >= {from:DateTime64(3)} AND received_at < {to:DateTime64(3)}
-    AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-    AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+    AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
+    AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
     )
     GROUP BY GROUPING SETS ((p), (v), (c), (o), (ov), (a), (t), (b), (r), (g), (k), (m), (l), ())
 )
-QUALIFY field != '' AND value != '' AND row_number() OVER (PARTITION BY field ORDER BY crashes DESC, value) <= 10
+QUALIFY field != '' AND value != '' AND row_number() OVER (PARTITION BY field ORDER BY value = '', crashes DESC, value) <= 10
 ORDER BY field, crashes DESC, value

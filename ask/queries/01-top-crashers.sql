@@ -2,10 +2,11 @@
 -- estimated weighs each crash with what the door's rules keep of its kind, 1 / throttle_rate: ranks and shares go by it.
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end
--- param product String = '': product; empty for all
--- param channel String = '': release channel; empty for all
--- param process_type String = '': kind of process; empty for all
--- param os String = '': system; empty for all
+-- param product String = '': product; empty for all, != and a value for all but that
+-- param channel String = '': release channel; empty for all, != and a value for all but that
+-- param process_type String = '': kind of process; empty for all, != and a value for all but that
+-- param os String = '': system; empty for all, != and a value for all but that
+-- param without Array(String) = '': signatures that are left out, one a line
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature estimated
 
@@ -22,8 +23,9 @@ WITH {from:DateTime} - ({to:DateTime} - {from:DateTime}) AS before,
             SELECT signature_id, countIf(received_at >= {from:DateTime}) AS crashes, sumIf(1 / throttle_rate, received_at < {from:DateTime}) AS previous, sumIf(1 / throttle_rate, received_at >= {from:DateTime}) AS weight
             FROM aftershock.crashes
             WHERE day BETWEEN toDate(before) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= before AND received_at < {to:DateTime}
-                AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-                AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+                AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
+                AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
+                AND (empty({without:Array(String)}) OR NOT has(arrayMap(s -> sipHash64(s), {without:Array(String)}), signature_id))
             GROUP BY signature_id
         ) AS counted
         ANY LEFT JOIN aftershock.signature_names AS names USING (signature_id)
@@ -45,8 +47,9 @@ INNER JOIN
         countIf(os = 'Windows NT') AS windows, countIf(os = 'Mac OS X') AS mac, countIf(os = 'Linux') AS linux, countIf(os = 'Android') AS android
     FROM aftershock.crashes
     WHERE day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime}
-        AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-        AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+        AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
+        AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
+        AND (empty({without:Array(String)}) OR NOT has(arrayMap(s -> sipHash64(s), {without:Array(String)}), signature_id))
         AND signature_id IN (SELECT arrayJoin(top).2)
     GROUP BY signature_id
 ) AS d ON t.signature_id = d.signature_id

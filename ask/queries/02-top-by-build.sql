@@ -2,10 +2,10 @@
 -- param build_from String: first build id
 -- param build_to String = 99999999999999: last build id
 -- param since DateTime = 28d: crashes received since
--- param product String = '': product; empty for all
--- param channel String = '': release channel; empty for all
--- param process_type String = '': kind of process; empty for all
--- param os String = '': system; empty for all
+-- param product String = '': product; empty for all, != and a value for all but that
+-- param channel String = '': release channel; empty for all, != and a value for all but that
+-- param process_type String = '': kind of process; empty for all, != and a value for all but that
+-- param os String = '': system; empty for all, != and a value for all but that
 -- param limit UInt32 = 50: rows at most
 -- chart bars signature estimated
 
@@ -20,8 +20,8 @@ WITH (
             SELECT signature_id, count() AS crashes, round(sum(1 / throttle_rate)) AS weight
             FROM aftershock.crashes
             WHERE day >= toDate({since:DateTime}) - 1 AND received_at >= {since:DateTime} AND build_id BETWEEN {build_from:String} AND {build_to:String}
-                AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-                AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+                AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
+                AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
             GROUP BY signature_id
         ) AS counted
         ANY LEFT JOIN aftershock.signature_names AS names USING (signature_id)
@@ -36,8 +36,8 @@ INNER JOIN
     SELECT signature_id, uniqExact(build_id) AS builds, min(build_id) AS first_build, max(build_id) AS last_build, uniqExact(install_time) AS installs
     FROM aftershock.crashes
     WHERE day >= toDate({since:DateTime}) - 1 AND received_at >= {since:DateTime} AND build_id BETWEEN {build_from:String} AND {build_to:String}
-        AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-        AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+        AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
+        AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
         AND signature_id IN (SELECT arrayJoin(top).1)
     GROUP BY signature_id
 ) AS d ON t.signature_id = d.signature_id

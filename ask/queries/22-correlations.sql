@@ -2,11 +2,11 @@
 -- param signature String: the signature
 -- param from DateTime = 7d: begin of the time, as received
 -- param to DateTime = now: its end
--- param product String = '': product; empty for all
+-- param product String = '': product; empty for all, != and a value for all but that
 -- param least UInt32 = 5: crashes with the value at least
 -- param limit UInt32 = 50: rows at most
 
-WITH products AS (SELECT DISTINCT product FROM aftershock.crashes WHERE signature = {signature:String} AND day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR product = {product:String}))
+WITH products AS (SELECT DISTINCT product FROM aftershock.crashes WHERE signature = {signature:String} AND day BETWEEN toDate({from:DateTime}) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= {from:DateTime} AND received_at < {to:DateTime} AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})))
 SELECT field, value, here, others, round(100 * here / all_here, 1) AS here_percent, round(100 * others / all_others, 1) AS others_percent,
     round((here / all_here - others / all_others) / sqrt(greatest((here + others) / (all_here + all_others) * (1 - (here + others) / (all_here + all_others)), 1e-9) * (1 / all_here + 1 / all_others)), 1) AS deviations
 FROM

@@ -1,7 +1,7 @@
 -- The build from which on a signature is frequent: of all ways to cut the builds in two, the one that parts the shares most clearly (log-likelihood; as every way is tried, above 6 is hardly chance).
 -- param signature String: the signature
--- param product String = '': product; empty for all
--- param channel String = '': release channel; empty for all
+-- param product String = '': product; empty for all, != and a value for all but that
+-- param channel String = '': release channel; empty for all, != and a value for all but that
 -- param since DateTime = 28d: crashes received since
 SELECT build_id, version, crashes, all_crashes, before_crashes, before_all, since_crashes, since_all, round(1000 * before_crashes / before_all, 2) AS per_mille_before, round(1000 * since_crashes / since_all, 2) AS per_mille_since, round(gain, 1) AS evidence
 FROM
@@ -16,7 +16,7 @@ FROM
             SELECT build_id, min(version) AS version, countIf(signature = {signature:String}) AS crashes, count() AS all_crashes
             FROM aftershock.crashes
             WHERE day >= toDate({since:DateTime}) - 1 AND received_at >= {since:DateTime} AND build_id != ''
-                AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
+                AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
             GROUP BY build_id
         )
     )

@@ -1,10 +1,11 @@
 -- What became of signatures lately: new (first seen since not long), back (again, after a while without), rising (far more than in the days before), quiet (none any more, of what crashed often).
 -- The thresholds are parameters; pages take them from a file.
 -- param to DateTime = now: until when it is looked
--- param product String = '': product; empty for all
--- param channel String = '': release channel; empty for all
--- param process_type String = '': kind of process; empty for all
--- param os String = '': system; empty for all
+-- param product String = '': product; empty for all, != and a value for all but that
+-- param channel String = '': release channel; empty for all, != and a value for all but that
+-- param process_type String = '': kind of process; empty for all, != and a value for all but that
+-- param os String = '': system; empty for all, != and a value for all but that
+-- param without Array(String) = '': signatures that are left out, one a line
 -- param signature String = '': the signature; empty for all
 -- param hours UInt32 = 24: how long is lately
 -- param new_days UInt32 = 7: new is what was first seen in so many days
@@ -32,14 +33,15 @@ FROM
             max(received_at) AS last, maxIf(received_at, received_at < lately) AS last_before
         FROM aftershock.crashes
         WHERE day BETWEEN toDate(begin) - 1 AND toDate({to:DateTime}) + 1 AND received_at >= begin AND received_at < {to:DateTime}
-            AND ({product:String} = '' OR product = {product:String}) AND ({channel:String} = '' OR channel = {channel:String})
-            AND ({process_type:String} = '' OR process_type = {process_type:String}) AND ({os:String} = '' OR os = {os:String})
+            AND ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({channel:String} = '' OR if(startsWith({channel:String}, '!='), NOT has(splitByString('\n!=', substring({channel:String}, 3)), channel), channel = {channel:String}))
+            AND ({process_type:String} = '' OR if(startsWith({process_type:String}, '!='), NOT has(splitByString('\n!=', substring({process_type:String}, 3)), process_type), process_type = {process_type:String})) AND ({os:String} = '' OR if(startsWith({os:String}, '!='), NOT has(splitByString('\n!=', substring({os:String}, 3)), os), os = {os:String}))
+            AND (empty({without:Array(String)}) OR NOT has(arrayMap(s -> sipHash64(s), {without:Array(String)}), signature_id))
             AND ({signature:String} = '' OR signature = {signature:String})
         GROUP BY signature_id
         HAVING crashes >= least({new_least:UInt32}, {back_least:UInt32}, {rising_least:UInt32}) OR earlier >= {quiet_least:UInt32} AND last < {to:DateTime} - toIntervalDay({quiet_days:UInt32})
     ) AS c
     ANY LEFT JOIN aftershock.signature_names AS n ON c.signature_id = n.signature_id
-    LEFT JOIN (SELECT signature_id, min(first_seen) AS first_seen FROM aftershock.signature_first_seen WHERE {product:String} = '' OR product = {product:String} GROUP BY signature_id) AS f ON c.signature_id = f.signature_id
+    LEFT JOIN (SELECT signature_id, min(first_seen) AS first_seen FROM aftershock.signature_first_seen WHERE {product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String}) GROUP BY signature_id) AS f ON c.signature_id = f.signature_id
     GROUP BY c.signature_id
 )
 WHERE state != ''

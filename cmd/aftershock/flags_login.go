@@ -18,6 +18,7 @@ import (
 type loginFlags struct {
 	WebUsers  string   `help:"File of those who may log in (web user add); what they may is looked up at each request." placeholder:"FILE" type:"path"`
 	WebTokens string   `help:"File of the tokens that they make for scripts. It holds digests. Without it there are none." placeholder:"FILE" type:"path"`
+	WebSaved  string   `help:"File of what they save: searches, short links, lists of signatures that rankings leave out. Without it nothing can be saved." placeholder:"FILE" type:"path"`
 	WebKey    string   `help:"File of the key that sessions are sealed with; it is made where there is none. Servers that share it know each other's sessions." placeholder:"FILE" type:"path"`
 	WebURL    string   `help:"What browsers call the pages by, https://crash.example: a proxy in front of them speaks TLS. Without it they are for this machine alone, once somebody may log in." name:"web-url" placeholder:"URL"`
 	WebProxy  []string `help:"Address or network of a proxy whose X-Forwarded-For tells where a login comes from. Repeat it." placeholder:"CIDR"`
@@ -40,6 +41,9 @@ func (f *loginFlags) keptIn(dir string) {
 	if f.on() && f.WebKey == "" {
 		f.WebKey = filepath.Join(dir, "web-key")
 	}
+	if f.on() && f.WebSaved == "" {
+		f.WebSaved = filepath.Join(dir, "web-saved.json")
+	}
 	if f.WebUsers != "" && f.WebTokens == "" {
 		f.WebTokens = filepath.Join(dir, "web-tokens.json")
 	}
@@ -52,8 +56,8 @@ func (f *loginFlags) check(listen string) error {
 		return err
 	}
 	switch {
-	case !f.on() && (f.WebTokens != "" || f.WebKey != "" || f.OIDCClient != "" || f.OIDCSecretFile != "" || len(f.OIDCRole) > 0):
-		return &usageError{"nobody may log in: add --web-users FILE or --oidc-issuer URL, or leave --web-tokens, --web-key and --oidc-… out"}
+	case !f.on() && (f.WebTokens != "" || f.WebSaved != "" || f.WebKey != "" || f.OIDCClient != "" || f.OIDCSecretFile != "" || len(f.OIDCRole) > 0):
+		return &usageError{"nobody may log in: add --web-users FILE or --oidc-issuer URL, or leave --web-tokens, --web-saved, --web-key and --oidc-… out"}
 	case !f.on():
 		return nil
 	case f.WebTokens != "" && f.WebUsers == "":
@@ -130,6 +134,11 @@ func (f *loginFlags) login() (*access.Login, error) {
 	if f.WebTokens != "" {
 		if o.Tokens, err = access.OpenTokens(f.WebTokens, time.Now); err != nil {
 			return nil, fmt.Errorf("--web-tokens: %w", err)
+		}
+	}
+	if f.WebSaved != "" {
+		if o.Keep, err = access.OpenKeep(f.WebSaved, time.Now); err != nil {
+			return nil, fmt.Errorf("--web-saved: %w", err)
 		}
 	}
 	if f.OIDCIssuer != "" {

@@ -49,7 +49,7 @@ var (
 			{Topic: schema.TopicHeal, Read: true, Write: true},
 			{Topic: schema.TopicSymbols, Read: true, Write: true},
 			{Topic: schema.TopicTelemetry, Read: true, Write: true},
-			{Topic: schema.TopicDeadLetter, Write: true},
+			{Topic: schema.TopicDeadLetter, Read: true, Write: true}, // read by /api/MissingProcessedCrash/
 			auditUse,
 		},
 		Processed: stream.Use{Read: true, Write: true},

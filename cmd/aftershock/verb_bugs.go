@@ -2,22 +2,20 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"aftershock/sinks/clickhouse"
+	"aftershock/bugs"
 )
 
 // bugsVerbs look after the table of bugs.
 type bugsVerbs struct {
+	Follow bugsFollowVerb `cmd:"" help:"Ask trackers how the bugs stand that are known, and store it: status, resolution, title. Nobody is asked who is not named here."`
 	Import bugsImportVerb `cmd:"" help:"Load bugs and their signatures from CSV: columns signature, bug, and perhaps url, summary, state."`
 }
 
@@ -27,13 +25,8 @@ type bugsImportVerb struct {
 	ClickhouseURL string `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." name:"clickhouse-url" required:""`
 }
 
-const (
-	maxBugsBytes = 64 << 20
-	maxBugs      = 1_000_000
-	maxBugText   = 4096 // bytes of a field
-	// fetchBugsWithin bounds a tracker's answer.
-	fetchBugsWithin = 2 * time.Minute
-)
+// fetchBugsWithin bounds a tracker's answer.
+const fetchBugsWithin = 2 * time.Minute
 
 // Run loads them all, or none.
 func (v *bugsImportVerb) Run(r *run) error {
@@ -42,11 +35,11 @@ func (v *bugsImportVerb) Run(r *run) error {
 		return err
 	}
 	defer source.Close() //nolint:errcheck // it was only read
-	bugs, err := readBugs(source)
+	all, err := bugs.ReadCSV(source, bugs.MaxImported)
 	if err != nil {
 		return fmt.Errorf("%s: %w", redactURL(v.From), err)
 	}
-	if len(bugs) == 0 && v.Replace {
+	if len(all) == 0 && v.Replace {
 		return fmt.Errorf("%s has no bugs: with --replace all would go", redactURL(v.From))
 	}
 	db, err := r.tables(v.ClickhouseURL)
@@ -54,11 +47,11 @@ func (v *bugsImportVerb) Run(r *run) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // everything is sent
-	removed, err := db.LoadBugs(r.ctx, bugs, v.Replace, time.Now())
+	removed, err := db.LoadBugs(r.ctx, all, v.Replace, time.Now())
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(r.stdout, "%d bugs loaded, %d taken away\n", len(bugs), removed)
+	_, err = fmt.Fprintf(r.stdout, "%d bugs loaded, %d taken away\n", len(all), removed)
 	return err
 }
 
@@ -83,68 +76,42 @@ func (v *bugsImportVerb) open(ctx context.Context) (io.ReadCloser, error) {
 	return res.Body, nil
 }
 
-// readBugs reads CSV with a line of names first, in any order.
-func readBugs(in io.Reader) ([]clickhouse.Bug, error) {
-	limited := &io.LimitedReader{R: in, N: maxBugsBytes + 1}
-	rows := csv.NewReader(limited)
-	names, err := rows.Read()
-	if err != nil {
-		return nil, fmt.Errorf("want a line of names: %w", err)
-	}
-	for i := range names {
-		names[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(names[i], "\uFEFF")))
-	}
-	for _, needed := range []string{"signature", "bug"} {
-		if !slices.Contains(names, needed) {
-			return nil, fmt.Errorf("want the columns signature and bug, have %.200q", names)
-		}
-	}
-	var bugs []clickhouse.Bug
-	for {
-		row, err := rows.Read()
-		switch {
-		case limited.N <= 0:
-			return nil, fmt.Errorf("more than %d bytes", maxBugsBytes)
-		case errors.Is(err, io.EOF):
-			return bugs, nil
-		case err != nil:
-			return nil, err
-		case len(bugs) == maxBugs:
-			return nil, fmt.Errorf("more than %d bugs", maxBugs)
-		}
-		var b clickhouse.Bug
-		for i, value := range row {
-			field := bugField(&b, names[i])
-			switch {
-			case field == nil:
-			case len(value) > maxBugText || !utf8.ValidString(value):
-				line, _ := rows.FieldPos(i)
-				return nil, fmt.Errorf("line %d: %s is longer than %d bytes, or no text", line, names[i], maxBugText)
-			default:
-				*field = strings.TrimSpace(value)
-			}
-		}
-		if b.Signature == "" || b.Bug == "" {
-			line, _ := rows.FieldPos(0)
-			return nil, fmt.Errorf("line %d: want a signature and a bug", line)
-		}
-		bugs = append(bugs, b)
-	}
+type bugsFollowVerb struct {
+	Bugzilla      string   `help:"Bugzilla whose bugs are named by their numbers, https://bugzilla.example." placeholder:"URL"`
+	Github        []string `help:"Repository whose issues are named owner/name#12, https://api.github.com/repos/OWNER/NAME. Repeat it." placeholder:"URL" sep:"none"`
+	ClickhouseURL string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." name:"clickhouse-url" required:""`
 }
 
-// bugField is the field that a column fills, nil for none.
-func bugField(b *clickhouse.Bug, column string) *string {
-	switch column {
-	case "signature":
-		return &b.Signature
-	case "bug":
-		return &b.Bug
-	case "url":
-		return &b.URL
-	case "summary":
-		return &b.Summary
-	case "state":
-		return &b.State
+// Run asks once; a timer calls it again.
+func (v *bugsFollowVerb) Run(r *run) error {
+	var trackers []bugs.Tracker
+	if v.Bugzilla != "" {
+		t, err := bugs.NewBugzilla(v.Bugzilla)
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		trackers = append(trackers, t)
 	}
-	return nil
+	for _, address := range v.Github {
+		t, err := bugs.NewGitHub(address)
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		trackers = append(trackers, t)
+	}
+	if len(trackers) == 0 {
+		return &usageError{"want --bugzilla or --github: nobody else is asked"}
+	}
+	db, err := r.tables(v.ClickhouseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // everything is sent
+	told, changed, err := bugs.Follow(r.ctx, db, trackers, time.Now())
+	if err == nil || told > 0 {
+		if _, err := fmt.Fprintf(r.stdout, "%d bugs told of, %d associations changed\n", told, changed); err != nil {
+			return err
+		}
+	}
+	return err
 }

@@ -76,7 +76,7 @@ func (v *queryAskVerb) Run(r *run) error {
 	out := bufio.NewWriter(r.stdout)
 	switch v.Format {
 	case "csv":
-		err = q.Stream(r.ctx, db, values, "CSVWithNames", out)
+		err = q.CSV(r.ctx, db, values, out)
 	case "json":
 		err = q.Stream(r.ctx, db, values, "JSONEachRow", out)
 	default:

@@ -172,6 +172,8 @@ func (v *upVerb) Run(r *run) (err error) {
 			DB: public, Metrics: web.NewMetrics(registry), APIRate: web.Rate{PerMinute: v.APIRate}, Why: &replay.Explainer{Kafka: roles.kafka, Versions: roles.versions}, TryRules: !v.on() && loopback.Is(v.WebListen),
 			Operator:  &replay.Operator{Kafka: roles.kafka, DB: db, Now: time.Now, Log: r.log},
 			Reprocess: processAgain(kafka),
+			LoadBugs:  loadBugs(db),
+			Failures:  failures(kafka),
 			Begin:     replay.StartOptions{ProcessVersion: processor.Version, Registry: schema.DefaultRegistry, Share: 1},
 		}
 		if v.SymbolsListen != symbolsOff {

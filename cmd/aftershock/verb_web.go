@@ -43,6 +43,7 @@ type webVerb struct {
 	ClickhouseURL         string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port. What may be read there is what everybody sees: by default up's address for analysts, which shows what is public." name:"clickhouse-url" default:"http://127.0.0.1:8124"`
 	ProtectedURL          string   `help:"The same with a user who may read what is protected, for viewers with that role alone. Without it these pages have nothing protected." name:"protected-url" placeholder:"URL"`
 	ProtectedPasswordFile string   `help:"File with the password for --protected-url; or set $AFTERSHOCK_PROTECTED_PASSWORD." placeholder:"FILE"`
+	BugsURL               string   `help:"The same with a user who may load bugs (role bugs): viewers with that role may, at /api/BugsImport/. Without it nobody can here." name:"bugs-url" placeholder:"URL"`
 	Blob                  string   `help:"Blob store, for viewers with the role dumps: a directory, or s3://bucket/prefix?endpoint=URL&region=R." placeholder:"DIR|URL"`
 	Brokers               []string `help:"Kafka brokers, host:port: who sees what is kept in crash.audit there, and dumps are found by it. Nobody can log in without them."`
 	Versions              bool     `help:"Show versions and how far they are, the rules and why crashes have their signatures, and let rules be tried: read of --brokers." name:"web-versions"`
@@ -62,8 +63,8 @@ func (v *webVerb) check() error {
 	switch {
 	case v.WebListen == webOff:
 		return &usageError{"--web-listen: want an address"}
-	case !v.on() && (v.ProtectedURL != "" || v.Blob != ""):
-		return &usageError{"--protected-url and --blob are for viewers who have logged in: add --web-users or --oidc-issuer"}
+	case !v.on() && (v.ProtectedURL != "" || v.Blob != "" || v.BugsURL != ""):
+		return &usageError{"--protected-url, --blob and --bugs-url are for viewers who have logged in: add --web-users or --oidc-issuer"}
 	case v.Versions && len(v.Brokers) == 0:
 		return &usageError{"--web-versions: add --brokers"}
 	case v.on() && len(v.Brokers) == 0:
@@ -93,6 +94,14 @@ func (v *webVerb) Run(r *run) error {
 			return err
 		}
 		defer closing()
+	}
+	if v.BugsURL != "" {
+		bugs, err := r.tables(v.BugsURL)
+		if err != nil {
+			return fmt.Errorf("--bugs-url: %w", err)
+		}
+		defer bugs.Close() //nolint:errcheck // nothing is left in it
+		o.LoadBugs = loadBugs(bugs)
 	}
 	tracing, err := v.open(r.ctx, r.log)
 	if err != nil {
@@ -215,6 +224,13 @@ func (v *webVerb) protected(ctx context.Context) (*clickhouse.DB, error) {
 		return nil, errors.Join(fmt.Errorf("clickhouse: %w (is %s the right --protected-url?)", err, redactURL(raw)), db.Close())
 	}
 	return db, nil
+}
+
+// loadBugs stores bugs that come by the pages.
+func loadBugs(db *clickhouse.DB) func(context.Context, []clickhouse.Bug, bool) (int, error) {
+	return func(ctx context.Context, all []clickhouse.Bug, replace bool) (int, error) {
+		return db.LoadBugs(ctx, all, replace, time.Now())
+	}
 }
 
 // maxStatesBytes bounds the file of thresholds.

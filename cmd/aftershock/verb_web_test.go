@@ -58,7 +58,7 @@ func TestUsersOfThePages(t *testing.T) {
 		"no password":    {"", []string{"add", "jane"}, exitFailed, "no password on standard input"},
 		"short password": {"hunter2\n", []string{"add", "jane"}, exitFailed, "want 12 to 1024 bytes"},
 		"long password":  {strings.Repeat("x", access.MaxPassword+1), []string{"add", "jane"}, exitFailed, "want 12 to 1024 bytes"},
-		"no role":        {"correct horse battery\n", []string{"add", "jane", "--roles", "root"}, exitUsage, "want some of protected, dumps, rules, operator, auditor"},
+		"no role":        {"correct horse battery\n", []string{"add", "jane", "--roles", "root"}, exitUsage, "want some of protected, dumps, rules, operator, auditor, bugs"},
 		"no name":        {"correct horse battery\n", []string{"add", "oidc:jane"}, exitFailed, "want a name"},
 		"nobody":         {"", []string{"remove", "jane"}, exitFailed, "web user list"},
 	} {

@@ -35,7 +35,7 @@ func (f usersFlag) users() (*access.Users, error) { return access.OpenUsers(f.We
 type webUserAddVerb struct {
 	usersFlag
 	Name  string   `arg:"" help:"By which they log in, and which the audit has."`
-	Roles []string `help:"What they may: protected, dumps, rules, operator, auditor. Without any they see what everybody sees."`
+	Roles []string `help:"What they may: protected, dumps, rules, operator, auditor, bugs. Without any they see what everybody sees."`
 }
 
 // Run asks for a password.

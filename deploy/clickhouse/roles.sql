@@ -82,6 +82,11 @@ GRANT SELECT ON aftershock_protected.* TO operator;
 
 -- The sink, and replay promote, rollback and drop. CREATE and the views' definer are
 -- for migrations, ALTER DELETE for drop.
+-- Who loads bugs from the pages (aftershock web --bugs-url), and nothing else.
+CREATE ROLE IF NOT EXISTS bugs;
+GRANT SELECT, INSERT ON aftershock.signature_bugs TO bugs;
+GRANT SELECT ON aftershock.bugs TO bugs;
+
 CREATE ROLE IF NOT EXISTS writer;
 GRANT operator TO writer;
 GRANT INSERT, CREATE TABLE, CREATE VIEW, CREATE DATABASE, ALTER, DROP, TRUNCATE, OPTIMIZE ON aftershock.* TO writer;

@@ -7,7 +7,7 @@ import "strings"
 // Formula tells whether a cell's text may be taken for a formula: it begins with a sign that
 // begins one (also as wide as a Chinese character), after blanks that may be dropped, or with
 // a tab or carriage return (OWASP, CSV Injection). A single quotation mark before it makes it a
-// text. Numbers with a sign are among them.
+// text. Numbers with a sign are among them; Row leaves those alone.
 func Formula(text string) bool {
 	if strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "\r") {
 		return true
@@ -16,4 +16,21 @@ func Formula(text string) bool {
 		return strings.ContainsRune("=+-@＝＋－＠", first)
 	}
 	return false
+}
+
+// Row keeps the cells of a row from being formulas where a table is opened: a quotation mark stands
+// before what one begins with. Numbers stay what they are.
+func Row(cells []string) []string {
+	out := make([]string, len(cells))
+	for i, text := range cells {
+		if Formula(text) && !isNumber(text) {
+			text = "'" + text
+		}
+		out[i] = text
+	}
+	return out
+}
+
+func isNumber(text string) bool {
+	return strings.Trim(text, "0123456789.eE+-") == "" && strings.ContainsAny(text, "0123456789")
 }

@@ -1,6 +1,9 @@
 package spreadsheet
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestFormula(t *testing.T) {
 	for text, want := range map[string]bool{
@@ -10,5 +13,15 @@ func TestFormula(t *testing.T) {
 		if got := Formula(text); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
+	}
+}
+
+func TestRow(t *testing.T) {
+	cells := []string{"", "a", "=1", "-1", "+2.5e-3", "-", "--", "-1+cmd|' /C calc'!A0", "\t=1", "'=1"}
+	if got, want := Row(cells), []string{"", "a", "'=1", "-1", "+2.5e-3", "'-", "'--", "'-1+cmd|' /C calc'!A0", "'\t=1", "'=1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if cells[2] != "=1" {
+		t.Error("the row itself is changed")
 	}
 }

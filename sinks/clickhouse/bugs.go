@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -40,6 +41,25 @@ func (db *DB) LoadBugs(ctx context.Context, bugs []Bug, replace bool, now time.T
 		return 0, named(err)
 	}
 	return len(gone), nil
+}
+
+// MaxBugs are read at once.
+const MaxBugs = 1_000_000
+
+// Bugs are all that are there; more than MaxBugs are an error.
+func (db *DB) Bugs(ctx context.Context) (all []Bug, err error) {
+	err = db.scan(ctx, "SELECT signature, bug, url, summary, toString(state) FROM aftershock.bugs ORDER BY bug, signature", func(scan func(...any) error) error {
+		var b Bug
+		if len(all) == MaxBugs {
+			return fmt.Errorf("more than %d bugs", MaxBugs)
+		}
+		if err := scan(&b.Signature, &b.Bug, &b.URL, &b.Summary, &b.State); err != nil {
+			return err
+		}
+		all = append(all, b)
+		return nil
+	})
+	return all, err
 }
 
 // bugs are the signatures and bugs that are there.

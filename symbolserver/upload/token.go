@@ -4,20 +4,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
+	"aftershock/internal/watched"
 )
 
 // What a token may do.
@@ -33,9 +26,6 @@ const (
 	tokenDigits  = 32
 	// tokenFileBytes bounds their file.
 	tokenFileBytes = MaxTokens * 512
-	// tokenLook is how old what is known of the file may be: one that was revoked is of no
-	// use afterwards.
-	tokenLook = time.Second
 )
 
 // Token is who may upload. What its holder sends is not kept, only its digest.
@@ -61,72 +51,27 @@ func (t *Token) public() Token { return Token{Name: t.Name, Can: t.Can} }
 
 // Tokens are those of a file, which may change at any time. They are safe for concurrent use.
 type Tokens struct {
-	file string
+	file *watched.File[Token]
 	now  func() time.Time
-
-	mu     sync.Mutex
-	looked time.Time
-	is     fs.FileInfo
-	all    []Token
 }
 
 // OpenTokens are the tokens of a file; one that does not exist has none.
 func OpenTokens(file string, now func() time.Time) (*Tokens, error) {
-	t := &Tokens{file: file, now: now}
-	if _, err := t.List(); err != nil {
-		return nil, err
+	f, err := watched.Open(watched.Options[Token]{What: "tokens", Path: file, Bytes: tokenFileBytes, Now: now, Check: checkTokens})
+	return &Tokens{f, now}, err
+}
+
+func checkTokens(all []Token) error {
+	if len(all) > MaxTokens {
+		return fmt.Errorf("there are %d: revoke some", len(all))
 	}
-	return t, nil
+	return nil
 }
 
 // List are all tokens, those that have expired too.
 func (t *Tokens) List() ([]Token, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.look(); err != nil {
-		return nil, err
-	}
-	return slices.Clone(t.all), nil
-}
-
-// look reads the file if it has changed. It is called with the mutex held.
-func (t *Tokens) look() error {
-	info, err := os.Stat(t.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.all, t.is = nil, nil
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("tokens: %w", err)
-	}
-	if t.is != nil && os.SameFile(info, t.is) && info.ModTime().Equal(t.is.ModTime()) && info.Size() == t.is.Size() {
-		return nil
-	}
-	all, err := readTokens(t.file)
-	if err != nil {
-		return err
-	}
-	t.all, t.is = all, info
-	return nil
-}
-
-func readTokens(file string) (all []Token, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("tokens: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	text, err := io.ReadAll(io.LimitReader(f, tokenFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("tokens: %w", err)
-	}
-	if len(text) > tokenFileBytes {
-		return nil, fmt.Errorf("tokens: %s: more than %d bytes", file, tokenFileBytes)
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("tokens: %s: %w", file, err)
-	}
-	return all, nil
+	all, err := t.file.List()
+	return slices.Clone(all), err
 }
 
 // Find is the token that somebody sent, or nil. What follows a minus is a label of theirs.
@@ -136,18 +81,14 @@ func (t *Tokens) Find(sent string) (*Token, error) {
 		return nil, nil //nolint:nilnil // nobody
 	}
 	digest := digestOf(secret)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	if now.Sub(t.looked) >= tokenLook {
-		if err := t.look(); err != nil {
-			return nil, err
-		}
-		t.looked = now
+	all, err := t.file.List()
+	if err != nil {
+		return nil, err
 	}
-	for i := range t.all {
+	now := t.now()
+	for i := range all {
 		// The digest is compared, not the secret: how long it takes tells nothing of that.
-		if found := t.all[i]; found.SHA256 == digest && !found.expired(now) {
+		if found := all[i]; found.SHA256 == digest && !found.expired(now) {
 			return &found, nil
 		}
 	}
@@ -189,12 +130,9 @@ func (t *Tokens) Add(name string, can []string, expires time.Time) (secret strin
 	var random [tokenDigits / 2]byte
 	rand.Read(random[:]) // it never fails
 	secret = hex.EncodeToString(random[:])
-	return secret, t.change(func(all []Token) ([]Token, error) {
+	return secret, t.file.Change(func(all []Token) ([]Token, error) {
 		if slices.ContainsFunc(all, func(other Token) bool { return other.Name == name }) {
 			return nil, fmt.Errorf("token: there is one named %q: revoke it first", name)
-		}
-		if len(all) >= MaxTokens {
-			return nil, fmt.Errorf("token: there are %d: revoke some", len(all))
 		}
 		return append(all, Token{Name: name, SHA256: digestOf(secret), Can: can, Created: t.now().UTC().Truncate(time.Second), Expires: expires}), nil
 	})
@@ -202,56 +140,11 @@ func (t *Tokens) Add(name string, can []string, expires time.Time) (secret strin
 
 // Revoke removes a token.
 func (t *Tokens) Revoke(name string) error {
-	return t.change(func(all []Token) ([]Token, error) {
+	return t.file.Change(func(all []Token) ([]Token, error) {
 		left := slices.DeleteFunc(all, func(t Token) bool { return t.Name == name })
 		if len(left) == len(all) {
 			return nil, fmt.Errorf("token: there is none named %q", name)
 		}
 		return left, nil
 	})
-}
-
-// change writes the file anew. Who reads it meanwhile has the one or the other; who changes it
-// too waits, else one of two new tokens would be nobody's.
-func (t *Tokens) change(change func([]Token) ([]Token, error)) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	folder, err := os.Open(filepath.Dir(t.file))
-	if err != nil {
-		return fmt.Errorf("tokens: %w", err)
-	}
-	defer folder.Close() //nolint:errcheck // that unlocks
-	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-		err = unix.Flock(int(folder.Fd()), unix.LOCK_EX)
-	}
-	if err != nil {
-		return fmt.Errorf("tokens: %w", err)
-	}
-	t.is = nil
-	if err := t.look(); err != nil {
-		return err
-	}
-	all, err := change(slices.Clone(t.all))
-	if err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(all, "", " ")
-	if err != nil {
-		return err
-	}
-	aside, err := os.CreateTemp(filepath.Dir(t.file), ".tokens-")
-	if err != nil {
-		return fmt.Errorf("tokens: %w", err)
-	}
-	_, err = aside.Write(append(text, '\n'))
-	err = errors.Join(err, aside.Sync(), aside.Close())
-	if err == nil {
-		err = os.Rename(aside.Name(), t.file)
-	}
-	if err != nil {
-		os.Remove(aside.Name()) //nolint:errcheck,gosec // it is of no use
-		return fmt.Errorf("tokens: %w", err)
-	}
-	t.is = nil
-	return t.look()
 }

@@ -1,0 +1,74 @@
+package bugs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"aftershock/internal/loopback"
+)
+
+// GitHub is a repository's issues, by the REST API: they are named owner/name#12.
+type GitHub struct {
+	url, repository string
+	client          *http.Client
+}
+
+// repositoryAddress ends in what the API calls a repository by.
+var repositoryAddress = regexp.MustCompile(`/repos/([A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100})/?$`)
+
+// NewGitHub asks for the issues of a repository, as https://api.github.com/repos/OWNER/NAME.
+func NewGitHub(address string) (*GitHub, error) {
+	err := checkAddress(address)
+	m := repositoryAddress.FindStringSubmatch(address)
+	if err == nil && m == nil {
+		err = errors.New("want the address of a repository, https://api.github.com/repos/OWNER/NAME")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("github: %w", err)
+	}
+	return &GitHub{strings.TrimSuffix(address, "/"), m[1], &http.Client{Timeout: askWithin}}, nil
+}
+
+// Has takes the issues of its repository.
+func (g *GitHub) Has(bug string) bool {
+	number, ok := strings.CutPrefix(bug, g.repository+"#")
+	return ok && (*Bugzilla)(nil).Has(number)
+}
+
+// States asks for one issue after the other. Where there are more than the API takes in an hour, the
+// error says how far it came.
+func (g *GitHub) States(ctx context.Context, bugs []string) (all []State, err error) {
+	head := http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {"2022-11-28"}}
+	for _, bug := range bugs {
+		var issue struct {
+			Title  string `json:"title"`
+			State  string `json:"state"`
+			Reason string `json:"state_reason"`
+			URL    string `json:"html_url"`
+		}
+		err := ask(ctx, g.client, g.url+"/issues/"+strings.TrimPrefix(bug, g.repository+"#"), head, &issue)
+		var answer *errAnswer
+		switch {
+		case errors.As(err, &answer) && (answer.status == http.StatusNotFound || answer.status == http.StatusGone):
+			continue // it is not shown, or is no more
+		case err != nil:
+			return all, fmt.Errorf("github: %w, after %d of %d issues", err, len(all), len(bugs))
+		}
+		all = append(all, State{Bug: bug, State: strings.TrimSpace(issue.State + " " + issue.Reason), Summary: issue.Title, URL: issue.URL})
+	}
+	return all, nil
+}
+
+// checkAddress takes https, and http on this machine alone.
+func checkAddress(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback.Is(u.Host)) {
+		return errors.New("want an https address, without a user and a question mark")
+	}
+	return nil
+}
