@@ -15,9 +15,10 @@ func TestBothEndsOfALongStackAreKept(t *testing.T) {
 	const app, stack = 0x400000, 0x10000
 	p := newProcessor(t)
 	for _, frames := range []int{maxCrashingFrames, maxCrashingFrames + 1, 3 * maxCrashingFrames} {
-		words := make([]uint64, frames-1)
-		for i := range words {
-			words[i] = app + 2 + uint64(i)
+		// Return addresses lie at every other word, and are no multiples of 16.
+		words := make([]uint64, 2*(frames-1))
+		for i := range frames - 1 {
+			words[2*i+1] = app + 1 + 16*uint64(i+1)
 		}
 		dump := minidumptest.New(minidump.CPUAMD64, minidump.Linux).
 			Module(minidumptest.Module{Base: app, Size: 1 << 20, CodeFile: "/bin/app"}).
@@ -35,7 +36,7 @@ func TestBothEndsOfALongStackAreKept(t *testing.T) {
 			if i >= kept/2 {
 				number += frames - kept
 			}
-			address := app + number // words[number-1] less a byte, where the call is
+			address := app + 16*number // the word less a byte, where the call is
 			if number == 0 {
 				address = app + 1
 			}
