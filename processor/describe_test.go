@@ -18,7 +18,7 @@ func TestBothEndsOfALongStackAreKept(t *testing.T) {
 		// Return addresses lie at every other word, and are no multiples of 16.
 		words := make([]uint64, 2*(frames-1))
 		for i := range frames - 1 {
-			words[2*i+1] = app + 1 + 16*uint64(i+1)
+			words[2*i+1] = app + 0x1001 + 16*uint64(i+1)
 		}
 		dump := minidumptest.New(minidump.CPUAMD64, minidump.Linux).
 			Module(minidumptest.Module{Base: app, Size: 1 << 20, CodeFile: "/bin/app"}).
@@ -36,7 +36,7 @@ func TestBothEndsOfALongStackAreKept(t *testing.T) {
 			if i >= kept/2 {
 				number += frames - kept
 			}
-			address := app + 16*number // the word less a byte, where the call is
+			address := app + 0x1000 + 16*number // the word less a byte, where the call is
 			if number == 0 {
 				address = app + 1
 			}
