@@ -23,6 +23,7 @@ const (
 // empty and stays so.
 type cache struct {
 	seed    maphash.Seed
+	least   float64 // the ruleset's probability
 	names   *memo.Table[nameKey, name]
 	results *memo.Table[resultKey, Result]
 }
@@ -192,6 +193,12 @@ func (c *cache) frameHash(f flatFrame, os string) uint64 {
 	h := maphash.String(c.seed, text) + uint64(what)
 	if more != "" {
 		h = h*hashFactor + maphash.String(c.seed, more)
+	}
+	if f.doubtful() {
+		h = h*hashFactor + maphash.String(c.seed, f.ModuleOffset) + maphash.String(c.seed, f.Module)
+	}
+	if f.improbable(c.least) {
+		h = ^h
 	}
 	if n := f.line(); n != 0 {
 		h += uint64(n) * hashFactor

@@ -3,6 +3,7 @@ package signature
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"aftershock/internal/pyjson"
 )
@@ -268,6 +269,10 @@ func (d *decoder) frame(f *Frame) {
 			f.Offset = d.printed()
 		case "module_offset":
 			f.ModuleOffset = d.printed()
+		case "doubt":
+			f.Doubtful = truthy(d.Value())
+		case "probability":
+			f.Probability = d.share()
 		case "inlines":
 			d.inlines(f)
 		case "unloaded_modules":
@@ -277,6 +282,15 @@ func (d *decoder) frame(f *Frame) {
 		}
 	})
 	f.language = languageOf(f.File)
+}
+
+// share reads a number from 0 to 1; 0 for anything else.
+func (d *decoder) share() float64 {
+	v, err := strconv.ParseFloat(str(d.Value()), 64)
+	if err != nil || !(v > 0 && v <= 1) {
+		return 0
+	}
+	return v
 }
 
 // line reads a line; text is what a number that is not 0 cannot hold.

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -64,6 +65,19 @@ func (f *flatFrame) function() string {
 		return f.inline.Function
 	}
 	return f.Function
+}
+
+// doubtful tells whether the function's name may be wrong, and there is a place in a
+// module that can stand for it.
+func (f *flatFrame) doubtful() bool { return f.inline == nil && f.Doubtful && f.Module != "" }
+
+// improbable tells whether a frame is less likely true than a ruleset wants.
+func (f *flatFrame) improbable(least float64) bool { return f.Probability > 0 && f.Probability < least }
+
+// shortHex drops the zeros before a hexadecimal number.
+func shortHex(text string) string {
+	digits := strings.TrimLeft(strings.TrimPrefix(text, "0x"), "0")
+	return "0x" + cmp.Or(digits, "0")
 }
 
 func (f *flatFrame) file() string {
@@ -185,6 +199,12 @@ func (f *flatFrame) material(os string) (what kind, text, more string) {
 // which nothing is left.
 func (r *Ruleset) frameName(f *flatFrame, os string) *name {
 	what, text, file := f.material(os)
+	if r.switches.doubtfulNames && f.doubtful() {
+		what, text = module, f.Module+"@"+shortHex(f.ModuleOffset)
+		if os == windows {
+			what = windowsModule
+		}
+	}
 	switch what {
 	case rust:
 		if qualified, ok := rustPanics[[2]string{sourcePath(file), text}]; ok {

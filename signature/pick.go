@@ -63,8 +63,8 @@ func (g *generation) signFrames(frames []flatFrame) (s stackSignature, ok bool) 
 			return s, true
 		}
 	}
-	top := g.sentinel(names)
-	picked := g.pick(pickedBuf[:0], names[top:], top)
+	top := g.sentinel(names, frames)
+	picked := g.pick(pickedBuf[:0], names, frames, top)
 	switch {
 	case len(picked) > 0:
 		s.signature = join(picked)
@@ -80,9 +80,9 @@ func (g *generation) signFrames(frames []flatFrame) (s stackSignature, ok bool) 
 
 // sentinel is the index of the first frame that is one: what stands above it is
 // of no interest. 0 when there is none.
-func (g *generation) sentinel(frames []*name) int {
-	for i, f := range frames {
-		if f.sentinel {
+func (g *generation) sentinel(names []*name, frames []flatFrame) int {
+	for i, f := range names {
+		if f.sentinel && !frames[i].improbable(g.ruleset.switches.probability) {
 			g.frameStep(StepSentinel, i, f.text)
 			return i
 		}
@@ -90,28 +90,33 @@ func (g *generation) sentinel(frames []*name) int {
 	return 0
 }
 
-// pick appends the frames that make the signature: those that are not
-// irrelevant, up to the first that is no prefix. first is the index of frames[0].
-func (g *generation) pick(picked, frames []*name, first int) []*name {
-	for i, f := range frames {
+// pick appends the names that make the signature: those from first on that are not
+// irrelevant, up to the first that is no prefix.
+func (g *generation) pick(picked, names []*name, frames []flatFrame, first int) []*name {
+	for i := first; i < len(names); i++ {
+		f := names[i]
 		if f.text == "" {
+			continue
+		}
+		if frames[i].improbable(g.ruleset.switches.probability) {
+			g.frameStep(StepImprobable, i, f.text)
 			continue
 		}
 		verdict := g.ruleset.judge(f)
 		if verdict&irrelevant != 0 {
-			g.frameStep(StepIrrelevant, first+i, f.text)
+			g.frameStep(StepIrrelevant, i, f.text)
 			continue
 		}
 		if n := len(picked); verdict&wholeModule != 0 && n > 0 && picked[n-1].text == f.text {
-			g.frameStep(StepRepeated, first+i, f.text)
+			g.frameStep(StepRepeated, i, f.text)
 			continue
 		}
 		picked = append(picked, f)
 		if verdict&prefix == 0 {
-			g.frameStep(StepLast, first+i, f.text)
+			g.frameStep(StepLast, i, f.text)
 			break
 		}
-		g.frameStep(StepPrefix, first+i, f.text)
+		g.frameStep(StepPrefix, i, f.text)
 	}
 	return picked
 }

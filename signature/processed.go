@@ -1,6 +1,10 @@
 package signature
 
-import "aftershock/schema"
+import (
+	"strconv"
+
+	"aftershock/schema"
+)
 
 // FromProcessed is what the signature of a processed crash is made of: what is
 // public of it. It reads nothing that stands behind the threads, and of those the
@@ -27,10 +31,31 @@ func FromProcessed(p *schema.ProcessedCrash) *Crash {
 			t.LastError = *from.LastError
 		}
 		for j := range from.Frames {
-			t.Frames = append(t.Frames, fromFrame(&from.Frames[j]))
+			f := fromFrame(&from.Frames[j])
+			if f.Doubtful && p.Kind == schema.KindPing && from.Frames[j].Trust != "context" {
+				f.ModuleOffset = callBefore(f.ModuleOffset, p.System.CPUArch)
+			}
+			t.Frames = append(t.Frames, f)
 		}
 	}
 	return c
+}
+
+// callBefore is where the call lies before a return address, which is what frames of
+// pings have: where those of dumps are.
+func callBefore(offset, cpu string) string {
+	bytes := uint64(1)
+	switch cpu {
+	case "arm64":
+		bytes = 4
+	case "arm":
+		bytes = 2
+	}
+	v, err := strconv.ParseUint(offset, 0, 64)
+	if err != nil || v < bytes {
+		return offset
+	}
+	return "0x" + strconv.FormatUint(v-bytes, 16)
 }
 
 func fromFrame(from *schema.Frame) Frame {
@@ -38,6 +63,7 @@ func fromFrame(from *schema.Frame) Frame {
 		Module: from.Module, ModuleOffset: from.ModuleOffset, Offset: from.Offset,
 		Function: from.Function, File: from.File, Line: from.Line,
 		language: languageOf(from.File),
+		Doubtful: from.Doubt != "", Probability: from.Probability,
 	}
 	for _, in := range from.Inlines {
 		f.Inlines = append(f.Inlines, Inline{Function: in.Function, File: in.File, Line: in.Line, language: languageOf(in.File)})

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -59,7 +60,7 @@ func Default() *Ruleset { return shipped() }
 
 // shipped compiles it when it is first asked for: most verbs never do.
 var shipped = sync.OnceValue(func() *Ruleset {
-	dir, err := fs.Sub(rulesets, "rulesets/v1")
+	dir, err := fs.Sub(rulesets, "rulesets/v2")
 	if err != nil {
 		panic(err) // a path in the source
 	}
@@ -125,6 +126,7 @@ func FromFiles(files map[string]string) (*Ruleset, error) {
 		r.files = append(r.files, File{name, text})
 	}
 	r.hash = hash(r.files)
+	r.cache.least = r.switches.probability
 	return r, nil
 }
 
@@ -205,12 +207,24 @@ func (r *Ruleset) sentinelLine(frame string) ListLine {
 	return ListLine{}
 }
 
+// probabilitySwitch is the one that has a value.
+const probabilitySwitch = "probability"
+
 func (s *switches) read(lines []line) error {
 	byName := s.byName()
 	for _, l := range lines {
+		if value, ok := strings.CutPrefix(l.text, probabilitySwitch+" "); ok {
+			p, err := strconv.ParseFloat(strip(value), 64)
+			if err != nil || !(p > 0 && p <= 1) {
+				return &lineError{l.number, fmt.Errorf("%s: want a number above 0 and up to 1, not %q", probabilitySwitch, value)}
+			}
+			s.probability = p
+			continue
+		}
 		on, ok := byName[l.text]
 		if !ok {
-			return &lineError{l.number, fmt.Errorf("no such switch: %q; there are: %s", l.text, strings.Join(slices.Sorted(maps.Keys(byName)), ", "))}
+			names := append(slices.Sorted(maps.Keys(byName)), probabilitySwitch+" P")
+			return &lineError{l.number, fmt.Errorf("no such switch: %q; there are: %s", l.text, strings.Join(names, ", "))}
 		}
 		*on = true
 	}

@@ -80,6 +80,10 @@ type Frame struct {
 	Module       string // base name
 	ModuleOffset string // hexadecimal
 	Offset       string // absolute address, hexadecimal
+	// Doubtful tells that Function may be wrong, and Probability how likely the frame
+	// is true; 0 where nobody said.
+	Doubtful    bool
+	Probability float64
 	// Unloaded names the unloaded module that once held the address, or is empty.
 	Unloaded string
 }

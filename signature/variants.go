@@ -43,6 +43,11 @@ type switches struct {
 	// goMethods leaves Go's methods of pointers as they are: for a name of C++,
 	// main.(*Tree).Pick has arguments in its middle.
 	goMethods bool
+	// doubtfulNames takes the place in the module, libc.so.6@0x8aeec, where the
+	// function's name may be wrong.
+	doubtfulNames bool
+	// probability skips frames that are less likely true; 0 skips none.
+	probability float64
 }
 
 func (s *switches) byName() map[string]*bool {
@@ -56,6 +61,7 @@ func (s *switches) byName() map[string]*bool {
 		"bit_flips":        &s.bitFlips,
 		"jvm_lines":        &s.jvmLines,
 		"go_methods":       &s.goMethods,
+		"doubtful_names":   &s.doubtfulNames,
 	}
 }
 

@@ -12,6 +12,7 @@ type StepKind string
 const (
 	StepSentinel   StepKind = "sentinel"   // frames above this one do not count
 	StepIrrelevant StepKind = "irrelevant" // the frame is skipped
+	StepImprobable StepKind = "improbable" // the frame is less likely true than the ruleset wants, and skipped
 	StepRepeated   StepKind = "repeated"   // the frame is the same module once more, and skipped
 	StepPrefix     StepKind = "prefix"     // the frame is taken, and the next one is looked at
 	StepLast       StepKind = "last"       // the frame is taken, and ends the signature
@@ -50,6 +51,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("frame %d %q cuts off what is above it (%v)", s.Frame, s.Text, s.Line)
 	case StepIrrelevant:
 		return fmt.Sprintf("frame %d %q skipped (%v)", s.Frame, s.Text, s.Line)
+	case StepImprobable:
+		return fmt.Sprintf("frame %d %q skipped: it is less likely true than the ruleset wants (probability in %s)", s.Frame, s.Text, switchesFile)
 	case StepRepeated:
 		return fmt.Sprintf("frame %d %q skipped: the same module again", s.Frame, s.Text)
 	case StepPrefix:

@@ -128,6 +128,7 @@ var decided = map[signature.StepKind]string{
 	signature.StepSentinel:   "sentinel: what is above does not count",
 	signature.StepIrrelevant: "irrelevant, skipped",
 	signature.StepRepeated:   "the same module again, skipped",
+	signature.StepImprobable: "less likely true than the rules want, skipped",
 	signature.StepPrefix:     "taken, and on: a prefix",
 	signature.StepLast:       "taken, the last",
 }

@@ -102,7 +102,7 @@ func (d *demo) replay(ctx context.Context, up *process, dir string, dumps []stri
 
 // changedRules writes the rules that ship, and the noise.
 func changedRules(dir string) error {
-	if err := os.CopyFS(dir, os.DirFS("signature/rulesets/v1")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS("signature/rulesets/v2")); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "irrelevant_signature_re.txt"), os.O_APPEND|os.O_WRONLY, 0)
