@@ -146,11 +146,10 @@ func (s *symbols) finish(report *Report) {
 	}
 	s.publics = kept
 	for i := range s.publics {
-		if s.roomFor(s.publics[i].raw) {
-			s.publics[i].name = publicName(s.publics[i].raw, report)
-		} else {
+		if !s.roomFor(s.publics[i].raw) {
 			s.publics = s.publics[:i]
 			break
 		}
+		s.publics[i].name = publicName(s.publics[i].raw, report)
 	}
 }

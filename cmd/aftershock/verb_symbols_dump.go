@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"aftershock/breakpad"
 	"aftershock/symboldump"
 )
 
@@ -15,6 +16,7 @@ type symbolsDumpVerb struct {
 	DebugFile string `arg:"" optional:"" name:"debugfile" help:"The file with the debug information that was stripped off it. Without it, what .gnu_debuglink and the build id name is looked for." type:"existingfile"`
 	Out       string `short:"o" help:"Symbol file to write or replace; without it, standard output." type:"path" placeholder:"FILE"`
 	DebugDir  string `help:"Where debug information of installed packages lies." default:"/usr/lib/debug" type:"path" placeholder:"DIR"`
+	Arch      string `help:"Which part of a universal Mach-O file: x86_64, arm64, … By default its first." placeholder:"NAME"`
 	Quiet     bool   `short:"q" help:"Do not say on standard error what was written and what could not be told."`
 }
 
@@ -25,7 +27,10 @@ const dumpGCPercent = 5
 // Run writes the symbols. Out is whole or as it was.
 func (v *symbolsDumpVerb) Run(r *run) error {
 	debug.SetGCPercent(dumpGCPercent)
-	files := moduleFiles{debugDir: v.DebugDir}
+	files := moduleFiles{debugDir: v.DebugDir, arch: breakpad.ParseArch(v.Arch)}
+	if v.Arch != "" && files.arch == breakpad.ArchUnknown {
+		return &usageError{fmt.Sprintf("symbols dump: --arch %s is none that symbol files name", v.Arch)}
+	}
 	binary, err := files.open(v.Binary)
 	if err != nil {
 		return err
