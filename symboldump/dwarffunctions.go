@@ -224,13 +224,19 @@ const nameOmitted = "<name omitted>"
 
 // functionName demangles. Names of Go are no compiler's variants.
 func (fr *functionReader) functionName(u *unit, raw []byte) string {
-	if len(raw) == 0 || !fr.symbols.roomFor(raw) {
+	if len(raw) == 0 || fr.symbols.nameRoom < 0 {
 		return nameOmitted
 	}
+	name := ""
 	if u.language == languageGo {
-		return oneLine(string(cut(raw, maxNameBytes)))
+		name = oneLine(string(cut(raw, maxNameBytes)))
+	} else {
+		name = symbolName(raw, fr.report)
 	}
-	return symbolName(raw, fr.report)
+	if !fr.symbols.roomFor(name) {
+		return nameOmitted
+	}
+	return name
 }
 
 // inlined reads the entry of an inlined call, and answers the scope of its

@@ -61,7 +61,7 @@ func (t *nameTable) find(key []byte) (uint32, bool) {
 }
 
 // roomFor takes the room for a name, and answers whether there is some left.
-func (s *symbols) roomFor(name []byte) bool {
+func (s *symbols) roomFor(name string) bool {
 	if s.nameRoom -= int64(len(name)) + 1; s.nameRoom < 0 {
 		s.report.drop(NameTooLong)
 		return false
@@ -146,10 +146,10 @@ func (s *symbols) finish(report *Report) {
 	}
 	s.publics = kept
 	for i := range s.publics {
-		if !s.roomFor(s.publics[i].raw) {
+		p := &s.publics[i]
+		if p.name = publicName(p.raw, report); !s.roomFor(p.name) {
 			s.publics = s.publics[:i]
 			break
 		}
-		s.publics[i].name = publicName(s.publics[i].raw, report)
 	}
 }
