@@ -227,7 +227,7 @@ func (fr *functionReader) functionName(u *unit, raw []byte) string {
 	if len(raw) == 0 || fr.symbols.nameRoom < 0 {
 		return nameOmitted
 	}
-	name := ""
+	var name string
 	if u.language == languageGo {
 		name = oneLine(string(cut(raw, maxNameBytes)))
 	} else {
@@ -280,8 +280,12 @@ func (fr *functionReader) origin(u *unit, n entryName) uint32 {
 		}
 	}
 	raw := u.nameOf(n)
+	if fr.symbols.nameRoom < 0 {
+		raw = nil
+	}
 	number, ok := fr.symbols.origins.find(raw)
 	if !ok {
+		fr.symbols.nameRoom -= int64(len(raw)) // the table keeps it as well
 		number = fr.symbols.origins.add(string(raw), fr.functionName(u, raw))
 	}
 	if known {

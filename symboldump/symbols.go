@@ -90,8 +90,10 @@ type namedAddress struct {
 
 // add takes a file's symbols; those of files before count first.
 func (x *symbolIndex) add(f *File, report *Report) {
-	f.eachSymbol(report, func(addr, _ uint64, name []byte) {
-		x.symbols = append(x.symbols, namedAddress{addr, name})
+	f.eachSymbol(report, func(addr uint64, name []byte, resolver bool) {
+		if !resolver {
+			x.symbols = append(x.symbols, namedAddress{addr, name})
+		}
 	})
 }
 
@@ -111,7 +113,7 @@ func (x *symbolIndex) at(addr uint64) []byte {
 // addPublics takes the symbols of a file that lie in no function. Of several at
 // one address the first with a name counts.
 func (s *symbols) addPublics(f *File, report *Report) {
-	f.eachSymbol(report, func(addr, _ uint64, name []byte) {
+	f.eachSymbol(report, func(addr uint64, name []byte, _ bool) {
 		rva, ok := f.rva(addr)
 		switch {
 		case !ok:
