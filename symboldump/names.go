@@ -1,7 +1,6 @@
 package symboldump
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/ianlancetaylor/demangle"
@@ -106,15 +105,16 @@ func withoutClones(name string) string {
 	}
 }
 
-// oneLine makes the rest of a record of a name.
+// oneLine makes the rest of a record of a name. Bytes that are no UTF-8 stay.
 func oneLine(name string) string {
-	if strings.ContainsAny(name, "\n\r\x00") {
-		return string(bytes.Map(func(c rune) rune {
-			if c == '\n' || c == '\r' || c == 0 {
-				return '_'
-			}
-			return c
-		}, []byte(name)))
+	if !strings.ContainsAny(name, "\n\r\x00") {
+		return name
 	}
-	return name
+	line := []byte(name)
+	for i, c := range line {
+		if c == '\n' || c == '\r' || c == 0 {
+			line[i] = '_'
+		}
+	}
+	return string(line)
 }

@@ -28,6 +28,7 @@ func TestNamesAreDemangledWithoutReturnTypeAndClones(t *testing.T) {
 		"_RNvCs1234_7mycrate3foo": "mycrate::foo",
 		"_Zthis is no name":       "_Zthis is no name",
 		"a\nb":                    "a_b",
+		"\xff\n\xfe":              "\xff_\xfe",
 	} {
 		var report Report
 		if got := symbolName([]byte(raw), &report); got != want {
