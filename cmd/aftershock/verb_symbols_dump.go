@@ -26,7 +26,7 @@ type symbolsDumpVerb struct {
 // end, and of a debug file of a gigabyte that is several.
 func gcPercent(fileBytes int64) int {
 	const room = 8 << 20
-	return int(min(max(room*100/max(fileBytes, 1), 3), 100))
+	return int(min(max(room*100/max(fileBytes, 1), 5), 100))
 }
 
 // Run writes the symbols. Out is whole or as it was.
