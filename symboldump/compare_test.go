@@ -81,8 +81,16 @@ func dumpOurs(t *testing.T, path, debugPath string) *breakpad.File {
 	if debugPath != "" {
 		debug = openFile(t, debugPath)
 	}
+	options := symboldump.Options{Name: filepath.Base(path)}
+	if debug != nil && debug.Alternate().Name != "" {
+		alternate := debug.Alternate().Name
+		if !filepath.IsAbs(alternate) {
+			alternate = filepath.Join(filepath.Dir(debugPath), alternate)
+		}
+		options.Alternate = openFile(t, alternate)
+	}
 	var text bytes.Buffer
-	report, err := openFile(t, path).WriteSymbols(&text, debug, symboldump.Options{Name: filepath.Base(path)})
+	report, err := openFile(t, path).WriteSymbols(&text, debug, options)
 	if err != nil {
 		t.Fatal(err)
 	}

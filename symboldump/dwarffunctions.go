@@ -224,13 +224,19 @@ const nameOmitted = "<name omitted>"
 
 // functionName demangles. Names of Go are no compiler's variants.
 func (fr *functionReader) functionName(u *unit, raw []byte) string {
-	if len(raw) == 0 || !fr.symbols.roomFor(raw) {
+	if len(raw) == 0 || fr.symbols.nameRoom < 0 {
 		return nameOmitted
 	}
+	var name string
 	if u.language == languageGo {
-		return oneLine(string(cut(raw, maxNameBytes)))
+		name = oneLine(string(cut(raw, maxNameBytes)))
+	} else {
+		name = symbolName(raw, fr.report)
 	}
-	return symbolName(raw, fr.report)
+	if !fr.symbols.roomFor(name) {
+		return nameOmitted
+	}
+	return name
 }
 
 // inlined reads the entry of an inlined call, and answers the scope of its
@@ -274,8 +280,12 @@ func (fr *functionReader) origin(u *unit, n entryName) uint32 {
 		}
 	}
 	raw := u.nameOf(n)
+	if fr.symbols.nameRoom < 0 {
+		raw = nil
+	}
 	number, ok := fr.symbols.origins.find(raw)
 	if !ok {
+		fr.symbols.nameRoom -= int64(len(raw)) // the table keeps it as well
 		number = fr.symbols.origins.add(string(raw), fr.functionName(u, raw))
 	}
 	if known {

@@ -316,7 +316,7 @@ func (s *symbols) fileNumber(path string) uint32 {
 	if n, ok := s.files.at[path]; ok {
 		return n
 	}
-	if !s.roomFor([]byte(path)) {
+	if !s.roomFor(path) {
 		path = nameOmitted
 	}
 	return s.files.add(path, path)

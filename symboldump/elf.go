@@ -17,6 +17,15 @@ type elfHeader struct {
 	shsize, shnum    uint64
 	shstrndx         uint64
 	dynamic, buildID []byte
+	// ehFrameHeader is the address of .eh_frame_hdr, 0 for none.
+	ehFrameHeader uint64
+	loaded        []loadedSegment
+}
+
+// loadedSegment is what a PT_LOAD puts at an address.
+type loadedSegment struct {
+	addr uint64
+	data []byte
 }
 
 // openELF reads headers, notes and the dynamic section (System V ABI, chapters 4
@@ -49,6 +58,9 @@ func (f *File) openELF() error {
 	f.elfSegments(&h)
 	f.elfSections(&h)
 	f.elfIdentity(&h)
+	if f.find(".eh_frame") == nil {
+		f.elfFrames(&h)
+	}
 	if len(f.code) == 0 && len(f.sections) == 0 {
 		return damaged("ELF segments and sections")
 	}
@@ -115,12 +127,15 @@ func (f *File) elfSegments(h *elfHeader) {
 		data := f.within(off, fileSize)
 		switch kind {
 		case elf.PT_LOAD:
+			h.loaded = append(h.loaded, loadedSegment{addr, data})
 			if !loaded {
 				f.load, loaded = addr, true
 			}
 			if rva, ok := f.rva(addr); ok && flags&elf.PF_X != 0 && memSize > 0 {
 				f.code = append(f.code, Segment{rva, min(memSize, maxRVA+1-rva), data[:min(uint64(len(data)), memSize)]})
 			}
+		case elf.PT_GNU_EH_FRAME:
+			h.ehFrameHeader = addr
 		case elf.PT_DYNAMIC:
 			h.dynamic = data
 		case elf.PT_NOTE:
@@ -191,6 +206,41 @@ func (f *File) elfSections(h *elfHeader) {
 		s.name = string(cut(textAt(names.data, uint64(name)), maxSectionName))
 		f.sections = append(f.sections, s)
 	}
+}
+
+// elfFrames finds .eh_frame of a file without section headers, by .eh_frame_hdr
+// (Linux Standard Base, 10.6.2). It ends with an empty entry.
+func (f *File) elfFrames(h *elfHeader) {
+	const version, enoughForPointer = 1, 4 + 8
+	header := h.at(h.ehFrameHeader)
+	if h.ehFrameHeader == 0 || len(header) < enoughForPointer || header[0] != version {
+		return
+	}
+	t := frameSection{file: f, addr: h.ehFrameHeader, got: h.ehFrameHeader}
+	r := f.reader(header)
+	r.skip(4) // version, and the encodings of three fields
+	addr, ok := t.pointer(&r, header[1], 0, f.wordBytes)
+	entries := f.reader(h.at(addr))
+	for entries.left() >= 4 {
+		length, _ := entries.unitLength()
+		if length == 0 {
+			break
+		}
+		entries.skip(length)
+	}
+	if data := entries.data[:entries.off]; ok && !entries.bad && len(data) > 0 {
+		f.sections = append(f.sections, section{name: ".eh_frame", addr: addr, size: uint64(len(data)), data: data})
+	}
+}
+
+// at are the bytes from an address to the end of its segment.
+func (h *elfHeader) at(addr uint64) []byte {
+	for _, s := range h.loaded {
+		if off := addr - s.addr; addr >= s.addr && off < uint64(len(s.data)) {
+			return s.data[off:]
+		}
+	}
+	return nil
 }
 
 func cut(b []byte, n int) []byte { return b[:min(len(b), n)] }
@@ -285,7 +335,7 @@ func printableName(name []byte) string {
 
 // elfPublics calls yield with every function symbol that has an address in
 // executable sections: those of .symtab, then those of .dynsym.
-func (f *File) elfPublics(report *Report, yield func(addr, size uint64, name []byte)) {
+func (f *File) elfPublics(report *Report, yield func(addr uint64, name []byte, resolver bool)) {
 	left := maxSymbols
 	for _, names := range [2][2]string{{".symtab", ".strtab"}, {".dynsym", ".dynstr"}} {
 		table, text := f.find(names[0]), f.find(names[1])
@@ -301,20 +351,23 @@ func (f *File) elfPublics(report *Report, yield func(addr, size uint64, name []b
 			}
 			var name, section uint32
 			var info uint8
-			var addr, size uint64
+			var addr uint64
 			if f.wordBytes == 8 {
 				name, info = r.u32(), r.u8()
 				r.skip(1)
-				section, addr, size = uint32(r.u16()), r.u64(), r.u64()
+				section, addr = uint32(r.u16()), r.u64()
+				r.skip(8)
 			} else {
-				name, addr, size, info = r.u32(), uint64(r.u32()), uint64(r.u32()), r.u8()
+				name, addr = r.u32(), uint64(r.u32())
+				r.skip(4)
+				info = r.u8()
 				r.skip(1)
 				section = uint32(r.u16())
 			}
 			if r.bad {
 				break
 			}
-			// A GNU_IFUNC is the function that chooses another.
+			// A GNU_IFUNC is a resolver.
 			if kind := elf.ST_TYPE(info); kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC {
 				continue
 			}
@@ -324,7 +377,7 @@ func (f *File) elfPublics(report *Report, yield func(addr, size uint64, name []b
 			if f.module.Arch == breakpad.ARM {
 				addr &^= 1 // the bit says that it is Thumb code (ELF for the Arm architecture, 5.5.3)
 			}
-			yield(addr, size, textAt(strtab, uint64(name)))
+			yield(addr, textAt(strtab, uint64(name)), elf.ST_TYPE(info) == elf.STT_GNU_IFUNC)
 		}
 	}
 }

@@ -181,9 +181,9 @@ func (f *File) find(name string) *section {
 	return nil
 }
 
-// eachSymbol yields the symbols of functions that the file's tables have, by
-// address. Sizes may be 0.
-func (f *File) eachSymbol(report *Report, yield func(addr, size uint64, name []byte)) {
+// eachSymbol yields the symbols of functions that the file's tables have, in
+// their order. A resolver is the code that chooses which function its name calls.
+func (f *File) eachSymbol(report *Report, yield func(addr uint64, name []byte, resolver bool)) {
 	switch f.format {
 	case formatELF:
 		f.elfPublics(report, yield)

@@ -231,3 +231,24 @@ func interpret(expression []byte, rsp, rip uint64) (uint64, bool) {
 	}
 	return stack[len(stack)-1], true
 }
+
+func FuzzNames(f *testing.F) {
+	for _, name := range []string{
+		"_ZN3foo3barIiEEvT_", "_ZN4core3ptr13drop_in_place17h0123456789abcdefE", "hello.constprop.0.isra.0", "f [clone .cold]",
+		"_RNCINvNtNtCsjrHSEGnQ3l9_3std6thread7current17with_current_nameNCNCNvNtB8_9panicking12default_hook00uE0B8_",
+		"_RINvC7mycrate3fooRL_eTuEDNtNtC4core3any3AnyEL_Kj2a_FKCjEuE", "_RNvXs_C7mycrateNtB4_1TNtNtC4core3fmt5Debug3fmt",
+	} {
+		f.Add([]byte(name))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var report Report
+		for _, name := range []string{symbolName(raw, &report), publicName(raw, &report)} {
+			if bytes.ContainsAny([]byte(name), "\n\r\x00") {
+				t.Errorf("%q is %q", raw, name)
+			}
+			if len(name) > max(len(raw), maxDemangledBytes) {
+				t.Errorf("%d bytes became %d", len(raw), len(name))
+			}
+		}
+	})
+}

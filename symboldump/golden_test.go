@@ -158,6 +158,23 @@ func TestWhatIsNotThereIsCounted(t *testing.T) {
 	}
 }
 
+// A file without section headers still says how its stacks are unwound.
+func TestUnwindTablesAreFoundWithoutSections(t *testing.T) {
+	data := fixture(t, "amd64-stripped.so")
+	want, _ := dump(t, open(t, "amd64-stripped.so"), nil, symboldump.Options{Name: "libmodule.so"})
+	for i := range 8 {
+		data[40+i] = 0 // e_shoff
+	}
+	f, err := symboldump.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := dump(t, f, nil, symboldump.Options{Name: "libmodule.so"})
+	if diff := cmp.Diff(onlyStack(want), onlyStack(got)); diff != "" || onlyStack(got) == "" {
+		t.Error(diff)
+	}
+}
+
 func TestUniversalFilesHaveParts(t *testing.T) {
 	data := fixture(t, "macho-universal")
 	for arch, alone := range map[breakpad.Arch]string{breakpad.AMD64: "macho-amd64", breakpad.ARM64: "macho-arm64"} {
@@ -181,10 +198,14 @@ func bytesCutLine(text string) (line, rest string, ok bool) {
 	return string(before), string(after), found
 }
 
-func withoutStack(text string) string {
+func withoutStack(text string) string { return linesOf(text, false) }
+
+func onlyStack(text string) string { return linesOf(text, true) }
+
+func linesOf(text string, stack bool) string {
 	var out []byte
 	for line := range bytes.Lines([]byte(text)) {
-		if !bytes.HasPrefix(line, []byte("STACK")) {
+		if bytes.HasPrefix(line, []byte("STACK")) == stack {
 			out = append(out, line...)
 		}
 	}

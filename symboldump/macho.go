@@ -198,7 +198,7 @@ func fixedName(b []byte) string {
 }
 
 // machOPublics yields the symbols of code.
-func (f *File) machOPublics(report *Report, yield func(addr, size uint64, name []byte)) {
+func (f *File) machOPublics(report *Report, yield func(addr uint64, name []byte, resolver bool)) {
 	const (
 		stab, kindMask, inSection = 0xe0, 0x0e, 0x0e // N_STAB, N_TYPE, N_SECT
 	)
@@ -216,7 +216,7 @@ func (f *File) machOPublics(report *Report, yield func(addr, size uint64, name [
 			continue
 		}
 		if s := f.sections[number-1]; s.name == "__text" || s.name == "__stubs" {
-			yield(addr, 0, bytes.TrimPrefix(textAt(f.machO.strings, name), []byte("_")))
+			yield(addr, bytes.TrimPrefix(textAt(f.machO.strings, name), []byte("_")), false)
 		}
 	}
 }

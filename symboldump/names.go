@@ -1,7 +1,6 @@
 package symboldump
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/ianlancetaylor/demangle"
@@ -50,8 +49,14 @@ func demangled(name string) (string, bool) {
 	if strings.HasPrefix(name, "__") { // as Mach-O has them
 		mangled = name[1:]
 	}
+	if plain, ok := rustV0(mangled); ok {
+		return plain, true
+	}
+	if plain, ok := oldRust(mangled); ok {
+		return plain, len(plain) <= maxDemangledBytes
+	}
 	options := []demangle.Option{demangle.NoClones, demangle.MaxLength(maxDemangledPower)}
-	if strings.HasPrefix(mangled, "_R") || isOldRust(mangled) {
+	if strings.HasPrefix(mangled, "_R") {
 		plain, err := demangle.ToString(mangled, options...)
 		return plain, err == nil && len(plain) <= maxDemangledBytes
 	}
@@ -73,21 +78,6 @@ func withoutReturn(a demangle.AST) {
 	case *demangle.MethodWithQualifiers:
 		withoutReturn(t.Method)
 	}
-}
-
-// isOldRust tells a name of Rust's first mangling: it ends in a hash, "17h" and
-// 16 digits, before the E.
-func isOldRust(mangled string) bool {
-	n := len(mangled)
-	if n < len("_ZN17h0123456789abcdefE") || mangled[n-1] != 'E' || mangled[n-20:n-17] != "17h" {
-		return false
-	}
-	for _, c := range mangled[n-17 : n-1] {
-		if !strings.ContainsRune("0123456789abcdef", c) {
-			return false
-		}
-	}
-	return true
 }
 
 // withoutClones cuts what compilers append to names.
@@ -115,15 +105,16 @@ func withoutClones(name string) string {
 	}
 }
 
-// oneLine makes the rest of a record of a name.
+// oneLine makes the rest of a record of a name. Bytes that are no UTF-8 stay.
 func oneLine(name string) string {
-	if strings.ContainsAny(name, "\n\r\x00") {
-		return string(bytes.Map(func(c rune) rune {
-			if c == '\n' || c == '\r' || c == 0 {
-				return '_'
-			}
-			return c
-		}, []byte(name)))
+	if !strings.ContainsAny(name, "\n\r\x00") {
+		return name
 	}
-	return name
+	line := []byte(name)
+	for i, c := range line {
+		if c == '\n' || c == '\r' || c == 0 {
+			line[i] = '_'
+		}
+	}
+	return string(line)
 }

@@ -180,7 +180,7 @@ const coffSymbolBytes = 18
 
 // peSymbols yields what the export directory names, and functions of the COFF
 // symbol table.
-func (f *File) peSymbols(report *Report, yield func(addr, size uint64, name []byte)) {
+func (f *File) peSymbols(report *Report, yield func(addr uint64, name []byte, resolver bool)) {
 	d := f.image.exports
 	r := f.reader(f.atRVA(uint64(d.VirtualAddress), 40))
 	r.skip(20)
@@ -202,13 +202,13 @@ func (f *File) peSymbols(report *Report, yield func(addr, size uint64, name []by
 		if rva-uint64(d.VirtualAddress) < uint64(d.Size) || !f.inCode(rva) { // of another module, or data
 			continue
 		}
-		yield(f.load+rva, 0, name)
+		yield(f.load+rva, name, false)
 	}
 	f.coffSymbols(yield)
 }
 
 // coffSymbols yields the functions of the COFF symbol table.
-func (f *File) coffSymbols(yield func(addr, size uint64, name []byte)) {
+func (f *File) coffSymbols(yield func(addr uint64, name []byte, resolver bool)) {
 	const isFunction = 0x20 // the complex part of the type
 	r := f.reader(f.image.symbols)
 	for r.left() >= coffSymbolBytes {
@@ -225,7 +225,7 @@ func (f *File) coffSymbols(yield func(addr, size uint64, name []byte)) {
 			name, _, _ = bytes.Cut(name, []byte{0})
 		}
 		if s := &f.sections[number-1]; s.executable {
-			yield(s.addr+uint64(value), 0, name)
+			yield(s.addr+uint64(value), name, false)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (t *nameTable) find(key []byte) (uint32, bool) {
 }
 
 // roomFor takes the room for a name, and answers whether there is some left.
-func (s *symbols) roomFor(name []byte) bool {
+func (s *symbols) roomFor(name string) bool {
 	if s.nameRoom -= int64(len(name)) + 1; s.nameRoom < 0 {
 		s.report.drop(NameTooLong)
 		return false
@@ -90,8 +90,10 @@ type namedAddress struct {
 
 // add takes a file's symbols; those of files before count first.
 func (x *symbolIndex) add(f *File, report *Report) {
-	f.eachSymbol(report, func(addr, _ uint64, name []byte) {
-		x.symbols = append(x.symbols, namedAddress{addr, name})
+	f.eachSymbol(report, func(addr uint64, name []byte, resolver bool) {
+		if !resolver {
+			x.symbols = append(x.symbols, namedAddress{addr, name})
+		}
 	})
 }
 
@@ -111,7 +113,7 @@ func (x *symbolIndex) at(addr uint64) []byte {
 // addPublics takes the symbols of a file that lie in no function. Of several at
 // one address the first with a name counts.
 func (s *symbols) addPublics(f *File, report *Report) {
-	f.eachSymbol(report, func(addr, _ uint64, name []byte) {
+	f.eachSymbol(report, func(addr uint64, name []byte, _ bool) {
 		rva, ok := f.rva(addr)
 		switch {
 		case !ok:
@@ -146,9 +148,8 @@ func (s *symbols) finish(report *Report) {
 	}
 	s.publics = kept
 	for i := range s.publics {
-		if s.roomFor(s.publics[i].raw) {
-			s.publics[i].name = publicName(s.publics[i].raw, report)
-		} else {
+		p := &s.publics[i]
+		if p.name = publicName(p.raw, report); !s.roomFor(p.name) {
 			s.publics = s.publics[:i]
 			break
 		}

@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"aftershock/breakpad"
 	"aftershock/symboldump"
 )
 
 // moduleFiles finds the files that belong to a module, where debuggers do.
 type moduleFiles struct {
 	debugDir string
+	arch     breakpad.Arch // of universal files
 	// debugPath is where the debug information was found.
 	debugPath string
 }
@@ -27,7 +29,7 @@ func (m *moduleFiles) open(path string) (*symboldump.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := symboldump.Open(data)
+	f, err := symboldump.OpenArch(data, m.arch)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
