@@ -10,9 +10,6 @@ const (
 )
 
 const (
-	// headerBytes at the start of a module are its header: that of a 64-bit ELF file
-	// and of a PE file's DOS stub are 64 bytes, Mach-O's 32.
-	headerBytes = 64
 	// lastPublicBytes is how far code may at least go on behind the last symbol of
 	// a module when that is a PUBLIC one, which has no size: behind it lies data.
 	lastPublicBytes = 512
@@ -74,8 +71,6 @@ func (w *walker) codeInDump(addr uint64) (v verdict, module int) {
 		return noCode, -1
 	case !ok:
 		return mayBeCode, -1
-	case addr-w.dump.Modules[module].Base < headerBytes:
-		return noCode, module
 	}
 	return mayBeCode, module
 }
