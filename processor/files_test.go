@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"strings"
 	"testing"
 
 	"aftershock/minidump"
@@ -14,7 +15,8 @@ import (
 )
 
 // TestModulesOwnFilesAreAskedFor: where there are any, a walk of version 3 asks once for
-// each module that it comes to, and its outcomes are those of the symbols alone.
+// each module that it comes to without symbols that unwind it, and its outcomes are
+// those of the symbols alone.
 func TestModulesOwnFilesAreAskedFor(t *testing.T) {
 	path, err := os.Executable()
 	if err != nil {
@@ -51,6 +53,32 @@ func TestModulesOwnFilesAreAskedFor(t *testing.T) {
 		Thread(1, minidumptest.Regs{"rip": 0x10000801, "rsp": 0x10000}, minidumptest.StackAt(0x10000).Words(1, before, 1, returns)).Bytes())
 	if err != nil {
 		t.Fatal(err)
+	}
+	symbols := func(text string) *symbolcache.File {
+		var out bytes.Buffer
+		if err := symbolcache.Compile(&out, strings.NewReader("MODULE Linux x86_64 1 app\n"+text)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := symbolcache.OpenBytes(out.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for text, want := range map[string]int{"FUNC 10 10 0 f\n": 2, "FUNC 10 10 0 f\nSTACK CFI INIT 10 10 .cfa: $rsp 8 + .ra: .cfa 8 - ^\n": 0} {
+		asked := 0
+		Walk(t.Context(), d, Symbols{
+			Find: func(context.Context, symbolcache.Key) symbolcache.Lookup {
+				return symbolcache.Lookup{Outcome: symbolcache.Found, File: symbols(text)}
+			},
+			FindFile: func(context.Context, symbolcache.Key) symbolcache.Lookup {
+				asked++
+				return symbolcache.Lookup{Outcome: symbolcache.Missing}
+			},
+		}, stackwalk.Options{})
+		if asked != want {
+			t.Errorf("%q: asked for %d files, want %d", text, asked, want)
+		}
 	}
 	for _, known := range []bool{true, false} {
 		for version, want := range map[int]struct {

@@ -107,18 +107,22 @@ func newAsking(ctx context.Context, symbols Symbols, modules, version int, key f
 
 func (a *asking) asksFiles() bool { return a.FindFile != nil && (a.version == 0 || a.version >= 3) }
 
-// module is what the walk gets.
+// module is what the walk gets. The module's own file is asked for where there are no
+// symbols, or they do not tell how functions are unwound: it may be large, and there
+// is nothing else in it that they lack.
 func (a *asking) module(i int, now bool) stackwalk.Symbols {
 	symbols, ok := a.answer(i, now)
-	if !a.asksFiles() {
-		if symbols == nil {
-			return nil // not a nil *symbolcache.File
-		}
-		return symbols
+	if !ok {
+		return nil
 	}
-	file, fileOK := a.answer(a.modules+i, now)
-	switch {
-	case !ok || !fileOK, symbols == nil && file == nil:
+	var file *symbolcache.File
+	if a.asksFiles() && (symbols == nil || !symbols.HasCFI()) {
+		if file, ok = a.answer(a.modules+i, now); !ok {
+			return nil
+		}
+	}
+	switch { // an interface with a nil *symbolcache.File is not nil
+	case file == nil && symbols == nil:
 		return nil
 	case file == nil:
 		return symbols

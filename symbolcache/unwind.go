@@ -28,6 +28,9 @@ func (f *File) CFI(rva uint64) (breakpad.CFIRow, bool) {
 	}, true
 }
 
+// HasCFI tells whether there is any STACK CFI record.
+func (f *File) HasCFI() bool { return len(f.sections[sectionCFIRows]) > 0 }
+
 // CFIStart is where the STACK CFI INIT record starts that covers rva.
 func (f *File) CFIStart(rva uint64) (start uint64, ok bool) {
 	if rva > maxRVA {
