@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -240,7 +241,7 @@ func (v *upVerb) symbolServer(ctx context.Context) (*symbolServer, error) {
 	if len(s.upstreams) > 0 {
 		sources = append(sources, "http://"+dialable(v.SymbolsListen))
 	}
-	v.Symbols = append(sources, v.Symbols...)
+	v.Symbols, v.Modules = append(slices.Clone(sources), v.Symbols...), append(slices.Clone(sources), v.Modules...)
 	return s, nil
 }
 
