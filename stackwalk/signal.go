@@ -104,7 +104,7 @@ var arm64Signal = signalFrame{
 		const context = 128 + 176
 		flags, _ := w.mem.Uint64(at + 128)
 		link, _ := w.mem.Uint64(at + 136)
-		state, _ := w.mem.Uint64(at + context + 264)
+		state, _ := w.mem.Uint64(at + context + 272) // pstate: that of user mode
 		magic, ok := w.mem.Uint32(at + context + 288)
 		const fpsimdMagic = 0x46508001 // FPSIMD_MAGIC starts the first extra record
 		return ok && flags < 16 && link == 0 && state&0x1f == 0 && magic == fpsimdMagic

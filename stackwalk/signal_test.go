@@ -77,6 +77,33 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// TestSignalsOnARM64: behind siginfo_t and what struct ucontext has before, struct
+// sigcontext is 38 words up, and the first extra record behind it.
+func TestSignalsOnARM64(t *testing.T) {
+	const trampolineARM = lib + 0x450
+	frame := make([]uint64, 38+37+1)
+	context := frame[38:]
+	context[1+29], context[1+30] = 0, libCode+0x88                        // x29, x30
+	context[32], context[33] = stack+8*uint64(2+len(frame)), libCode+0x44 // sp, pc
+	context[36] = 0x46508001                                              // FPSIMD_MAGIC
+	for name, c := range map[string]struct {
+		pstate uint64
+		want   string
+	}{
+		"of user mode":      {0x6000_0000, "context 400420, frame_pointer 500450, cfi 500444, "},
+		"no other can have": {0x6000_0005, "context 400420, frame_pointer 500450, stack_bottom"},
+	} {
+		context[34] = c.pstate
+		s := on(0, trampolineARM).Words(frame...).Words(1, libCode+0x64, 1)
+		d := dump(t, minidump.CPUARM64, minidump.Linux, func(b *minidumptest.Builder) {
+			b.Thread(1, minidumptest.Regs{"pc": appCode + 0x20, "sp": stack, "fp": stack}, s)
+		})
+		if got := describe(&stackwalk.Walk(d, nil, stackwalk.Options{}).Threads[0]); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // with is values with another one.
 func with(values []uint64, i int, v uint64) []uint64 {
 	values[i] = v
