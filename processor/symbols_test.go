@@ -78,6 +78,10 @@ func outcomes(p *schema.ProcessedCrash) map[string]int {
 
 // A crash behind a source that never answers is finished, and says so.
 func TestASilentSourceCostsTheBudgetsTime(t *testing.T) {
+	synctest.Test(t, silentSource)
+}
+
+func silentSource(t *testing.T) {
 	p := newProcessor(t)
 	s := &server{answer: func(ctx context.Context) symbolcache.Lookup {
 		<-ctx.Done()
