@@ -22,7 +22,7 @@ func TestModulesOwnFilesAreAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // ourselves
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ func (w *walker) callBefore(address uint64) verdict {
 	if n == 0 {
 		return mayBeCode
 	}
-	found := false
+	var found bool
 	if code := w.dump.Memory.Read(address-n, n); code != nil {
 		found = callsite.After(w.cpu.arch, code)
 	} else {

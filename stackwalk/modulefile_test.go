@@ -48,23 +48,28 @@ func TestModuleFiles(t *testing.T) {
 		want    string
 	}{
 		"unwinding by the file": {
-			"", ownFileOf(t, unwind), []uint64{1, libCode + 0x33, 1, libCode + 0x45},
+			"", ownFileOf(t, unwind),
+			[]uint64{1, libCode + 0x33, 1, libCode + 0x45},
 			"context 400421 exported, cfi 500445, no_caller",
 		},
 		"with the symbols' names": {
-			symbols, ownFileOf(t, unwind), []uint64{1, libCode + 0x33, 1, libCode + 0x45},
+			symbols, ownFileOf(t, unwind),
+			[]uint64{1, libCode + 0x33, 1, libCode + 0x45},
 			"context 400421 named, cfi 500445, no_caller",
 		},
 		"unwinding by the symbols first": {
-			symbols + "STACK CFI INIT 400 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n", ownFileOf(t, unwind), []uint64{1, libCode + 0x33, 1, libCode + 0x45},
+			symbols + "STACK CFI INIT 400 100 .cfa: $rsp 16 + .ra: .cfa 8 - ^\n", ownFileOf(t, unwind),
+			[]uint64{1, libCode + 0x33, 1, libCode + 0x45},
 			"context 400421 named, cfi 500433, scan 500445, no_caller",
 		},
 		"only behind calls": {
-			"", ownFileOf(t, "", 0x445, 0x450), []uint64{1, appCode + 0x33, 1, appCode + 0x45, 1, appCode + 0x50},
+			"", ownFileOf(t, "", 0x445, 0x450),
+			[]uint64{1, appCode + 0x33, 1, appCode + 0x45, 1, appCode + 0x50},
 			"context 400421, scan 400445, scan 400450, no_caller",
 		},
 		"only in code": {
-			"", ownFileOf(t, "", 0x845, 0x450), []uint64{1, appCode + 0x445, 1, appCode + 0x50},
+			"", ownFileOf(t, "", 0x845, 0x450),
+			[]uint64{1, appCode + 0x445, 1, appCode + 0x50},
 			"context 400421, scan 400450, no_caller",
 		},
 	} {

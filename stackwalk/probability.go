@@ -49,6 +49,7 @@ func (w *walker) probability(callee, caller *activation) float64 {
 			return framePointerElsewhere
 		}
 		return framePointer
+	default: // by a scan
 	}
 	share, known := scannedShares[w.scanned.grade]
 	switch {

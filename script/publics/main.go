@@ -25,7 +25,7 @@ func main() {
 	log.SetFlags(0)
 	for _, path := range os.Args[1:] {
 		if err := curve(path); err != nil {
-			log.Printf("%s: %v", path, err)
+			log.Printf("%q: %v", path, err) //nolint:gosec // quoted
 		}
 	}
 }
