@@ -44,14 +44,14 @@ func compileModule(o *output, data []byte, m *meter) error {
 	go func() {
 		defer func() { // one bad file must not end the process
 			if p := recover(); p != nil {
-				w.CloseWithError(fmt.Errorf("%w: panic: %v\n%s", errModule, p, debug.Stack())) //nolint:gosec // it has no error
+				w.CloseWithError(fmt.Errorf("%w: panic: %v\n%s", errModule, p, debug.Stack()))
 			}
 		}()
 		_, err := file.WriteSymbols(w, nil, symboldump.Options{})
 		if errors.Is(err, symboldump.ErrOutputLimit) {
 			err = fmt.Errorf("%w: %w", ErrTooLarge, err)
 		}
-		w.CloseWithError(err) //nolint:gosec // it has no error
+		w.CloseWithError(err)
 	}()
 	defer r.Close() //nolint:errcheck // it has no error
 	return compile(o, r, m, file.Code())
