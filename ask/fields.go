@@ -147,7 +147,11 @@ func fieldOf(c clickhouse.Column, column string) Field {
 		f.Kind = KindTime
 	case strings.HasPrefix(kind, "Float"):
 		f.Kind = KindNumber
-		f.value = "if(isFinite(" + f.value + "), " + f.value + ", NULL)"
+		if f.List {
+			f.value = "arrayFilter(x -> isFinite(x), " + f.value + ")"
+		} else {
+			f.value = "if(isFinite(" + f.value + "), " + f.value + ", NULL)"
+		}
 	case strings.Contains(kind, "Int"):
 		f.Kind = KindNumber
 	default:

@@ -237,10 +237,10 @@ func freshness(o *oracle, a asked) *answer {
 }
 
 func processing(o *oracle, a asked) *answer {
-	out := newAnswer("product version build_id crashes without_stack_percent scanned_percent lacking_symbols_percent transient_percent notes")
+	out := newAnswer("product version build_id crashes without_stack_percent scanned_percent doubtful_percent lacking_symbols_percent transient_percent notes")
 	for of, all := range group(o.scope(a), func(c *crash) [3]string { return [3]string{c.Product, c.Version, c.BuildID} }) {
 		share := func(is func(c *crash) bool) float64 { return round(percent(count(all, is), len(all)), 1) }
-		out.add(of[0], of[1], of[2], len(all), share(func(c *crash) bool { return c.DumpStatus != "OK" }), share((*crash).scanned),
+		out.add(of[0], of[1], of[2], len(all), share(func(c *crash) bool { return c.DumpStatus != "OK" }), share((*crash).scanned), share((*crash).doubtful),
 			share(func(c *crash) bool { return len(c.facts.MissingSymbols) > 0 }), share((*crash).waitsForSymbols), anything{})
 	}
 	return out.by("-crashes", "product", "version", "build_id").most(a.number("limit"))
@@ -253,6 +253,10 @@ func (c *crash) scanned() bool {
 		}
 	}
 	return false
+}
+
+func (c *crash) doubtful() bool {
+	return slices.ContainsFunc(c.Frames, func(f schema.PublicFrame) bool { return f.Doubt != "" })
 }
 
 func (c *crash) waitsForSymbols() bool {

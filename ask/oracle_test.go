@@ -85,6 +85,9 @@ func bent(i int, c *schema.ProcessedCrash) *schema.ProcessedCrash {
 	if i%5 == 1 && len(c.Modules) > 0 {
 		c.Modules = append(slices.Clone(c.Modules), c.Modules[0])
 	}
+	if i%11 == 2 && c.Crash.CrashingThread != nil {
+		doubted(c)
+	}
 	f := *c.Facts
 	c.Facts = &f
 	if i%53 == 9 {
@@ -110,6 +113,22 @@ func bent(i int, c *schema.ProcessedCrash) *schema.ProcessedCrash {
 		c.Facts, c.ProtectedFacts = nil, nil
 	}
 	return c
+}
+
+// doubted gives the crashing thread a name that may be wrong, and one that was scanned for.
+func doubted(c *schema.ProcessedCrash) {
+	c.Threads = slices.Clone(c.Threads)
+	frames := &c.Threads[*c.Crash.CrashingThread].Frames
+	*frames = slices.Clone(*frames)
+	for i := range *frames {
+		f := &(*frames)[i]
+		switch i % 5 {
+		case 2:
+			f.Doubt = "public"
+		case 3:
+			f.Trust, f.Probability = "scan", 0.55
+		}
+	}
 }
 
 // oracle computes answers from the crashes that went into the tables.

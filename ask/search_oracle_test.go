@@ -57,6 +57,21 @@ var values = map[string]func(c *crash) []any{
 		}
 		return out
 	},
+	"stack.doubt": func(c *crash) (out []any) {
+		for _, f := range c.Frames {
+			out = append(out, texts(f.Doubt)...)
+		}
+		return out
+	},
+	"stack.probability": func(c *crash) (out []any) {
+		for _, f := range c.Frames {
+			for range f.Inlines {
+				out = append(out, f.Probability)
+			}
+			out = append(out, f.Probability)
+		}
+		return out
+	},
 	"annotations": func(c *crash) (out []any) {
 		for name, value := range c.public {
 			out = append(out, name+"="+value)

@@ -113,7 +113,7 @@ func (l *lane) function(n int, trust string) *place {
 		module = s.below(l.ownOnes)
 	}
 	p := &place{module: module, at: uint64(s.between(0x1000, 0x800000)), into: uint64(s.between(4, 0x900))}
-	p.frame = schema.Frame{Trust: trust, Module: l.moduleName(module), Function: name.cpp(), File: name.cppFile(), Line: int64(s.between(20, 3000))}
+	p.frame = schema.Frame{Trust: trust, Probability: probabilities[trust], Module: l.moduleName(module), Function: name.cpp(), File: name.cppFile(), Line: int64(s.between(20, 3000))}
 	if l.product == tidepool {
 		p.frame.Function, p.frame.File = name.rust(), name.rustFile()
 	}
@@ -144,20 +144,23 @@ func (l *lane) system(module, function string) *place {
 		module = l.moduleName(0)
 	}
 	p, _ := l.systemOf.LoadOrStore(key, &place{
-		module: at, at: uint64(s.between(0x1000, 0x200000)), into: uint64(s.between(4, 0x300)), frame: schema.Frame{Trust: "cfi", Module: module, Function: function},
+		module: at, at: uint64(s.between(0x1000, 0x200000)), into: uint64(s.between(4, 0x300)), frame: schema.Frame{Trust: "cfi", Probability: probabilities["cfi"], Module: module, Function: function},
 	})
 	return p.(*place) //nolint:forcetypeassert // as above
 }
 
+// probabilities are about those of frames by their trust (stackwalk/probability.go).
+var probabilities = map[string]float64{"context": 1, "cfi": 0.998, "frame_pointer": 0.99, "scan": 0.83}
+
 // as is the place with another frame's trust and source.
 func (p place) as(f *schema.Frame) *place {
-	p.frame.Trust, p.frame.File, p.frame.Line = f.Trust, f.File, f.Line
-	return &p
+	p.frame.File, p.frame.Line = f.File, f.Line
+	return p.trusted(f.Trust)
 }
 
 // trusted is the place with another trust.
 func (p place) trusted(trust string) *place {
-	p.frame.Trust = trust
+	p.frame.Trust, p.frame.Probability = trust, probabilities[trust]
 	return &p
 }
 
@@ -211,7 +214,7 @@ func (l *lane) sampled(frames []schema.Frame) (out []*place) {
 		case ownFrame(f):
 			out = append(out, l.callers[int(f.Line)%callersOf].trusted(f.Trust))
 		case f.Module == "":
-			out = append(out, &place{frame: schema.Frame{Trust: f.Trust}, module: none})
+			out = append(out, &place{frame: schema.Frame{Trust: f.Trust, Probability: probabilities[f.Trust]}, module: none})
 		case l.platform == linux:
 			out = append(out, l.system(f.Module, f.Function).as(f))
 		case known:

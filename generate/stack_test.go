@@ -41,6 +41,9 @@ func TestFramesLieInTheirModules(t *testing.T) {
 			}
 			for _, f := range thread.Frames {
 				at := number(t, f.Offset, digits)
+				if f.Probability <= 0 || f.Probability > 1 {
+					t.Fatalf("crash %d: %s!%s by %s has the probability %v", i, f.Module, f.Function, f.Trust, f.Probability)
+				}
 				if f.Module == "" {
 					without++
 					continue

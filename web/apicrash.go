@@ -165,21 +165,29 @@ func processedCrash(row ask.Row) map[string]any {
 	return out
 }
 
-// framesOf are the frames of the crashing thread, with what was inlined into each.
+// framesOf are the frames of the crashing thread, with what was inlined into each. Of ours are
+// doubt and probability, where there are some, as `aftershock walk --json` writes them.
 func framesOf(row ask.Row) []map[string]any {
 	out := []map[string]any{}
 	inlines := []map[string]any{}
-	for _, v := range columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust") {
+	for _, v := range columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust", "stack.doubt", "stack.probability") {
 		line, _ := strconv.Atoi(v[6]) // a number
 		if v[1] == "1" {
 			inlines = append(inlines, map[string]any{"function": orNull(v[2]), "file": orNull(v[5]), "line": numberOrNull(line)})
 			continue
 		}
 		number, _ := strconv.Atoi(v[0]) // a number
-		out = append(out, map[string]any{
+		f := map[string]any{
 			"frame": number, "function": orNull(v[2]), "module": orNull(v[3]), "module_offset": orNull(v[4]), "offset": nil, "file": orNull(v[5]), "line": numberOrNull(line), "trust": v[7],
 			"inlines": inlines, "missing_symbols": v[2] == "",
-		})
+		}
+		if v[8] != "" {
+			f["doubt"] = []string{v[8]}
+		}
+		if p, err := strconv.ParseFloat(v[9], 64); err == nil && p > 0 {
+			f["probability"] = p
+		}
+		out = append(out, f)
 		inlines = []map[string]any{}
 	}
 	return out

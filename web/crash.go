@@ -61,6 +61,9 @@ type frame struct {
 	Inlined                                 bool
 	Function, Module, Offset, Source, Trust string
 	SourceLink                              string
+	Doubt                                   string // why the function's name may be wrong
+	Likely                                  string // how likely the frame is true, where that is not sure
+	Unlikely                                bool   // it need not be read
 }
 
 type module struct{ Name, Version, DebugFile, DebugID, CodeID, Symbols, Link string }
@@ -130,9 +133,10 @@ func crashOf(row ask.Row) *oneCrash {
 	for _, name := range names {
 		c.Facts = append(c.Facts, fact{name, ask.Shown(row[name]), linkOf(name, ask.Shown(row[name]), filter{}), withoutOf(name, ask.Shown(row[name]), filter{})})
 	}
-	stack := columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust")
+	stack := columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust", "stack.doubt", "stack.probability")
 	for _, v := range stack {
-		f := frame{Number: v[0], Inlined: v[1] == "1" || v[1] == "true", Function: v[2], Module: v[3], Offset: shortHex(v[4]), Source: v[5], Trust: v[7]}
+		f := frame{Number: v[0], Inlined: v[1] == "1" || v[1] == "true", Function: v[2], Module: v[3], Offset: shortHex(v[4]), Source: v[5], Trust: v[7], Doubt: doubtOf(v[2], v[8])}
+		f.Likely, f.Unlikely = likelihood(v[9])
 		if v[5] != "" && v[6] != "0" {
 			f.Source += ":" + v[6]
 			f.SourceLink = sourceLink(v[5], v[6])
@@ -201,11 +205,13 @@ func (c *oneCrash) markdown() string {
 		if f.Inlined {
 			number = "  "
 		}
-		name := f.Function
-		if name == "" {
-			name = f.Module + " " + f.Offset
+		fmt.Fprintf(&b, "%2s  %s  (%s)  %s", number, oneLine(f.name()), oneLine(f.Module), oneLine(f.Source))
+		for _, unsure := range []string{f.Doubt, f.unsure()} {
+			if unsure != "" {
+				fmt.Fprintf(&b, "  [%s]", oneLine(unsure))
+			}
 		}
-		fmt.Fprintf(&b, "%2s  %s  (%s)  %s\n", number, oneLine(name), oneLine(f.Module), oneLine(f.Source))
+		b.WriteByte('\n')
 	}
 	b.WriteString("```\n")
 	return b.String()

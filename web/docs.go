@@ -45,6 +45,7 @@ type designPage struct {
 	Chart   *chart
 	Table   table
 	Node    node
+	Frames  []frame
 }
 
 type colour struct{ Name, Means string }
@@ -72,6 +73,12 @@ func (h *Handler) design(w http.ResponseWriter, r *http.Request) {
 			},
 		},
 		Node: node{Name: "abort", Percent: 60, Crashes: 120, Below: []node{{Name: "orchard::pick", Percent: 45, Crashes: 90, Example: "/find?text="}, {Name: "orchard::prune", Percent: 15, Crashes: 30}}},
+		Frames: []frame{
+			{Number: "0", Function: "orchard::pick", Source: "pick.cc:12", Module: "orchard", Trust: "context"},
+			{Number: "1", Inlined: true, Function: "std::sort", Source: "sort.h:40", Module: "libfruit.so", Trust: "scan"},
+			{Number: "1", Function: "fruit_sort", Module: "libfruit.so", Trust: "scan", Likely: "83 %"},
+			{Number: "2", Function: "fruit_free", Module: "libfruit.so", Doubt: doubtOf("fruit_free", "public"), Trust: "scan", Likely: "55 %", Unlikely: true},
+		},
 	}
 	for i, height := range []int{40, 60, 80, 120, 70, 50, 30} {
 		p.Chart.Bars = append(p.Chart.Bars, chartBar{X: i * chartWidth / 7, Y: chartHeight - height, Width: chartWidth/7 - 1, Height: height, Label: "a day"})

@@ -160,11 +160,7 @@ func (t *Trackers) filed(product string, values map[string]string) (out []link) 
 func (h *Handler) bugs(c *oneCrash) []link {
 	var stack strings.Builder
 	for _, f := range c.Frames[:min(maxFiledFrames, len(c.Frames))] {
-		name := f.Function
-		if name == "" {
-			name = f.Module + " " + f.Offset
-		}
-		fmt.Fprintf(&stack, "%s %s %s %s\n", f.Number, f.Module, name, f.Source)
+		fmt.Fprintf(&stack, "%s %s %s %s\n", f.Number, f.Module, f.name(), f.Source)
 	}
 	return h.o.Trackers.filed(c.Product, map[string]string{
 		"product": c.Product, "version": c.Version, "signature": c.Signature, "reason": c.Reason, "crash": c.ID, "stack": stack.String(),

@@ -76,7 +76,7 @@ func row(crashID string, version int32, revision, rawOffset int64, at time.Time,
 				{Name: "ProductName", Value: "orchard", Public: true}, {Name: "URL", Value: "https://example.org/secret"},
 			},
 			Threads: []schema.Thread{{Name: name, Frames: []schema.Frame{
-				{Module: "app", Function: "f", File: "a.cc", Line: 7, Inlines: []schema.Inline{{Function: "in", File: "b.h", Line: 3}}},
+				{Module: "app", Function: "f", File: "a.cc", Line: 7, Doubt: "public", Probability: 0.7, Inlines: []schema.Inline{{Function: "in", File: "b.h", Line: 3}}},
 				{Module: "libc", ModuleOffset: "0x10"},
 			}}},
 			Modules: []schema.Module{{Filename: "app", Path: "/home/jane/app", Symbols: "found"}},

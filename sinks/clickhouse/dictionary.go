@@ -102,6 +102,8 @@ var described = map[string]string{
 	"stack.frame":         "The crashing thread, innermost frame first: number of the frame. Functions inlined into a frame stand before it with its number.",
 	"stack.inlined":       "1 for a function that was inlined.",
 	"stack.trust":         "How the frame was found: context, cfi, frame_pointer, scan, ...",
+	"stack.doubt":         "Why the function's name may be wrong: public, it is that of a symbol far below; other_function, another function is known to lie there. Empty when nothing speaks against it.",
+	"stack.probability":   "How likely the frame is a true one, from 0 to 1, by how it was found; 0 where nobody says: pings, and rows of process versions before 7.",
 	"stack.module":        "Module of the frame.",
 	"stack.module_offset": "Offset in the module, hexadecimal.",
 	"stack.function":      "Function.", "stack.file": "Source file.", "stack.line": "Line; 0 when unknown.",

@@ -68,10 +68,12 @@ func perhaps[T any](h hostile, of func() T) *T {
 }
 
 func (h hostile) frame() schema.Frame {
-	return schema.Frame{
+	f := schema.Frame{
 		Trust: h.text(), Offset: h.text(), Module: h.text(), ModuleOffset: h.text(), Function: h.text(), File: h.text(), Line: h.number(),
 		Inlines: list(h, func() schema.Inline { return schema.Inline{Function: h.text(), File: h.text(), Line: h.number()} }),
 	}
+	f.Doubt, f.Probability = f.File+f.Trust, math.Float64frombits(uint64(f.Line))
+	return f
 }
 
 func (h hostile) row(n int) sinks.Row {

@@ -24,6 +24,17 @@ var olderRows = []string{
 		" concat('00000000-0000-4000-8000-000000', formatDateTime(d, '%y%m%d')), d FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0",
 }
 
+// olderRowsByDay are two of those crashes in the tables of migration 10, with what its sinks
+// wrote before them.
+var olderRowsByDay = []string{
+	"INSERT INTO aftershock.days (signature_version, day, first, last) VALUES (1, '2026-11-22', '2026-11-22 12:00:00', '2026-11-22 12:00:00')",
+	"INSERT INTO aftershock.signature_words (signature_version, signature) VALUES (1, 'old'), (1, 'reprocessed')",
+	"INSERT INTO aftershock.crash_rows (signature_version, day, crash_id, received_at, revision, ver, signature)" +
+		" SELECT 1, '2026-11-22', toUUID(concat('0000000', toString(n), '-0000-4000-8000-000000261122')), '2026-11-22 12:00:00', revision, 1, signature FROM VALUES('n UInt8, revision UInt64, signature String', (1, 0, 'old'), (2, 4, 'reprocessed'))",
+	"INSERT INTO aftershock_protected.crash_rows (signature_version, day, crash_id, received_at, revision, ver, `modules.path`)" +
+		" SELECT 1, '2026-11-22', toUUID(concat('0000000', toString(n), '-0000-4000-8000-000000261122')), '2026-11-22 12:00:00', 0, 1, ['/home/jane/app'] FROM VALUES('n UInt8', 1, 2)",
+}
+
 // A database that a release with some migrations has filled is brought up to date by each
 // number of migrations that follow: its rows stay, and new ones stand beside them.
 func TestOlderDatabasesAreBroughtUpToDate(t *testing.T) {
@@ -42,14 +53,14 @@ func TestOlderDatabasesAreBroughtUpToDate(t *testing.T) {
 			if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
 				t.Fatal(err)
 			}
-			if from < 10 {
-				for _, s := range olderRows {
-					if err := conn.Exec(t.Context(), s); err != nil {
-						t.Fatal(err)
-					}
+			rows := olderRows
+			if from >= 10 {
+				rows = olderRowsByDay
+			}
+			for _, s := range rows {
+				if err := conn.Exec(t.Context(), s); err != nil {
+					t.Fatal(err)
 				}
-			} else if err := db.Write(t.Context(), []sinks.Row{row(id(1, "261122"), 1, 0, 1, noon, "old"), row(id(2, "261122"), 1, 4, 2, noon, "reprocessed")}); err != nil {
-				t.Fatal(err)
 			}
 			for range 2 { // the second does nothing
 				if _, err := db.Migrate(t.Context()); err != nil {
@@ -153,5 +164,48 @@ func TestMigrationOfRowsCanBeRepeated(t *testing.T) {
 	}
 	if got := ask(t, conn, "SELECT signature FROM aftershock.signatures WHERE crash = '"+id(3, "261122")+"'"); !slices.Equal(got, []string{"new"}) {
 		t.Errorf("narrow rows: %q", got)
+	}
+}
+
+// Lines of stacks that a release without doubt has stored, and stores beside this one, are as
+// many as they were, and sure of nothing.
+func TestOlderStacksSayNothingOfDoubt(t *testing.T) {
+	url := clickhousetest.Serve(t)
+	db, err := clickhouse.Open(url, schema.DefaultRegistry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.MigrateTo(t.Context(), 13); err != nil {
+		t.Fatal(err)
+	}
+	conn := db.Conn()
+	if err := db.Activate(t.Context(), activation(1, all(1))); err != nil {
+		t.Fatal(err)
+	}
+	older := func(n int) {
+		t.Helper()
+		for _, table := range []string{"crash_rows", "ping_rows"} {
+			if err := conn.Exec(t.Context(), fmt.Sprintf("INSERT INTO aftershock.%s (signature_version, day, crash_id, received_at, ver, `stack.frame`, `stack.inlined`, `stack.trust`, `stack.function`)"+
+				" SELECT 1, '2026-11-22', '%s', '2026-11-22 12:00:00', 1, [0, 0, 1], [1, 0, 0], ['cfi', 'cfi', 'scan'], ['in', 'f', 'g']", table, id(n, "261122"))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	older(1)
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	older(2)
+	report, ping := row(id(3, "261122"), 1, 0, 11, noon, "new"), row(id(3, "261122"), 1, 0, 12, noon, "new")
+	ping.Processed.Kind = schema.KindPing
+	if err := db.Write(t.Context(), []sinks.Row{report, ping}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"['','',''] [0,0,0]", "['','',''] [0,0,0]", "['','public',''] [0.7,0.7,0]"}
+	for _, view := range []string{"crashes", "pings", "crash_by_id", "ping_by_id"} {
+		if got := ask(t, conn, "SELECT concat(toString(`stack.doubt`), ' ', toString(`stack.probability`)) FROM aftershock."+view+" ORDER BY crash_id"); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", view, got, want)
+		}
 	}
 }

@@ -62,6 +62,8 @@ func publicColumns() []column {
 		{"stack.frame", stack(uint32s, func(l line) uint32 { return uint32(l.frame) })},
 		{"stack.inlined", stack(uint8s, func(l line) uint8 { return l.inlined })},
 		{"stack.trust", stack(word, func(l line) string { return l.of.Trust })},
+		{"stack.doubt", stack(word, func(l line) string { return l.doubt })},
+		{"stack.probability", stack(float64s, func(l line) float64 { return l.of.Probability })},
 		{"stack.module", stack(word, func(l line) string { return l.of.Module })},
 		{"stack.module_offset", stack(text, func(l line) string { return l.of.ModuleOffset })},
 		{"stack.function", stack(word, func(l line) string { return l.function })},
@@ -93,10 +95,12 @@ type line struct {
 	of             *schema.PublicFrame
 	function, file string
 	line           int64
+	doubt          string
 }
 
 // stack is a column of the nested stack: inlined functions stand before the frame
-// that they were inlined into.
+// that they were inlined into. Only the frame's own name can be doubtful: symbols that know
+// inlined functions know where each begins and ends.
 func stack[T any](of func() chproto.ColumnOf[T], value func(l line) T) func() values {
 	return func() values {
 		c := chproto.NewArray(of())
@@ -104,9 +108,9 @@ func stack[T any](of func() chproto.ColumnOf[T], value func(l line) T) func() va
 			for i := range r.pub.Frames {
 				f := &r.pub.Frames[i]
 				for _, in := range f.Inlines {
-					c.Data.Append(value(line{i, 1, f, in.Function, in.File, in.Line}))
+					c.Data.Append(value(line{i, 1, f, in.Function, in.File, in.Line, ""}))
 				}
-				c.Data.Append(value(line{i, 0, f, f.Function, f.File, f.Line}))
+				c.Data.Append(value(line{i, 0, f, f.Function, f.File, f.Line, f.Doubt}))
 			}
 			c.Offsets.Append(uint64(c.Data.Rows()))
 		}}
