@@ -40,9 +40,10 @@ func walkedSets(corpora string) []walkedSet {
 	return sets
 }
 
-// What a walker version changes in signatures, for docs/replay.md: of every dump of the corpora
-// what both versions say, and how many of AFTERSHOCK_WALK_CRASHES crashes that are made of them
-// in turns change. AFTERSHOCK_CORPORA is the folder of the corpora.
+// What process version 7 changes in signatures, for docs/replay.md: of every dump of the corpora
+// what walker and default rules of both versions say, by themselves and together, and how many of
+// 20,000 crashes that are made of them in turns change. AFTERSHOCK_CORPORA is the folder of the
+// corpora.
 func TestWhatAWalkerVersionChanges(t *testing.T) {
 	corpora := os.Getenv("AFTERSHOCK_CORPORA")
 	if corpora == "" {
@@ -50,9 +51,17 @@ func TestWhatAWalkerVersionChanges(t *testing.T) {
 	}
 	today := walkOptions
 	t.Cleanup(func() { walkOptions = today })
-	type counted struct{ dumps, stacks, signatures int }
+	old, err := signature.FromFS(os.DirFS("../signature/rulesets/v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := []struct {
+		walker int
+		rules  *signature.Ruleset
+	}{{today.Version - 1, old}, {today.Version, old}, {today.Version, signature.Default()}}
+	type counted struct{ dumps, stacks, walked, signed int }
 	bySet, why := map[string]*counted{}, map[string]int{}
-	var changed []bool
+	var walked, signed []bool // for each dump, whether the walker moves it, and whether walker and rules do
 	for _, set := range walkedSets(corpora) {
 		var sources []symbolcache.Source
 		for dir := range strings.SplitSeq(set.symbols, ",") {
@@ -62,7 +71,7 @@ func TestWhatAWalkerVersionChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := Processor{SignatureVersion: 1, Ruleset: signature.Default(), Annotations: schema.DefaultRegistry, Symbols: Symbols{Find: cache.Get}}
+		p := Processor{SignatureVersion: 1, Annotations: schema.DefaultRegistry, Symbols: Symbols{Find: cache.Get}}
 		dumps, err := filepath.Glob(set.dumps)
 		if err != nil {
 			t.Fatal(err)
@@ -72,9 +81,9 @@ func TestWhatAWalkerVersionChanges(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var made [2]*schema.ProcessedCrash
-			for i, version := range []int{today.Version - 1, today.Version} {
-				walkOptions = stackwalk.Options{Version: version}
+			var made [3]*schema.ProcessedCrash
+			for i, version := range versions {
+				walkOptions, p.Ruleset = stackwalk.Options{Version: version.walker}, version.rules
 				raw := &schema.RawCrash{CrashID: "0bba929f-8721-460c-8e70-a43c90261122", ReceivedAt: time.UnixMilli(0).UTC()}
 				if made[i], err = p.Process(t.Context(), Input{Raw: raw, Dump: dump}); err != nil {
 					t.Fatalf("%s: %v", path, err)
@@ -90,13 +99,18 @@ func TestWhatAWalkerVersionChanges(t *testing.T) {
 			if parted != "" {
 				of.stacks++
 			}
-			moved := made[0].Signature != made[1].Signature
-			changed = append(changed, moved)
-			if moved {
-				of.signatures++
-				kind, _, _ := strings.Cut(parted, ": ")
-				why[kind]++
-				t.Logf("%s: %s\n\twas %s\n\tis  %s\n\t%s", set.name, filepath.Base(path), made[0].Signature, made[1].Signature, parted)
+			walked = append(walked, made[0].Signature != made[1].Signature)
+			signed = append(signed, made[0].Signature != made[2].Signature)
+			if last := len(signed) - 1; walked[last] || signed[last] {
+				t.Logf("%s: %s\n\twas   %s\n\tis    %s\n\trules %s\n\t%s", set.name, filepath.Base(path), made[0].Signature, made[1].Signature, made[2].Signature, parted)
+				if walked[last] {
+					of.walked++
+					kind, _, _ := strings.Cut(parted, ": ")
+					why[kind]++
+				}
+				if signed[last] {
+					of.signed++
+				}
 			}
 		}
 		if err := cache.Close(); err != nil {
@@ -104,20 +118,25 @@ func TestWhatAWalkerVersionChanges(t *testing.T) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(bySet)) {
-		t.Logf("| %s | %d | %d | %d |", name, bySet[name].dumps, bySet[name].stacks, bySet[name].signatures)
+		of := bySet[name]
+		t.Logf("| %s | %d | %d | %d | %d |", name, of.dumps, of.stacks, of.walked, of.signed)
 	}
 	for _, kind := range slices.SortedFunc(maps.Keys(why), func(a, b string) int { return cmp.Compare(why[b], why[a]) }) {
 		t.Logf("| %s | %d |", kind, why[kind])
 	}
-	crashes, moved := 20000, 0
+	const crashes = 20000
+	movedByWalker, moved := 0, 0
 	for i := range crashes {
-		if changed[i%len(changed)] {
+		if walked[i%len(walked)] {
+			movedByWalker++
+		}
+		if signed[i%len(signed)] {
 			moved++
 		}
 	}
-	t.Logf("%d of %d crashes that are made of these %d move", moved, crashes, len(changed))
-	if len(changed) < 100 || moved == crashes {
-		t.Errorf("%d dumps", len(changed))
+	t.Logf("of %d crashes that are made of these %d, %d move by the walker, %d by walker and rules", crashes, len(signed), movedByWalker, moved)
+	if len(signed) < 100 || moved == crashes {
+		t.Errorf("%d dumps", len(signed))
 	}
 }
 

@@ -83,11 +83,24 @@ func (g *generation) signFrames(frames []flatFrame) (s stackSignature, ok bool) 
 func (g *generation) sentinel(names []*name, frames []flatFrame) int {
 	for i, f := range names {
 		if f.sentinel && !frames[i].improbable(g.ruleset.switches.probability) {
+			if g.ruleset.switches.emptySentinels && !g.anyNames(names[i:], frames[i:]) {
+				return 0
+			}
 			g.frameStep(StepSentinel, i, f.text)
 			return i
 		}
 	}
 	return 0
+}
+
+// anyNames tells whether one of the frames would be in a signature.
+func (g *generation) anyNames(names []*name, frames []flatFrame) bool {
+	for i, f := range names {
+		if f.text != "" && !frames[i].improbable(g.ruleset.switches.probability) && g.ruleset.judge(f)&irrelevant == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // pick appends the names that make the signature: those from first on that are not

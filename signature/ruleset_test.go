@@ -21,7 +21,7 @@ func TestRulesetRefusesWithFileAndLine(t *testing.T) {
 		"a parenthesis that leaves the anchor":   {irrelevantFile, "a)|(?:b", "ruleset: irrelevant_signature_re.txt:1: error parsing regexp: unexpected ): `a)|(?:b`"},
 		"an expression that matches every frame": {irrelevantFile, "# why\nx*", `ruleset: irrelevant_signature_re.txt:2: "x*" matches every frame`},
 		"an empty branch":                        {lineNumbersFile, "a|", `ruleset: signatures_with_line_numbers_re.txt:1: "a|" matches every frame`},
-		"a switch that is none":                  {switchesFile, "demangel", `ruleset: switches.txt:1: no such switch: "demangel"; there are: aliases, bit_flips, clones, closures, coarse_addresses, demangle, doubtful_names, go_methods, jvm_lines, recursion, probability P`},
+		"a switch that is none":                  {switchesFile, "demangel", `ruleset: switches.txt:1: no such switch: "demangel"; there are: aliases, bit_flips, clones, closures, coarse_addresses, demangle, doubtful_names, empty_sentinels, go_methods, jvm_lines, recursion, probability P`},
 		"a file that is none":                    {"notes.txt", "x", "ruleset: notes.txt: no file of a ruleset has this name"},
 		"a long line":                            {sentinelsFile, "a\n" + long + "x", "ruleset: signature_sentinels.txt:2: 4097 bytes, want at most 4096"},
 		"many lines":                             {sentinelsFile, strings.Repeat("\n", maxLines) + "x", "ruleset: signature_sentinels.txt:20001: more than 20000 lines"},

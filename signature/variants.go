@@ -46,6 +46,8 @@ type switches struct {
 	// doubtfulNames takes the place in the module, libc.so.6@0x8aeec, where the
 	// function's name may be wrong.
 	doubtfulNames bool
+	// emptySentinels lets a sentinel cut nothing off when nothing from it on names the crash.
+	emptySentinels bool
 	// probability skips frames that are less likely true; 0 skips none.
 	probability float64
 }
@@ -62,6 +64,7 @@ func (s *switches) byName() map[string]*bool {
 		"jvm_lines":        &s.jvmLines,
 		"go_methods":       &s.goMethods,
 		"doubtful_names":   &s.doubtfulNames,
+		"empty_sentinels":  &s.emptySentinels,
 	}
 }
 

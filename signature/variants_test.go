@@ -26,6 +26,41 @@ func named(r *Ruleset, function, file string) string {
 	return r.Generate(&Crash{Threads: []Thread{{Frames: []Frame{{Function: function, File: file}}}}}).ProtoSignature
 }
 
+// A handler whose interrupted stack is not in the dump: on a stack of its own.
+func TestEmptySentinels(t *testing.T) {
+	stack := func(functions ...string) *Crash {
+		frames := make([]Frame, len(functions))
+		for i, f := range functions {
+			frames[i].Function = f
+		}
+		return &Crash{OS: "Linux", Threads: []Thread{{Frames: frames}}}
+	}
+	lists := map[string]string{sentinelsFile: "__restore_rt\n_purecall\n", irrelevantFile: "__restore_rt$\nraise$\n"}
+	off := with(t, lists)
+	lists[switchesFile] = "empty_sentinels"
+	on := with(t, lists)
+	for name, c := range map[string]struct {
+		crash     *Crash
+		off, want string
+	}{
+		"nothing behind":        {stack("touch", "__restore_rt"), "__restore_rt", "touch"},
+		"nothing of use behind": {stack("touch", "__restore_rt", "raise"), "__restore_rt", "touch"},
+		"a name behind":         {stack("touch", "__restore_rt", "raise", "work"), "work", "work"},
+		"a sentinel of use":     {stack("touch", "_purecall"), "_purecall", "_purecall"},
+		"nothing at all":        {stack("raise", "__restore_rt"), "__restore_rt", "raise"},
+	} {
+		if got := off.Generate(c.crash).Signature; got != c.off {
+			t.Errorf("%s, off: %s", name, got)
+		}
+		if got := on.Generate(c.crash).Signature; got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+		if got := on.Explain(c.crash).Signature; got != c.want {
+			t.Errorf("%s, explained: %s", name, got)
+		}
+	}
+}
+
 func TestSwitchesMakeOneNameOfMany(t *testing.T) {
 	const rustFile = "/rustc/abc/library/core/src/x.rs"
 	for name, c := range map[string]struct{ on, function, file, off, want string }{
