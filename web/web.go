@@ -158,6 +158,12 @@ func (h *Handler) menu() []link {
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := compress(w, r)
+	h.answer(c, r)
+	c.end() // not of one that was broken off, which must not look whole
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Security-Policy", h.policy)
 	head.Set("X-Content-Type-Options", "nosniff")
