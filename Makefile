@@ -22,7 +22,7 @@ libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 axe: ## axe-core, which tests of pages need, into the cache directory
 	@sh script/fetch-axe.sh || echo 'axe-core could not be had: pages will not be tested in a browser'
 
-demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards, CRASHES=100000 puts generated ones beside them
+demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards, CRASHES=100000 puts four weeks of generated ones beside them: a spike, a regression, a promoted rule
 	@$(GO) build -o bin/demo ./script/demo
 	@bin/demo $(if $(ONCE),-once) $(if $(CRASHES),-generate $(CRASHES))
 
