@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build axe demo replay-demo test test-long parity parity-live truth lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
+.PHONY: build axe demo replay-demo test test-long parity parity-live truth lint bench bench-peers bench-siggen bench-analysts bench-web chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -76,6 +76,11 @@ bench-siggen: build ## signatures against Socorro's siggen, in turns; see script
 BENCH_ROWS ?= 10000000
 bench-analysts: build libchdb ## every question over ten million crashes, into docs/benchmarks.md; BENCH_ROWS; an hour and 20 GB at first
 	$(GO) run ./script/benchanalysts -rows $(BENCH_ROWS)
+
+WEB_ROWS ?= 1000000
+bench-web: build libchdb ## pages over a million crashes, in Chromium and without, as a table for docs/web.md; WEB_ROWS
+	@$(GO) build -o bin/benchweb ./script/benchweb
+	@bin/benchweb -rows $(WEB_ROWS)
 
 CHAOS_FOR ?= 10m
 chaos: build libchdb ## kills and halts everything under load, then counts; CHAOS_FOR, AFTERSHOCK_CHAOS_SEED, AFTERSHOCK_CHAOS_S3=1

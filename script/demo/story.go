@@ -16,7 +16,8 @@ import (
 )
 
 // story is what pages show at their best: weeks of crashes, a day on which some signatures crashed
-// far more than usual, some that were away and are back, and a rule that was changed since.
+// far more than usual, some that are back after weeks, or rise where all of them have never been
+// away, and a rule that was changed since.
 func (d *demo) story(ctx context.Context, up *process, dir string) error {
 	fmt.Printf("\ngenerating %d crashes of four weeks, with a spike and a regression …\n", d.generated)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
@@ -97,7 +98,7 @@ func (d *demo) tour(ctx context.Context) error {
 	}{
 		{"four weeks of crashes", "days?by=product", nil, func(map[string]string) string { return "/" }},
 		{"a spike", "spikes", func(row map[string]string) bool { n, _ := strconv.ParseFloat(row["expected"], 64); return n > 0 }, func(row map[string]string) string { return signaturePage(row["signature"], "") }},
-		{"a regression: away for weeks, and back", "states?limit=500", func(row map[string]string) bool { return row["state"] == "back" }, func(row map[string]string) string { return signaturePage(row["signature"], "builds") }},
+		{"a regression: back after weeks, or many times the usual", "states?limit=500", func(row map[string]string) bool { return row["state"] == "back" || row["state"] == "rising" }, func(row map[string]string) string { return signaturePage(row["signature"], "builds") }},
 		{"a rule was promoted: what a signature was called", "version-moves?old=1&new=2", nil, func(row map[string]string) string { return signaturePage(row["new_signature"], "") }},
 		{"the versions, and what one changes", "version-moves?old=1&new=2", nil, func(map[string]string) string { return "/replay/2" }},
 		{"symbols that are missing", "missing-symbols", nil, func(map[string]string) string { return "/missing" }},
