@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 # by two checkouts, it reports what its exclusions can no longer be matched with.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-.PHONY: build axe demo replay-demo test test-long parity parity-live truth lint bench bench-peers bench-siggen bench-analysts chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
+.PHONY: build axe demo replay-demo test test-long parity parity-live truth lint bench bench-peers bench-siggen bench-analysts bench-web chaos chaos-kafka attack replay-check soak soak-kafka promotions generate libchdb fuzz mutate clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 build: ## the binary, bin/aftershock
@@ -22,7 +22,7 @@ libchdb: ## the embedded ClickHouse, once per user, into the cache directory
 axe: ## axe-core, which tests of pages need, into the cache directory
 	@sh script/fetch-axe.sh || echo 'axe-core could not be had: pages will not be tested in a browser'
 
-demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards, CRASHES=100000 puts generated ones beside them
+demo: build libchdb ## sample crashes through the whole path; ONCE=1 stops afterwards, CRASHES=100000 puts four weeks of generated ones beside them: a spike, a regression, a promoted rule
 	@$(GO) build -o bin/demo ./script/demo
 	@bin/demo $(if $(ONCE),-once) $(if $(CRASHES),-generate $(CRASHES))
 
@@ -76,6 +76,11 @@ bench-siggen: build ## signatures against Socorro's siggen, in turns; see script
 BENCH_ROWS ?= 10000000
 bench-analysts: build libchdb ## every question over ten million crashes, into docs/benchmarks.md; BENCH_ROWS; an hour and 20 GB at first
 	$(GO) run ./script/benchanalysts -rows $(BENCH_ROWS)
+
+WEB_ROWS ?= 1000000
+bench-web: build libchdb ## pages over a million crashes, in Chromium and without, as a table for docs/web.md; WEB_ROWS
+	@$(GO) build -o bin/benchweb ./script/benchweb
+	@bin/benchweb -rows $(WEB_ROWS)
 
 CHAOS_FOR ?= 10m
 chaos: build libchdb ## kills and halts everything under load, then counts; CHAOS_FOR, AFTERSHOCK_CHAOS_SEED, AFTERSHOCK_CHAOS_S3=1

@@ -34,6 +34,14 @@ func (c Column) Numeric() bool {
 	return false
 }
 
+// Moments tells whether the column's values are times, in UTC. A day is none.
+func (c Column) Moments() bool {
+	return strings.HasPrefix(strings.TrimPrefix(c.Type, "Nullable("), "DateTime")
+}
+
+// Moments tells whether the field's values are times, in UTC. A day is none.
+func (f Field) Moments() bool { return Column{Type: f.Type}.Moments() }
+
 const (
 	// maxRows of an Answer; Stream has no bound.
 	maxRows = 100_000

@@ -192,15 +192,17 @@ func (o *Operator) sample(ctx context.Context, opts PlanOptions, c *signature.Co
 				}
 				compared := schema.KindOf(p.Crash.Kind) == schema.KindOf(opts.Kind)
 				var crash *signature.Crash
+				var from, to string
 				if compared {
 					crash = signature.FromProcessed(&p.Crash)
+					from, to = c.Sign(crash) // most of the work: all hands do it
 				}
 				mu.Lock()
 				if compared {
-					changed := c.Add(crash)
+					changed := c.Count(crash, from, to)
 					countProduct(products, productOf(&p.Crash), changed)
 					if changed {
-						examples.look(head.CrashID, crash)
+						examples.look(head.CrashID, crash, from, to)
 					}
 				}
 				looked++

@@ -43,11 +43,11 @@ type planExamples struct {
 }
 
 // look tells of a crash whose signature changes, if it is the first of its kind.
-func (e *planExamples) look(id string, crash *signature.Crash) {
+func (e *planExamples) look(id string, crash *signature.Crash, from, to string) {
 	if e.tell == nil || len(e.told) == MaxPlanExamples {
 		return
 	}
-	pair := [2]string{e.was.Generate(crash).Signature, e.is.Generate(crash).Signature}
+	pair := [2]string{from, to}
 	if e.told[pair] {
 		return
 	}

@@ -57,7 +57,18 @@ func NewComparison(from, to *Ruleset) *Comparison {
 
 // Add signs a crash with both rulesets, and returns whether its signature changes.
 func (c *Comparison) Add(crash *Crash) (changed bool) {
-	from, to := c.old.Generate(crash).Signature, c.new.Generate(crash).Signature
+	from, to := c.Sign(crash)
+	return c.Count(crash, from, to)
+}
+
+// Sign is a crash's signature with each ruleset, for Count. Unlike the rest of a Comparison it may be
+// called from several goroutines.
+func (c *Comparison) Sign(crash *Crash) (from, to string) {
+	return c.old.Generate(crash).Signature, c.new.Generate(crash).Signature
+}
+
+// Count adds a crash that was signed, and returns whether its signature changes.
+func (c *Comparison) Count(crash *Crash, from, to string) (changed bool) {
 	c.crashes++
 	if from != to {
 		c.changed++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -138,6 +139,9 @@ func (r *Resigner) work(ctx context.Context, in *kgo.Record) ([]*kgo.Record, err
 		return r.dead(in, schema.DeadProcessedBad, err), nil
 	}
 	begins := offsetOf(r.Version.Begins, head.Raw.Partition)
+	if head.Raw.Topic != schema.TopicRaw { // it was made up: there is nowhere else to have it from
+		begins = math.MaxInt64
+	}
 	switch {
 	case !state.Processes(r.Version.Number, head.ReceivedAt):
 		r.Metrics.leftOut(schema.ResignGroup(r.Version.Number))

@@ -188,6 +188,30 @@ func TestSigningAgainLeavesOutOtherTimesAndBuriesWhatIsNoCrash(t *testing.T) {
 	}
 }
 
+// What no raw crash has led to is there from nowhere else, whatever its position says.
+func TestCrashesThatWereMadeUpAreSignedAgain(t *testing.T) {
+	t.Parallel()
+	k, _ := streamtest.Broker(t, 1, pipeline...)
+	v2 := schema.SignatureVersion{
+		Number: 2, State: schema.StateLive, Source: schema.SourceProcessed, Share: 1, Base: 1,
+		Begins: []schema.PartitionOffset{{Partition: 0, Offset: 1}}, BaseEnds: []schema.PartitionOffset{{Partition: 0, Offset: 2}},
+	}
+	versions(t, k, func(state *schema.VersionEvent) { state.Versions = []schema.SignatureVersion{v2} })
+	for n, topic := range []string{schema.TopicRaw, "crash.generated"} {
+		value, err := schema.Encode(&schema.ProcessedCrash{CrashID: crashID(n), ReceivedAt: hour(n), SignatureVersion: 1, Raw: schema.Position{Topic: topic, Offset: 5}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamtest.Put(t, k, &kgo.Record{Topic: schema.ProcessedTopic(1), Key: []byte(crashID(n)), Value: value})
+	}
+	if err := resignerOf(k, streamtest.Following(t, k), &v2).Run(t.Context()); !errors.Is(err, stream.ErrDone) {
+		t.Fatal(err)
+	}
+	if got := results(t, k, 2, 1); len(got) != 1 || len(got[crashID(1)]) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
 // What was made of a version that is dropped by now is made: nobody waits for its topic.
 func TestABaseThatIsDroppedIsDone(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,10 @@ func (c *oneCrash) First() []frame { return c.Frames[:min(firstFrames, len(c.Fra
 // Rest are the frames behind First.
 func (c *oneCrash) Rest() []frame { return c.Frames[min(firstFrames, len(c.Frames)):] }
 
-type fact struct{ Name, Value, Link, Without string }
+type fact struct {
+	Name, Value, Link, Without string
+	Time                       bool // a moment, in UTC
+}
 
 type frame struct {
 	Number                                  string
@@ -131,7 +134,9 @@ func crashOf(row ask.Row) *oneCrash {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		c.Facts = append(c.Facts, fact{name, ask.Shown(row[name]), linkOf(name, ask.Shown(row[name]), filter{}), withoutOf(name, ask.Shown(row[name]), filter{})})
+		text := ask.Shown(row[name])
+		field, err := ask.Public().Field(name)
+		c.Facts = append(c.Facts, fact{name, text, linkOf(name, text, filter{}), withoutOf(name, text, filter{}), err == nil && field.Moments()})
 	}
 	stack := columns(row, "stack.frame", "stack.inlined", "stack.function", "stack.module", "stack.module_offset", "stack.file", "stack.line", "stack.trust", "stack.doubt", "stack.probability")
 	for _, v := range stack {

@@ -69,7 +69,10 @@ type searchCell struct {
 }
 
 // searchValue is shown cut; its links are there where a filter can hold it.
-type searchValue struct{ Text, Link, Only, Without string }
+type searchValue struct {
+	Text, Link, Only, Without string
+	Time                      bool // a moment, in UTC
+}
 
 const (
 	// maxShownChars of a value in a cell.
@@ -279,7 +282,7 @@ func cellOf(q url.Values, f ask.Field, as string, v json.RawMessage) (c searchCe
 // valueOf is a value with what it leads to.
 func valueOf(q url.Values, f ask.Field, as string, v json.RawMessage) searchValue {
 	text := ask.Shown(v)
-	out := searchValue{Text: cut(text), Link: linkOf(f.Name, text, filter{})}
+	out := searchValue{Text: cut(text), Link: linkOf(f.Name, text, filter{}), Time: text != "" && f.Moments()}
 	if f.Name != "signature" && f.Name != "crash_id" {
 		out.Link = "" // it filters
 	}
@@ -396,7 +399,7 @@ func bucketOf(q url.Values, step *ask.Step, b ask.Bucket) (searchValue, url.Valu
 		end = strconv.FormatFloat(n+step.Interval, 'f', -1, 64)
 	}
 	narrowed := only(q, step.As, ">="+text, "<"+end)
-	return searchValue{Text: text, Only: searchLink(narrowed)}, narrowed
+	return searchValue{Text: text, Only: searchLink(narrowed), Time: step.Field.Moments()}, narrowed
 }
 
 // searchJSON is the twin for programs: what /api/SuperSearch/ answers.

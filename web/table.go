@@ -24,7 +24,8 @@ type cell struct {
 	Link    string // empty: none
 	Without string // the same without crashes that have the value; empty: none
 	Numeric bool
-	Bar     int // of barWidth
+	Time    bool // a moment, in UTC
+	Bar     int  // of barWidth
 	HasBar  bool
 }
 
@@ -54,7 +55,7 @@ func tableOf(q ask.Query, a *ask.Answer, values map[string]string, f filter) tab
 	for _, row := range a.Rows {
 		cells := make([]cell, len(row))
 		for i, text := range row {
-			cells[i] = cell{Text: text, Numeric: t.Columns[i].Numeric, Link: linkOf(a.Columns[i].Name, text, f), Without: withoutOf(a.Columns[i].Name, text, f)}
+			cells[i] = cell{Text: text, Numeric: t.Columns[i].Numeric, Time: text != "" && a.Columns[i].Moments(), Link: linkOf(a.Columns[i].Name, text, f), Without: withoutOf(a.Columns[i].Name, text, f)}
 			if n, err := strconv.ParseFloat(text, 64); i == value && err == nil && most > 0 {
 				cells[i].HasBar, cells[i].Bar = true, int(max(n, 0)/most*barWidth)
 			}
@@ -79,7 +80,7 @@ func linkOf(name, text string, f filter) string {
 		}
 	case "crash_id", "example":
 		if id, ok := crashID(text); ok {
-			return "/crash/" + id
+			return "/crash/" + id + f.query()
 		}
 	case "product", "channel", "process_type", "os":
 		if len(text) <= maxLinkBytes {

@@ -5,16 +5,15 @@
 // Which page asks what is in pages.go; a crash is a page of its own kind (crash.go). Each has
 // twins, as .json, .csv and .md (twins.go), and shows its statements.
 //
-// The pages run no script, and ask nobody but us. They are made of what the database shows that
-// they are given: the public one, for pages that everybody may see.
+// The pages have everything without a script, and ask nobody but us; what a script of ours adds is
+// in static/reader.js: keys, and times in the reader's zone. They are made of what the database
+// shows that they are given: the public one, for pages that everybody may see.
 package web
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
@@ -86,7 +85,7 @@ type Handler struct {
 	o         Options
 	mux       *http.ServeMux
 	templates *template.Template
-	style     string // path of the style sheet, with its digest
+	policy    string // of what pages may have
 	origin    *http.CrossOriginProtection
 	dumping   chan struct{} // of each dump that is under way
 	flips     flips
@@ -115,21 +114,21 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce), loading: make(chan struct{}, 1)}
 	h.flips.ctx, h.flips.cancel = context.WithCancel(context.Background())
-	css, err := files.ReadFile("static/style.css")
+	style, err := readStatic("style.css", "text/css; charset=utf-8")
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(css)
-	h.style = "/static/" + hex.EncodeToString(sum[:6]) + ".css"
-	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() string { return h.style }, "pages": h.menu, "percentBar": func(percent int) int { return percent * barWidth / 100 }}).ParseFS(files, "templates/*.html")
+	script, err := readStatic("reader.js", "text/javascript; charset=utf-8")
 	if err != nil {
 		return nil, err
 	}
-	h.mux.HandleFunc("GET "+h.style, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		w.Write(css) //nolint:errcheck,gosec // its client may be gone
-	})
+	h.policy = contentPolicy(script)
+	h.templates, err = template.New("").Funcs(template.FuncMap{"style": func() static { return style }, "script": func() static { return script }, "pages": h.menu, "percentBar": func(percent int) int { return percent * barWidth / 100 }}).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	h.mux.Handle("GET "+style.At, style)
+	h.mux.Handle("GET "+script.At, script)
 	h.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { // browsers ask for one
 		w.Header().Set("Cache-Control", "public, max-age=604800")
 		w.WriteHeader(http.StatusNoContent)
@@ -157,14 +156,16 @@ func (h *Handler) menu() []link {
 	return slices.Concat(menu, []link{{"/replay", "Versions"}, {"/rules", "Rules"}})
 }
 
-// contentPolicy lets a page have our style sheet and nothing else: no script, no address of
-// others.
-const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := compress(w, r)
+	h.answer(c, r)
+	c.end() // not of one that was broken off, which must not look whole
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
-	head.Set("Content-Security-Policy", contentPolicy)
+	head.Set("Content-Security-Policy", h.policy)
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "same-origin")
 	head.Set("Cross-Origin-Opener-Policy", "same-origin")

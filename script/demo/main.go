@@ -91,6 +91,11 @@ func (d *demo) run(ctx context.Context, once, replay bool) (err error) {
 		return fmt.Errorf("%w\n%s", err, up.log())
 	}
 	d.addresses(dir)
+	if d.generated > 0 {
+		if err := d.tour(ctx); err != nil {
+			return fmt.Errorf("what should be seen is not: %w\n%s", err, up.log())
+		}
+	}
 	if once {
 		return nil
 	}
@@ -104,7 +109,7 @@ func (d *demo) run(ctx context.Context, once, replay bool) (err error) {
 }
 
 // path sends each sample once, and shows what analysts see of it.
-func (d *demo) path(ctx context.Context, up *process, _ string, dumps []string) error {
+func (d *demo) path(ctx context.Context, up *process, dir string, dumps []string) error {
 	fmt.Printf("sending %d crashes of real programs …\n", len(dumps))
 	ids, err := d.submit(ctx, dumps, "ReleaseChannel=demo")
 	if err != nil {
@@ -116,22 +121,7 @@ func (d *demo) path(ctx context.Context, up *process, _ string, dumps []string) 
 	if err := d.table(ctx); err != nil || d.generated == 0 {
 		return err
 	}
-	if err := d.generate(ctx); err != nil {
-		return err
-	}
-	return d.table(ctx)
-}
-
-// generate puts generated crashes beside the samples.
-func (d *demo) generate(ctx context.Context) error {
-	fmt.Printf("\ngenerating %d crashes beside them …\n", d.generated)
-	cmd := exec.CommandContext(ctx, d.bin, "--clickhouse-password-file", d.token, "generate", "crashes", "--force", //nolint:gosec // our own binary
-		"--count", strconv.Itoa(d.generated), "--clickhouse-url", "http://aftershock@"+d.clickhouse)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("generate crashes: %w", err)
-	}
-	return nil
+	return d.story(ctx, up, dir)
 }
 
 // process is a running `aftershock up`; what it prints goes to a file.
