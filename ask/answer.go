@@ -101,9 +101,12 @@ func (q Query) CSV(ctx context.Context, db *clickhouse.DB, values map[string]str
 // wherever it stands.
 var inUTC = ch.Settings{"session_timezone": "UTC"}
 
-// send asks a statement with its parameters, for an answer in one of ClickHouse's formats.
+// send asks a statement with its parameters, for an answer in one of ClickHouse's formats. A Memory
+// that ctx is In may answer.
 func send(ctx context.Context, db *clickhouse.DB, sql string, values map[string]string, format string) (io.ReadCloser, error) {
-	return db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), format, sql)
+	return recall(ctx, db, sql, values, format, func() (io.ReadCloser, error) {
+		return db.Conn().QueryFormat(ch.Context(ctx, ch.WithParameters(values), ch.WithSettings(inUTC)), format, sql)
+	})
 }
 
 // Ask reads the answer. More than 100,000 rows are an error.

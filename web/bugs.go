@@ -39,6 +39,7 @@ func (h *Handler) apiBugsImport(r *http.Request, q url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.memory.Forget()
 	return map[string]int{"loaded": len(all), "removed": removed}, nil
 }
 

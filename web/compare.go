@@ -103,7 +103,7 @@ func (h *Handler) comparison(twin string) http.HandlerFunc {
 func (h *Handler) compareSides(r *http.Request, c *comparing) error {
 	values := map[string]string{"least": compareLeast, "limit": compareLimit}
 	for _, s := range c.Sides {
-		if err := s.set(values, h.o.Now()); err != nil {
+		if err := s.set(values, h.now()); err != nil {
 			return err
 		}
 	}

@@ -103,7 +103,7 @@ func (h *Handler) pageValues(f filter, signature string) (map[string]string, err
 		}
 		values[name] = v
 	}
-	now := h.o.Now()
+	now := h.now()
 	at, err := ask.Moment(f.since(), now)
 	if err != nil {
 		return nil, &badValueError{"from: " + err.Error()}

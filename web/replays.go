@@ -302,6 +302,7 @@ func (h *Handler) flip(w http.ResponseWriter, r *http.Request, what string, do f
 			if broken := recover(); broken != nil {
 				h.o.Log.Error().Interface("panic", broken).Bytes("stack", debug.Stack()).Msg(what + " broke off")
 			}
+			h.memory.Forget()
 			h.flips.end(one, err)
 		}()
 		if err = do(ctx, o, int32(n), epoch); err != nil {

@@ -91,7 +91,7 @@ func (h *Handler) isPublic(at string) bool {
 	if fromForm(q) {
 		q = ofForm(q)
 	}
-	_, err = ask.Public().ParseSearch(without(q, "_cursor"), usualSearch, h.o.Now())
+	_, err = ask.Public().ParseSearch(without(q, "_cursor"), usualSearch, h.now())
 	return err == nil || q.Has("text")
 }
 

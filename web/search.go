@@ -146,7 +146,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, &badValueError{fmt.Sprintf("a search of more than %d bytes is too long for a page; its twins, as /search.json, take it", maxPageQuery)})
 		return
 	}
-	if asked, err := h.searchable(r).ParseSearch(q, usualSearch, h.o.Now()); err == nil && asked.Number*len(asked.Columns) > maxPageCells {
+	if asked, err := h.searchable(r).ParseSearch(q, usualSearch, h.now()); err == nil && asked.Number*len(asked.Columns) > maxPageCells {
 		h.failed(w, r, &badValueError{fmt.Sprintf("%d crashes of %d columns are too many for a page, which has %d values at most; the twins, as /search.csv, have all", asked.Number, len(asked.Columns), maxPageCells)})
 		return
 	}
@@ -178,7 +178,7 @@ func (h *Handler) search(w http.ResponseWriter, r *http.Request) {
 
 // searched reads the search of a request, and asks it.
 func (h *Handler) searched(w http.ResponseWriter, r *http.Request) (*ask.Search, *ask.Counted, *ask.Page, error) {
-	s, err := h.searchable(r).ParseSearch(r.URL.Query(), usualSearch, h.o.Now())
+	s, err := h.searchable(r).ParseSearch(r.URL.Query(), usualSearch, h.now())
 	if err != nil {
 		return nil, nil, nil, err
 	}

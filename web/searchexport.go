@@ -62,7 +62,7 @@ func (h *Handler) searchParquet(w http.ResponseWriter, r *http.Request) {
 
 // exported reads the search of an export, and says what it is.
 func (h *Handler) exported(w http.ResponseWriter, r *http.Request, kind, name string) (*ask.Search, bool) {
-	s, err := h.searchable(r).ParseSearch(without(r.URL.Query(), "_cursor", "_results_offset"), usualSearch, h.o.Now())
+	s, err := h.searchable(r).ParseSearch(without(r.URL.Query(), "_cursor", "_results_offset"), usualSearch, h.now())
 	if err != nil {
 		h.failedSearch(w, r, err)
 		return nil, false

@@ -75,6 +75,8 @@ type Options struct {
 	Failures func(ctx context.Context, most int) ([]Failure, error)
 	// APIRate bounds what one client asks of the API.
 	APIRate Rate
+	// Remember is how long answers of DB may be shown; 0: each page asks anew.
+	Remember time.Duration
 	// Now is the clock that times like 7d count from.
 	Now func() time.Time
 	Log zerolog.Logger
@@ -94,6 +96,7 @@ type Handler struct {
 	planning  chan struct{} // a slot for each plan at a time
 	rates     rates
 	failures  failures
+	memory    *ask.Memory
 }
 
 // queryTime bounds what one page asks.
@@ -113,6 +116,7 @@ func New(o Options) (*Handler, error) {
 		}
 	}
 	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce), loading: make(chan struct{}, 1)}
+	h.memory = ask.NewMemory(o.DB, o.Remember, o.Now)
 	h.flips.ctx, h.flips.cancel = context.WithCancel(context.Background())
 	style, err := readStatic("style.css", "text/css; charset=utf-8")
 	if err != nil {
@@ -185,7 +189,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	r, cancel := withPatience(r, pattern)
+	r, cancel := withPatience(h.remembering(r), pattern)
 	defer cancel()
 	h.mux.ServeHTTP(w, r)
 }
@@ -290,7 +294,7 @@ func (h *Handler) values(q ask.Query, from map[string]string) (map[string]string
 			given[p.Name] = v
 		}
 	}
-	values, err := q.Values(given, h.o.Now())
+	values, err := q.Values(given, h.now())
 	if err != nil {
 		return nil, &badValueError{err.Error()}
 	}

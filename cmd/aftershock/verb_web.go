@@ -24,6 +24,7 @@ type webFlags struct {
 	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
 	Trackers  string `help:"File that says where bugs are looked at and filed, as YAML (docs/web.md)." name:"web-trackers" placeholder:"FILE" type:"existingfile"`
 	States    string `help:"File of the thresholds of what is new, back, rising or quiet: parameters of the question \"states\", as YAML." name:"web-states" placeholder:"FILE" type:"existingfile"`
+	Remember  time.Duration `help:"How long the pages may show what the tables answered before; 0 to ask them for each page. Who reloads a page always sees what there is." name:"web-remember" default:"20s"`
 	loginFlags
 	APIRate int `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
 }
@@ -257,7 +258,7 @@ func (f *webFlags) states() (map[string]string, error) {
 
 // servePages serves pages until ctx is done.
 func servePages(ctx context.Context, f webFlags, names []string, o web.Options, health *health, r *run) error {
-	o.Now, o.Log = time.Now, r.log
+	o.Now, o.Log, o.Remember = time.Now, r.log, f.Remember
 	var err error
 	if o.States, err = f.states(); err != nil {
 		return err
