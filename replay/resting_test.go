@@ -358,7 +358,7 @@ func announced(t *testing.T) *schema.VersionEvent {
 }
 
 // rulesOf is a ruleset with these prefixes.
-func rulesOf(t *testing.T, prefixes string) *signature.Ruleset {
+func rulesOf(t testing.TB, prefixes string) *signature.Ruleset {
 	t.Helper()
 	r, err := signature.FromFiles(map[string]string{"prefix_signature_re.txt": prefixes})
 	if err != nil {
