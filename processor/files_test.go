@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"aftershock/minidump"
@@ -65,33 +66,33 @@ func TestModulesOwnFilesAreAskedFor(t *testing.T) {
 		}
 		return f
 	}
-	for text, want := range map[string]int{"FUNC 10 10 0 f\n": 2, "FUNC 10 10 0 f\nSTACK CFI INIT 10 10 .cfa: $rsp 8 + .ra: .cfa 8 - ^\n": 0} {
-		asked := 0
+	for text, want := range map[string]int32{"FUNC 10 10 0 f\n": 2, "FUNC 10 10 0 f\nSTACK CFI INIT 10 10 .cfa: $rsp 8 + .ra: .cfa 8 - ^\n": 0} {
+		var asked atomic.Int32
 		Walk(t.Context(), d, Symbols{
 			Find: func(context.Context, symbolcache.Key) symbolcache.Lookup {
 				return symbolcache.Lookup{Outcome: symbolcache.Found, File: symbols(text)}
 			},
 			FindFile: func(context.Context, symbolcache.Key) symbolcache.Lookup {
-				asked++
+				asked.Add(1)
 				return symbolcache.Lookup{Outcome: symbolcache.Missing}
 			},
 		}, stackwalk.Options{})
-		if asked != want {
+		if asked := asked.Load(); asked != want {
 			t.Errorf("%q: asked for %d files, want %d", text, asked, want)
 		}
 	}
 	for _, known := range []bool{true, false} {
 		for version, want := range map[int]struct {
-			asked  int
+			asked  int32
 			resume uint64
 		}{2: {0, before}, 3: {2, returns}, 0: {2, returns}} {
-			asked := 0
+			var asked atomic.Int32
 			s := Symbols{
 				Find: func(context.Context, symbolcache.Key) symbolcache.Lookup {
 					return symbolcache.Lookup{Outcome: symbolcache.Missing}
 				},
 				FindFile: func(_ context.Context, key symbolcache.Key) symbolcache.Lookup {
-					asked++
+					asked.Add(1)
 					if key.CodeFile != "/bin/app" {
 						return symbolcache.Lookup{Outcome: symbolcache.Timeout}
 					}
@@ -105,7 +106,7 @@ func TestModulesOwnFilesAreAskedFor(t *testing.T) {
 			}
 			walk, outcomes := Walk(t.Context(), d, s, stackwalk.Options{Version: version})
 			frames := walk.Threads[0].Frames
-			if asked != want.asked || len(frames) < 2 || frames[1].Resume != want.resume {
+			if asked := asked.Load(); asked != want.asked || len(frames) < 2 || frames[1].Resume != want.resume {
 				t.Errorf("version %d, known %v: asked %d times, frames %+v", version, known, asked, frames)
 			}
 			if len(outcomes) != 2 || outcomes[0].Outcome != symbolcache.Missing {
