@@ -132,15 +132,15 @@ func (m *Memory) find(key [sha256.Size]byte, anew bool) (a *remembered, mine boo
 func (m *Memory) learn(ctx context.Context, a *remembered, question func() (io.ReadCloser, error)) (io.ReadCloser, error) {
 	began, toOthers := m.now(), errLeft
 	defer func() { m.end(a, began, toOthers) }() // also of a panic, for others wait
-	failed := func(err error) (io.ReadCloser, error) {
+	failed := func(err error) error {
 		if ctx.Err() == nil {
 			toOthers = err
 		}
-		return nil, err
+		return err
 	}
 	body, err := question()
 	if err != nil {
-		return failed(err)
+		return nil, failed(err)
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxRememberedBytes+1))
 	if err == nil && len(text) > maxRememberedBytes {
@@ -151,7 +151,7 @@ func (m *Memory) learn(ctx context.Context, a *remembered, question func() (io.R
 		err = closed
 	}
 	if err != nil {
-		return failed(err)
+		return nil, failed(err)
 	}
 	a.text, toOthers = text, nil
 	return io.NopCloser(bytes.NewReader(text)), nil
@@ -193,12 +193,10 @@ type resumed struct {
 }
 
 // keyOf tells questions apart.
-func keyOf(sql string, values map[string]string, format string) (key [sha256.Size]byte) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%q %q", format, sql)
+func keyOf(sql string, values map[string]string, format string) [sha256.Size]byte {
+	key := fmt.Appendf(nil, "%q %q", format, sql)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		fmt.Fprintf(h, " %q %q", name, values[name])
+		key = fmt.Appendf(key, " %q %q", name, values[name])
 	}
-	h.Sum(key[:0])
-	return key
+	return sha256.Sum256(key)
 }

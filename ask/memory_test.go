@@ -170,7 +170,7 @@ func TestForgetMeansWhatIsAsked(t *testing.T) {
 		m := NewMemory(f.db, time.Minute, time.Now)
 		ctx := m.In(t.Context(), false)
 		var all sync.WaitGroup
-		all.Go(func() { f.ask(ctx, "x") }) //nolint:errcheck // it waits
+		all.Go(func() { f.ask(ctx, "x") }) //nolint:errcheck,gosec // it waits
 		synctest.Wait()
 		m.Forget()
 		close(f.wait)

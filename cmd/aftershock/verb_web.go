@@ -21,9 +21,9 @@ import (
 
 // webFlags say where the pages are, and for whom.
 type webFlags struct {
-	WebListen string `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
-	Trackers  string `help:"File that says where bugs are looked at and filed, as YAML (docs/web.md)." name:"web-trackers" placeholder:"FILE" type:"existingfile"`
-	States    string `help:"File of the thresholds of what is new, back, rising or quiet: parameters of the question \"states\", as YAML." name:"web-states" placeholder:"FILE" type:"existingfile"`
+	WebListen string        `help:"Address of the pages; off for none." default:"127.0.0.1:8080"`
+	Trackers  string        `help:"File that says where bugs are looked at and filed, as YAML (docs/web.md)." name:"web-trackers" placeholder:"FILE" type:"existingfile"`
+	States    string        `help:"File of the thresholds of what is new, back, rising or quiet: parameters of the question \"states\", as YAML." name:"web-states" placeholder:"FILE" type:"existingfile"`
 	Remember  time.Duration `help:"How long the pages may show what the tables answered before; 0 to ask them for each page. Who reloads a page always sees what there is." name:"web-remember" default:"20s"`
 	loginFlags
 	APIRate int `help:"Requests a minute that the pages' API takes from one viewer or address; 0 for no bound." default:"300" name:"api-rate"`
