@@ -78,9 +78,9 @@ bench-analysts: build libchdb ## every question over ten million crashes, into d
 	$(GO) run ./script/benchanalysts -rows $(BENCH_ROWS)
 
 WEB_ROWS ?= 1000000
-bench-web: build libchdb ## pages over a million crashes, in Chromium and without, as a table for docs/web.md; WEB_ROWS
+bench-web: build libchdb ## pages over a million crashes, in Chromium and without, as a table for docs/web.md; WEB_ROWS, WEB_DIR=.cache/bench-analysts for those of bench-analysts
 	@$(GO) build -o bin/benchweb ./script/benchweb
-	@bin/benchweb -rows $(WEB_ROWS)
+	@bin/benchweb -rows $(WEB_ROWS) $(if $(WEB_DIR),-dir $(WEB_DIR))
 
 CHAOS_FOR ?= 10m
 chaos: build libchdb ## kills and halts everything under load, then counts; CHAOS_FOR, AFTERSHOCK_CHAOS_SEED, AFTERSHOCK_CHAOS_S3=1
