@@ -168,7 +168,7 @@ func (c *Cache) compile(w io.Writer, from io.Reader, memory *meter) error {
 	if !c.o.Modules {
 		return compile(newOutput(w), from, memory, nil)
 	}
-	data, unmap, err := mapText(filepath.Join(c.disk.root, "tmp"), from)
+	data, unmap, err := mapText(filepath.Join(c.disk.root, "tmp"), from, maxModuleBytes)
 	if err != nil {
 		return err
 	}
