@@ -235,7 +235,7 @@ func (fr *functionReader) functionName(u *unit, raw []byte) string {
 	}
 	var name string
 	if u.language == languageGo {
-		name = oneLine(string(cut(raw, maxNameBytes)))
+		name = wholeName(raw, fr.report)
 	} else {
 		name = symbolName(raw, fr.report)
 	}

@@ -277,13 +277,13 @@ func (f *File) elfIdentity(h *elfHeader) {
 		name := r.text()
 		r.seek(uint64(r.off+3) &^ 3)
 		if crc := r.u32(); !r.bad {
-			f.link = Link{Name: string(cut(name, maxNameBytes)), CRC: crc}
+			f.link = Link{Name: string(name), CRC: crc}
 		}
 	}
 	if s := f.find(".gnu_debugaltlink"); s != nil {
 		r := f.reader(s.data)
 		if name := r.text(); !r.bad {
-			f.alternate = Link{Name: string(cut(name, maxNameBytes)), BuildID: r.bytes(uint64(r.left()))}
+			f.alternate = Link{Name: string(name), BuildID: r.bytes(uint64(r.left()))}
 		}
 	}
 }

@@ -241,16 +241,51 @@ func TestUnitLimit(t *testing.T) {
 	}
 }
 
+// linesOf is the table that a version has with a header and a program.
+func linesOf(version uint16, head, program []byte) *lineTable {
+	prefix := []byte{}
+	if version == 5 {
+		prefix = []byte{8, 0} // sizes of addresses and segment selectors
+	}
+	head = bytesOfParts(uint8(1), uint8(1), uint8(1), uint8(0xfb), uint8(14), uint8(1), head)
+	if version < 4 {
+		head = append(head[:1], head[2:]...) // without maximum_operations_per_instruction
+	}
+	d := &dwarf{report: &Report{}, lines: sized(bytesOfParts(version, prefix, uint32(len(head)), head, program))}
+	lines := &lineTable{}
+	lines.read(&unit{dwarf: d, addrBytes: 8}, d, 0)
+	return lines
+}
+
 func TestLineFileLimit(t *testing.T) {
 	for _, n := range []int{maxLineFiles, maxLineFiles + 1} {
-		head := bytesOfParts(uint8(1), uint8(1), uint8(1), uint8(0xfb), uint8(14), uint8(1), uint8(0), bytes.Repeat([]byte("f\x00\x00\x00\x00"), n), uint8(0))
-		table := sized(bytesOfParts(uint16(4), uint32(len(head)), head))
-		var report Report
-		d := &dwarf{report: &report, lines: table}
-		var lines lineTable
-		lines.read(&unit{dwarf: d, addrBytes: 8}, d, 0)
-		if len(lines.files) != maxLineFiles {
-			t.Errorf("%d of %d files", len(lines.files), n)
+		names, file := bytes.Repeat([]byte("f\x00"), n), []byte("f\x00\x00\x00\x00")
+		if got := linesOf(4, bytesOfParts(uint8(0), bytes.Repeat(file, n), uint8(0)), nil); len(got.files) != maxLineFiles {
+			t.Errorf("%d of %d files", len(got.files), n)
+		}
+		if got := linesOf(4, bytesOfParts(names[2:], uint8(0), uint8(0)), nil); len(got.dirs) != maxLineFiles { // and the unit's own
+			t.Errorf("%d of %d folders", len(got.dirs), n)
+		}
+		listed := bytesOfParts(uint8(1), uint8(lnctPath), uint8(formString), uleb(uint64(n)), names)
+		if got := linesOf(5, append(listed, 0, 0), nil); len(got.dirs) != maxLineFiles {
+			t.Errorf("version 5: %d of %d folders", len(got.dirs), n)
+		}
+		if got := linesOf(5, append([]byte{0, 0}, listed...), nil); len(got.files) != maxLineFiles {
+			t.Errorf("version 5: %d of %d files", len(got.files), n)
+		}
+		defined := append([]byte{0, uint8(1 + len(file)), lneDefineFile}, file...)
+		if got := linesOf(4, []byte{0, 0}, bytes.Repeat(defined, n)); len(got.files) != maxLineFiles {
+			t.Errorf("%d of %d files that the program defines", len(got.files), n)
+		}
+	}
+}
+
+func TestLineFormatLimit(t *testing.T) {
+	for n, want := range map[int]int{maxLineFormats: 1, maxLineFormats + 1: 0} {
+		formats := bytesOfParts(uint8(lnctPath), uint8(formString), bytes.Repeat([]byte{lnctDirectoryIndex, formData1}, n-1))
+		head := bytesOfParts(uint8(0), uint8(0), uint8(n), formats, uint8(1), "f\x00", make([]byte, n-1))
+		if got := linesOf(5, head, nil); len(got.files) != want {
+			t.Errorf("%d files of %d formats, want %d", len(got.files), n, want)
 		}
 	}
 }
@@ -266,6 +301,13 @@ func TestTextLimits(t *testing.T) {
 		var report Report
 		if got := symbolName(bytes.Repeat([]byte("a"), n), &report); len(got) != maxNameBytes || report.Untold(NameTooLong) != dropped {
 			t.Errorf("a name of %d bytes has %d: %s", n, len(got), report.String())
+		}
+	}
+	for n, dropped := range map[int]int{maxNameBytes: 0, maxNameBytes + 1: 1} {
+		report := &Report{}
+		fr := &functionReader{report: report, symbols: &symbols{report: report, nameRoom: 2 * maxNameBytes}}
+		if got := fr.functionName(&unit{language: languageGo}, bytes.Repeat([]byte("a"), n)); len(got) != maxNameBytes || report.Untold(NameTooLong) != dropped {
+			t.Errorf("a name of Go of %d bytes has %d: %s", n, len(got), report.String())
 		}
 	}
 	for _, n := range []int{maxPathBytes, maxPathBytes + 1} {
@@ -335,6 +377,15 @@ func TestHeaderLimits(t *testing.T) {
 		f, err := Open(elfOf(1, n))
 		if err != nil || len(f.sections) != maxSections {
 			t.Errorf("%d of %d sections: %v", len(f.sections), n, err)
+		}
+	}
+	for n, want := range map[int]bool{maxProgramHeaders: true, maxProgramHeaders + 1: false} {
+		data := machOOf(1)
+		const head = 32
+		binary.LittleEndian.PutUint32(data[16:], uint32(n))
+		data = bytesOfParts(data[:head], bytes.Repeat(bytesOfParts(uint32(loadUUID), uint32(8)), n-1), data[head:])
+		if _, err := Open(data); (err == nil) != want {
+			t.Errorf("the segment in load command %d: %v", n, err)
 		}
 	}
 	for parts, want := range map[int]bool{maxFatParts: true, maxFatParts + 1: false} {

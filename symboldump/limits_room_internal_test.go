@@ -222,6 +222,15 @@ func TestRepeatLimits(t *testing.T) {
 			t.Errorf("%d abbreviations after %d bytes, want %d", got, d.abbrevsRead, want)
 		}
 	}
+	u := &unit{dwarf: &dwarf{report: &Report{}, ranges: make([]byte, 10), rnglists: make([]byte, 20)}}
+	for range maxRepeats * 30 {
+		if !u.mayReadRange() {
+			t.Fatalf("%d ranges were read", u.dwarf.rangesRead)
+		}
+	}
+	if u.mayReadRange() {
+		t.Errorf("%d ranges were read", u.dwarf.rangesRead)
+	}
 	asked := 0
 	s := &splitUnits{report: &Report{}, options: Options{Split: func(string, string) *File {
 		asked++

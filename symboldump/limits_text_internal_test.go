@@ -115,21 +115,6 @@ func TestArmInstructionLimit(t *testing.T) {
 	}
 }
 
-func TestLineFormatLimit(t *testing.T) {
-	for n, want := range map[int]int{maxLineFormats: 1, maxLineFormats + 1: 0} {
-		formats := bytesOfParts(uint8(lnctPath), uint8(formString), bytes.Repeat([]byte{lnctDirectoryIndex, formData1}, n-1))
-		head := bytesOfParts(uint8(1), uint8(1), uint8(1), uint8(0xfb), uint8(14), uint8(1), // up to opcode_base
-			uint8(0), uint8(0), uint8(n), formats, uint8(1), "f\x00", make([]byte, n-1))
-		report := &Report{}
-		d := &dwarf{report: report, lines: sized(bytesOfParts(uint16(5), uint8(8), uint8(0), uint32(len(head)), head))}
-		var lines lineTable
-		lines.read(&unit{dwarf: d, addrBytes: 8}, d, 0)
-		if len(lines.files) != want {
-			t.Errorf("%d files of %d formats, want %d: %s", len(lines.files), n, want, report.String())
-		}
-	}
-}
-
 func TestNoteLimit(t *testing.T) {
 	note := func(kind uint32) []byte {
 		return bytesOfParts(uint32(4), uint32(4), kind, "GNU\x00", "\x01\x02\x03\x04")

@@ -32,12 +32,17 @@ func symbolName(raw []byte, report *Report) string {
 // mangled is its whole name.
 func publicName(raw []byte, report *Report) string {
 	if !isMangled(string(cut(raw, 4))) {
-		if len(raw) > maxNameBytes {
-			report.drop(NameTooLong)
-		}
-		return oneLine(string(cut(raw, maxNameBytes)))
+		return wholeName(raw, report)
 	}
 	return symbolName(raw, report)
+}
+
+// wholeName is a name of which nothing is cut but what is beyond the limit.
+func wholeName(raw []byte, report *Report) string {
+	if len(raw) > maxNameBytes {
+		report.drop(NameTooLong)
+	}
+	return oneLine(string(cut(raw, maxNameBytes)))
 }
 
 func isMangled(name string) bool {
