@@ -341,8 +341,9 @@ func TestSectionsAreInflatedUpToALimit(t *testing.T) {
 	if _, err := f.inflate(elf.COMPRESS_ZLIB, 100, packed(50), &Report{}); err == nil {
 		t.Error("a section shorter than it says was taken")
 	}
-	f.data = make([]byte, maxSectionBytes/maxSectionRatio) // which nobody touches
+	data = make([]byte, maxSectionBytes/maxSectionRatio) // which nobody touches
 	for size, want := range map[uint64]error{maxSectionBytes: errors.ErrUnsupported, maxSectionBytes + 1: errTooLarge} {
+		f := &File{data: data}
 		if _, err := f.inflate(99, size, nil, &Report{}); !errors.Is(err, want) {
 			t.Errorf("a section of %d bytes: %v, want %v", size, err, want)
 		}

@@ -44,6 +44,12 @@ func TestNamesAreDemangledUpToALimit(t *testing.T) {
 			t.Errorf("%s, beyond the limit: %.20s", name, got)
 		}
 	}
+	for n, want := range map[int]bool{maxDemangledBytes: true, maxDemangledBytes + 1: false} {
+		name := strings.Repeat("a", n-len("crate::"))
+		if plain, ok := rustV0("_RNvC5crate" + strconv.Itoa(len(name)) + name); ok != want || ok && len(plain) != n {
+			t.Errorf("a name of Rust of %d bytes: %v", n, ok)
+		}
+	}
 	for n, want := range map[int]string{maxCloneParts: "f", maxCloneParts + 1: "f.cold"} {
 		if got := withoutClones("f" + strings.Repeat(".cold", n)); got != want {
 			t.Errorf("a name of %d parts became %s", n, got)
