@@ -314,6 +314,10 @@ func TestTextLimits(t *testing.T) {
 		if got := cleanPath(nil, nil, bytes.Repeat([]byte("a"), n)); len(got) != maxPathBytes {
 			t.Errorf("a path of %d bytes has %d", n, len(got))
 		}
+		long := bytes.Repeat([]byte("a"), n)
+		if got, want := cleanPath(long, long, []byte("f")), 2*(maxPathBytes+1)+1; len(got) != want {
+			t.Errorf("a path in folders of %d bytes has %d, want %d", n, len(got), want)
+		}
 	}
 }
 

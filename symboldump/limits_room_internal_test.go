@@ -13,8 +13,8 @@ import (
 
 func TestRoomGoesByTheSizeOfFiles(t *testing.T) {
 	const files = 1 << 20
-	name := 1 << 10 // of bytes, which take as many of demangling
-	if demanglingOf(name) != int64(name) {
+	const name = 102 // bytes, which take 1 of demangling
+	if demanglingOf(name-1) != 0 || demanglingOf(name) != 1 {
 		t.Fatalf("a name of %d bytes takes %d", name, demanglingOf(name))
 	}
 	for limit, tt := range map[string]struct {
@@ -25,12 +25,12 @@ func TestRoomGoesByTheSizeOfFiles(t *testing.T) {
 		"maxStepRatio": {WorkLimit, minSteps + maxStepRatio*files, func(r *Report, n int64) bool { return r.step(int(n)) }},
 		"maxHeldRatio": {MemoryLimit, minHeldBytes + maxHeldRatio*files, (*Report).hold},
 		"demanglingBytes": {WorkLimit, minDemangling + files/demanglingBytes, func(r *Report, n int64) bool {
-			for range n / int64(name) {
+			for range n {
 				if !r.demangle(name) {
 					return false
 				}
 			}
-			return n >= int64(name) || r.demangle(name)
+			return true
 		}},
 	} {
 		report := Report{room: roomFor(files, Options{})}
