@@ -1,8 +1,11 @@
 package symbolcache
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 )
 
 // budget is the memory that compilers may hold together. Each has a share of its
@@ -39,8 +42,9 @@ func (b *budget) need(ctx context.Context, bytes int64, leave *func()) (allowed 
 }
 
 // meter counts what one compiler holds, with the room that its tables have to
-// grow; an error stays.
+// grow; an error stays. Who reads a module's own file counts with it.
 type meter struct {
+	mu            sync.Mutex
 	held, allowed int64
 	need          func(bytes int64) (allowed int64, err error) // nil: nothing is bounded
 	err           error
@@ -50,9 +54,37 @@ func (m *meter) hold(bytes int) {
 	if m == nil {
 		return
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.held += int64(bytes); m.held > m.allowed && m.need != nil && m.err == nil {
 		m.allowed, m.err = m.need(m.held)
 	}
+}
+
+// room takes room for so many bytes, or gives some back; it answers false if there is
+// none, which is no error: the reader goes on without them.
+func (m *meter) room(bytes int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if want := m.held + bytes; bytes > 0 && want > m.allowed && m.need != nil {
+		allowed, err := m.need(want)
+		if err != nil {
+			if !errors.Is(err, ErrTooLarge) {
+				m.err = cmp.Or(m.err, err)
+			}
+			return false
+		}
+		m.allowed = allowed
+	}
+	m.held += bytes
+	return true
+}
+
+// failed is the error.
+func (m *meter) failed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
 }
 
 // What compilers hold of a record, with what is made of it at the end. Tables that

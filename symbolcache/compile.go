@@ -101,7 +101,7 @@ func (c *compiler) Origin(id uint32, name []byte) { c.origins.define(id, c.names
 func (c *compiler) Unwind(bytes int) { c.meter.hold(bytes) }
 
 // Err ends the scan.
-func (c *compiler) Err() error { return cmp.Or(c.meter.err, c.out.err) }
+func (c *compiler) Err() error { return cmp.Or(c.meter.failed(), c.out.err) }
 
 func (c *compiler) Function(r breakpad.FuncRecord) {
 	c.endFunction()

@@ -159,6 +159,9 @@ func (c *Cache) fetch(ctx context.Context, s Source, r request) (*handle, error)
 	}()
 	memory := &meter{need: func(bytes int64) (int64, error) { return c.budget.need(ctx, bytes, &leaveLarge) }}
 	h, err := c.disk.publish(r.hash, began, func(w io.Writer) error { return c.compile(w, text, memory) })
+	if err == nil {
+		c.o.Metrics.made(h.bytes)
+	}
 	c.o.Metrics.used(c.disk.space.used.Load())
 	return h, err
 }
@@ -168,7 +171,7 @@ func (c *Cache) compile(w io.Writer, from io.Reader, memory *meter) error {
 	if !c.o.Modules {
 		return compile(newOutput(w), from, memory, nil)
 	}
-	data, unmap, err := mapText(filepath.Join(c.disk.root, "tmp"), from)
+	data, unmap, err := mapText(filepath.Join(c.disk.root, "tmp"), from, maxModuleBytes)
 	if err != nil {
 		return err
 	}

@@ -11,33 +11,52 @@ import (
 type Metrics struct {
 	lookups   *prometheus.CounterVec
 	loads     prometheus.Gauge
-	bytes     prometheus.Gauge
+	compiles  prometheus.Counter
+	compiled  prometheus.Counter
+	bytes     prometheus.Gauge // nil for modules' own files, which lie in the directory of symbol files
 	evictions prometheus.Counter
 	downloads prometheus.Counter
 	rests     *prometheus.GaugeVec
 }
 
-// NewMetrics registers the metrics.
+// NewMetrics registers the metrics of a cache of symbol files.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	f := promauto.With(r)
+	m := newMetrics(f, "aftershock_symbolcache_", "symbols", "symbol files", "a symbol source")
+	m.bytes = f.NewGauge(prometheus.GaugeOpts{
+		Name: "aftershock_symbolcache_bytes", Help: "Bytes in use and reserved in the directory of compiled symbol files, as of the last load.",
+	})
+	return m
+}
+
+// NewModuleMetrics registers the metrics of a cache of modules' own files, see
+// [Options.Modules].
+func NewModuleMetrics(r prometheus.Registerer) *Metrics {
+	return newMetrics(promauto.With(r), "aftershock_modulecache_", "own files", "modules' own files", "a source of modules' own files")
+}
+
+func newMetrics(f promauto.Factory, prefix, sought, files, source string) *Metrics {
 	return &Metrics{
 		lookups: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "aftershock_symbolcache_lookups_total", Help: "Lookups of modules' symbols by outcome.",
+			Name: prefix + "lookups_total", Help: "Lookups of modules' " + sought + " by outcome.",
 		}, []string{"outcome"}),
 		loads: f.NewGauge(prometheus.GaugeOpts{
-			Name: "aftershock_symbolcache_loads", Help: "Symbol files being looked for, fetched or compiled.",
+			Name: prefix + "loads", Help: "Loads of " + files + " under way: looking for them, fetching, compiling.",
 		}),
-		bytes: f.NewGauge(prometheus.GaugeOpts{
-			Name: "aftershock_symbolcache_bytes", Help: "Bytes in use and reserved in the directory of compiled symbol files, as of the last load.",
+		compiles: f.NewCounter(prometheus.CounterOpts{
+			Name: prefix + "compiles_total", Help: "Compiles of " + files + " that succeeded.",
+		}),
+		compiled: f.NewCounter(prometheus.CounterOpts{
+			Name: prefix + "compiled_bytes_total", Help: "Bytes that " + files + " have when they are compiled.",
 		}),
 		evictions: f.NewCounter(prometheus.CounterOpts{
-			Name: "aftershock_symbolcache_evictions_total", Help: "Compiled symbol files removed to make room.",
+			Name: prefix + "evictions_total", Help: "Compiled files removed to make room for " + files + ".",
 		}),
 		downloads: f.NewCounter(prometheus.CounterOpts{
-			Name: "aftershock_symbolcache_download_bytes_total", Help: "Bytes of symbol files fetched over the network, as they came.",
+			Name: prefix + "download_bytes_total", Help: "Bytes of " + files + " fetched over the network, as they came.",
 		}),
 		rests: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "aftershock_symbolcache_source_resting", Help: "1 while a symbol source, by its place among the flags, is left alone because it failed too often.",
+			Name: prefix + "source_resting", Help: "1 while " + source + ", by its place among the flags, is left alone because it failed too often.",
 		}, []string{"source"}),
 	}
 }
@@ -55,8 +74,16 @@ func (m *Metrics) loading(n float64) {
 }
 
 func (m *Metrics) used(bytes int64) {
-	if m != nil {
+	if m != nil && m.bytes != nil {
 		m.bytes.Set(float64(bytes))
+	}
+}
+
+// made counts a compile, and what it made.
+func (m *Metrics) made(bytes int64) {
+	if m != nil {
+		m.compiles.Inc()
+		m.compiled.Add(float64(bytes))
 	}
 }
 

@@ -1,6 +1,7 @@
 package symbolcache
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,19 +42,24 @@ func compileModule(o *output, data []byte, m *meter) error {
 		return fmt.Errorf("%w: %w", errModule, err)
 	}
 	r, w := io.Pipe()
+	written := make(chan struct{})
 	go func() {
+		defer close(written)
 		defer func() { // one bad file must not end the process
 			if p := recover(); p != nil {
 				w.CloseWithError(fmt.Errorf("%w: panic: %v\n%s", errModule, p, debug.Stack()))
 			}
 		}()
-		_, err := file.WriteSymbols(w, nil, symboldump.Options{})
+		_, err := file.WriteSymbols(w, nil, symboldump.Options{Hold: m.room})
 		if errors.Is(err, symboldump.ErrOutputLimit) {
 			err = fmt.Errorf("%w: %w", ErrTooLarge, err)
 		}
 		w.CloseWithError(err)
 	}()
-	defer r.Close() //nolint:errcheck // it has no error
+	defer func() { // nobody reads data after the answer: it may be unmapped then
+		r.Close() //nolint:errcheck,gosec // it has no error
+		<-written
+	}()
 	return compile(o, r, m, file.Code())
 }
 
@@ -93,14 +99,19 @@ func writeModule(o *output, c *compiler, code []symboldump.Segment) {
 	o.section(sectionReturns, returns)
 }
 
-// covers tells whether an address is in a table of ranges.
+// covers tells whether an address is in a table of ranges, which do not overlap.
 func covers(ranges []byte, rva uint64) bool {
-	for i := 0; i+executableSize <= len(ranges); i += executableSize {
-		if rva >= uint64(binary.LittleEndian.Uint32(ranges[i:])) && rva <= uint64(binary.LittleEndian.Uint32(ranges[i+4:])) {
-			return true
+	le := binary.LittleEndian
+	lo, hi := 0, len(ranges)/executableSize
+	for lo < hi { // the number of ranges that start at or before it
+		mid := int(uint(lo+hi) >> 1)
+		if uint64(le.Uint32(ranges[mid*executableSize:])) <= rva {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	return false
+	return lo > 0 && rva <= uint64(le.Uint32(ranges[(lo-1)*executableSize+4:]))
 }
 
 // Executable tells whether code lies at rva. Only a file that was compiled from a
@@ -145,9 +156,9 @@ func (f *File) Returns(rva uint64) bool {
 // information some have 3 GB.
 const maxModuleBytes = 4 << 30
 
-// mapText maps a text, which is a module's own file, by way of a file that has no name
-// any more. unmap ends that.
-func mapText(dir string, text io.Reader) (data []byte, unmap func(), err error) {
+// mapText maps a text of at most limit bytes, which is a module's own file, by way of a
+// file that has no name any more. unmap ends that.
+func mapText(dir string, text io.Reader, limit int64) (data []byte, unmap func(), err error) {
 	f, err := os.CreateTemp(dir, "module")
 	if err != nil {
 		return nil, nil, &DiskError{err}
@@ -156,14 +167,19 @@ func mapText(dir string, text io.Reader) (data []byte, unmap func(), err error) 
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, nil, &DiskError{err}
 	}
-	n, err := io.Copy(diskWriter{f}, io.LimitReader(text, maxModuleBytes+1))
+	head := make([]byte, symboldump.MagicBytes)
+	switch _, err := io.ReadFull(text, head); {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), err == nil && !symboldump.Recognizes(head):
+		return nil, nil, errModule // before gigabytes of it are fetched
+	case err != nil:
+		return nil, nil, err
+	}
+	n, err := io.Copy(diskWriter{f}, io.LimitReader(io.MultiReader(bytes.NewReader(head), text), limit+1))
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case n > maxModuleBytes:
+	case n > limit:
 		return nil, nil, errTooLarge
-	case n == 0:
-		return nil, nil, errModule
 	}
 	data, err = unix.Mmap(int(f.Fd()), 0, int(n), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {

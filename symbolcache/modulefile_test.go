@@ -16,6 +16,8 @@ import (
 	"aftershock/internal/callsite"
 	"aftershock/symbolcache"
 	"aftershock/symboldump"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // ownFile is the test program itself: an ELF file of megabytes, with frames and calls.
@@ -249,5 +251,56 @@ func TestModuleFilesBesideSymbols(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// TestMetricsOfModuleFiles counts a load, and lookups that need none.
+func TestMetricsOfModuleFiles(t *testing.T) {
+	data := ownFile(t)
+	const debugID = "111111112222222233333333444444440"
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "app", debugID), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "app", debugID, "app"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	symbolcache.NewMetrics(registry) // beside
+	c, err := symbolcache.New(symbolcache.Options{
+		Dir: t.TempDir(), Sources: []symbolcache.Source{symbolcache.Dir(root)}, Modules: true, Metrics: symbolcache.NewModuleMetrics(registry),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, key := range []symbolcache.Key{{CodeFile: "app", DebugID: debugID}, {CodeFile: "app", DebugID: debugID}, {CodeFile: "other", DebugID: debugID}} {
+		l := c.Get(context.Background(), key)
+		l.Release()
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName()
+			for _, label := range m.GetLabel() {
+				name += " " + label.GetValue()
+			}
+			got[name] = m.GetCounter().GetValue()
+		}
+	}
+	for name, want := range map[string]float64{
+		"aftershock_modulecache_lookups_total found": 2, "aftershock_modulecache_lookups_total missing": 1,
+		"aftershock_modulecache_compiles_total": 1, "aftershock_symbolcache_compiles_total": 0,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	if got["aftershock_modulecache_compiled_bytes_total"] == 0 {
+		t.Error("nothing was compiled")
 	}
 }

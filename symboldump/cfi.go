@@ -19,6 +19,19 @@ type cfiWriter struct {
 	deltas []byte
 	said   unwindState
 	ra     uint64
+
+	texts map[expressionOf]expressionText // of expressions that rows have had lately
+}
+
+// expressionOf is an expression of the section, and what lies on its stack at first.
+type expressionOf struct {
+	rule    rule
+	initial string
+}
+
+type expressionText struct {
+	text string
+	ok   bool
 }
 
 // writeFrames writes the records of a section and collects the ranges of signal
@@ -61,6 +74,12 @@ func (w *cfiWriter) entry(e *fde) {
 
 // row writes the rules in force from an address on.
 func (w *cfiWriter) row(state *unwindState, from, _ uint64) {
+	if w.out.err != nil {
+		return
+	}
+	if len(w.init)+len(w.deltas) > maxRecordText {
+		w.close(from)
+	}
 	cfa, ok := w.cfa(state.cfa)
 	if !ok {
 		w.report.drop(CFAUnsaid)
@@ -187,7 +206,16 @@ func (w *cfiWriter) value(r rule) (string, bool) {
 }
 
 func (w *cfiWriter) expression(r rule, initial string) (string, bool) {
+	key := expressionOf{r, initial}
+	if known, ok := w.texts[key]; ok {
+		return known.text, known.ok
+	}
 	e := w.section.file.reader(w.section.data)
 	e.seek(uint64(r.value))
-	return postfix(e.part(uint64(r.length)), w.names, w.section.file.wordBytes, initial)
+	text, ok := postfix(e.part(uint64(r.length)), w.names, w.section.file.wordBytes, initial)
+	if len(w.texts) >= maxExpressions || w.texts == nil {
+		w.texts = map[expressionOf]expressionText{}
+	}
+	w.texts[key] = expressionText{text, ok}
+	return text, ok
 }

@@ -14,6 +14,7 @@ const (
 	compactRegularPage  = 2
 	compactCompressPage = 3
 	compactPageBytes    = 4096
+	compactEntryBytes   = 4 // of the smaller kind of page
 
 	x64ModeFrame     = 0x01000000
 	x64ModeImmediate = 0x02000000
@@ -35,6 +36,10 @@ type compactEntry struct {
 // an index. end is where the last range ends.
 func (f *File) compactUnwind(data []byte, report *Report) (entries []compactEntry, end uint32) {
 	r := f.reader(data)
+	// Of what the pages may have, and the last of them has more.
+	if !report.hold(int64(len(data)) / compactEntryBytes * heldEntry) {
+		return nil, 0
+	}
 	version := r.u32()
 	commonAt, commonCount := uint64(r.u32()), uint64(r.u32())
 	r.skip(8)
@@ -49,7 +54,7 @@ func (f *File) compactUnwind(data []byte, report *Report) (entries []compactEntr
 	for range indexCount {
 		first, page := index.u32(), uint64(index.u32())
 		index.skip(4)
-		if index.bad || len(entries) > len(data) { // pages that several entries of the index name
+		if index.bad || report.spent() || len(entries) > len(data)/compactEntryBytes { // pages that several entries of the index name
 			report.drop(UnwindDamaged)
 			break
 		}
@@ -79,12 +84,18 @@ func (f *File) compactPage(entries []compactEntry, data []byte, at uint64, first
 	switch kind {
 	case compactRegularPage:
 		list := f.reader(f.wordsAt(data, from, 2*n))
+		if !report.step(list.left()) {
+			return entries
+		}
 		for list.left() >= 8 {
 			entries = append(entries, compactEntry{list.u32(), list.u32()})
 		}
 	case compactCompressPage:
 		own := f.wordsAt(data, at+uint64(r.u16()), uint64(r.u16()))
 		list := f.reader(f.wordsAt(data, from, n))
+		if !report.step(list.left()) {
+			return entries
+		}
 		for list.left() >= 4 {
 			packed := list.u32()
 			i, table := packed>>24, common

@@ -23,6 +23,10 @@ type Options struct {
 	// name, relative to dir; nil if it is not there. The unit of another id in it is
 	// passed over.
 	Split func(dir, name string) *File
+	// Hold, if set, is asked for room for what is to be held, and told of what is no
+	// longer, which is negative. It answers false if there is none: debug information
+	// or symbols are left out then. There is a bound by the size of the files as well.
+	Hold func(bytes int64) bool
 }
 
 // WriteSymbols writes the module's symbol file: MODULE and INFO CODE_ID, INFO
@@ -33,8 +37,7 @@ type Options struct {
 //
 // The error is ErrOutputLimit or the writer's. What could not be told is in the
 // Report, also with an error.
-func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error) {
-	var report Report
+func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (report Report, err error) {
 	files := []*File{f}
 	if debug != nil {
 		files = append(files, debug)
@@ -45,8 +48,13 @@ func (f *File) WriteSymbols(w io.Writer, debug *File, o Options) (Report, error)
 			size += int64(len(file.data))
 		}
 	}
+	report.room = roomFor(size, o)
+	defer func() { report.release() }()
 	s := symbols{report: &report, nameRoom: minOutputBytes + maxRepeats*size}
-	s.readFunctions(f, debug, o, &report)
+	if !s.readFunctions(f, debug, o, &report) { // without: there is room for how code is unwound then
+		s = symbols{report: &report, nameRoom: s.nameRoom}
+		report.empty(files)
+	}
 	for _, file := range files {
 		s.addPublics(file, &report)
 		if file.findAny("gnu_debugdata") != nil {

@@ -52,6 +52,9 @@ func (d *dwarf) readUnits() {
 			d.report.drop(UnitUnknown)
 			return
 		}
+		if !d.report.hold(heldUnit) {
+			return
+		}
 		u := unit{dwarf: d, offset: uint64(r.off)}
 		length, is64 := r.unitLength()
 		u.is64 = is64

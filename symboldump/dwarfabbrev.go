@@ -31,17 +31,19 @@ func (d *dwarf) abbrevTable(off uint64) *abbrevTable {
 	t := &abbrevTable{}
 	r := d.reader(d.abbrevs)
 	if r.seek(off); d.abbrevsRead <= maxRepeats*uint64(len(d.abbrevs)) {
-		t.read(&r)
-		d.abbrevsRead += uint64(r.off) - min(off, uint64(r.off)) + 1
+		t.read(&r, d.report)
+		read := uint64(r.off) - min(off, uint64(r.off)) + 1
+		d.abbrevsRead += read
+		d.report.step(int(read))
 	}
 	d.tables[off] = t
 	return t
 }
 
-func (t *abbrevTable) read(r *reader) {
+func (t *abbrevTable) read(r *reader, report *Report) {
 	for n := 0; n < maxAbbrevs; n++ {
 		code := r.uleb()
-		if code == 0 || r.bad {
+		if code == 0 || r.bad || !report.hold(heldAbbrev) {
 			return
 		}
 		a := abbrev{tag: uint32(r.uleb()), children: r.u8() != 0, known: true, fixed: true}
@@ -56,7 +58,7 @@ func (t *abbrevTable) read(r *reader) {
 			if s.name == 0 && s.form == 0 {
 				break
 			}
-			if len(a.specs) == maxAttributes {
+			if len(a.specs) == maxAttributes || !report.hold(heldAttr) {
 				return
 			}
 			a.specs = append(a.specs, s)

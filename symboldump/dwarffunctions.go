@@ -81,7 +81,7 @@ func (fr *functionReader) unit(u *unit) {
 	fr.open, fr.scopes = fr.open[:0], fr.scopes[:0]
 	current := scope{function: -1}
 	r := u.entries()
-	for r.left() > 0 {
+	for r.left() > 0 && !fr.report.full() {
 		code := r.uleb()
 		if code == 0 {
 			if n := len(fr.scopes); n > 0 {
@@ -93,6 +93,9 @@ func (fr *functionReader) unit(u *unit) {
 		a := u.abbrevs.find(code)
 		if !a.known {
 			r.fail()
+			break
+		}
+		if !fr.report.step(len(a.specs)) {
 			break
 		}
 		below := current
@@ -198,6 +201,9 @@ func (fr *functionReader) function(u *unit, r *reader, a *abbrev) scope {
 			}
 			continue
 		}
+		if !fr.report.hold(heldFunction + heldSpan) {
+			break
+		}
 		fr.seen[uint32(rva)] = 0
 		if lowest == 0 || s.low < lowest {
 			lowest = s.low
@@ -208,7 +214,7 @@ func (fr *functionReader) function(u *unit, r *reader, a *abbrev) scope {
 		return scope{function: -1}
 	}
 	raw := fr.named.at(lowest)
-	if raw == nil {
+	if raw == nil && fr.symbols.nameRoom >= 0 {
 		raw = u.nameOf(e.name)
 	}
 	f := openFunction{spans: append([]span(nil), kept...), name: fr.functionName(u, raw)}
@@ -229,9 +235,12 @@ func (fr *functionReader) functionName(u *unit, raw []byte) string {
 	}
 	var name string
 	if u.language == languageGo {
-		name = oneLine(string(cut(raw, maxNameBytes)))
+		name = wholeName(raw, fr.report)
 	} else {
 		name = symbolName(raw, fr.report)
+	}
+	if long := int64(len(raw) - len(name)); long > 0 {
+		fr.symbols.nameRoom -= long // it was read
 	}
 	if !fr.symbols.roomFor(name) {
 		return nameOmitted
@@ -257,6 +266,9 @@ func (fr *functionReader) inlined(u *unit, r *reader, a *abbrev, in scope) scope
 	}
 	c.callFile = table.number(uint32(e.callFile), fr.symbols)
 	f := &fr.open[in.function]
+	if !fr.report.hold(int64(len(spans)) * heldCall) {
+		return scope{function: -1}
+	}
 	for _, c.span = range spans {
 		c.order = uint32(len(f.calls))
 		f.calls = append(f.calls, c)
@@ -279,13 +291,13 @@ func (fr *functionReader) origin(u *unit, n entryName) uint32 {
 			return number
 		}
 	}
-	raw := u.nameOf(n)
-	if fr.symbols.nameRoom < 0 {
-		raw = nil
+	var raw []byte
+	if fr.symbols.nameRoom >= 0 {
+		raw = u.nameOf(n)
 	}
 	number, ok := fr.symbols.origins.find(raw)
 	if !ok {
-		fr.symbols.nameRoom -= int64(len(raw)) // the table keeps it as well
+		fr.symbols.roomFor(string(raw)) // the table keeps it as well
 		number = fr.symbols.origins.add(string(raw), fr.functionName(u, raw))
 	}
 	if known {
@@ -312,6 +324,7 @@ func (fr *functionReader) leave(s scope) {
 		}
 		fr.finish(f.name, calls, at)
 	}
+	fr.report.hold(-int64(len(f.calls)) * heldCall)
 	fr.chain = append(fr.chain, f.calls[:0])
 	fr.open = fr.open[:s.function]
 }
@@ -324,6 +337,9 @@ func (fr *functionReader) finish(name string, calls []call, at span) {
 	if fr.rowsTold += len(rows); fr.rowsTold > maxRepeats*fr.rowsRead { // functions that overlap
 		fr.report.drop(LinesDamaged)
 		rows = nil
+	}
+	if !fr.report.hold(int64(len(rows)*heldLine + len(calls)*heldInline)) {
+		return
 	}
 	lines := fr.roomForLines(len(rows))
 	for _, row := range rows {

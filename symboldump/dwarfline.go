@@ -18,6 +18,8 @@ type lineTable struct {
 	numbers   []uint32 // of files in symbols.files, plus 1; 0 for what was not asked for
 	first     int      // index of the first file: 1 before DWARF 5
 	compDir   []byte
+	report    *Report
+	full      bool // there is no room for more rows
 }
 
 // lineRow is a place in the source from an address on.
@@ -54,13 +56,13 @@ type lineHeader struct {
 // the place from which on it makes no sense.
 func (t *lineTable) read(u *unit, d *dwarf, off uint64) {
 	t.rows, t.sequences, t.dirs, t.files = t.rows[:0], t.sequences[:0], t.dirs[:0], t.files[:0]
-	t.compDir = u.compDir
+	t.compDir, t.report, t.full = u.compDir, d.report, false
 	r := d.reader(d.lines)
 	r.seek(off)
 	length, is64 := r.unitLength()
 	body := r.part(min(length, uint64(r.left())))
-	d.linesRead += length
-	if body.bad || d.linesRead > maxRepeats*uint64(len(d.lines)) {
+	d.linesRead += uint64(len(body.data))
+	if body.bad || d.linesRead > maxRepeats*uint64(len(d.lines)) || !d.report.step(len(body.data)) {
 		d.report.drop(LinesDamaged)
 		return
 	}
@@ -131,6 +133,10 @@ func (t *lineTable) header(h *lineHeader, u *unit, r reader) (reader, bool) {
 // entries reads a list of folders or files of DWARF 5 (section 6.2.4.1).
 func (t *lineTable) entries(u *unit, h *lineHeader, r *reader, yield func(name []byte, dir uint64)) {
 	format := make([]attrSpec, r.u8())
+	if len(format) > maxLineFormats {
+		r.fail()
+		return
+	}
 	for i := range format {
 		format[i] = attrSpec{name: uint32(r.uleb()), form: uint32(r.uleb())}
 	}
@@ -140,6 +146,7 @@ func (t *lineTable) entries(u *unit, h *lineHeader, r *reader, yield func(name [
 	for range min(n, maxLineFiles) {
 		var name []byte
 		var dir uint64
+		from := r.off
 		for _, s := range format {
 			v := forms.read(r, s)
 			switch s.name {
@@ -149,7 +156,7 @@ func (t *lineTable) entries(u *unit, h *lineHeader, r *reader, yield func(name [
 				dir = v.n
 			}
 		}
-		if r.bad || len(format) == 0 {
+		if r.bad || r.off == from { // entries of nothing could be any number
 			return
 		}
 		yield(name, dir)
@@ -177,7 +184,7 @@ func (t *lineTable) run(h *lineHeader, r reader) bool {
 		m.addr += (m.op + n) / h.maxOperations * h.minInstruction
 		m.op = (m.op + n) % h.maxOperations
 	}
-	for r.left() > 0 {
+	for r.left() > 0 && !t.full {
 		op := r.u8()
 		if op >= h.opcodeBase {
 			op -= h.opcodeBase
@@ -256,8 +263,18 @@ func (t *lineTable) row(m *lineMachine) {
 			return
 		}
 	}
+	if n := len(t.rows); n == cap(t.rows) {
+		n = max(n, firstRows)
+		if t.full = !t.report.hold(int64(n) * heldRow); t.full {
+			return
+		}
+		t.rows = slices.Grow(t.rows, n)
+	}
 	t.rows = append(t.rows, row)
 }
+
+// firstRows are what there is room for at first.
+const firstRows = 256
 
 // end ends the sequence at the machine's address.
 func (t *lineTable) end(m *lineMachine) {

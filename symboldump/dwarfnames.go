@@ -22,6 +22,9 @@ func (n *entryName) note(name uint32, v attr) {
 // else that of the entry it refers to. It is empty if nobody has one.
 func (u *unit) nameOf(n entryName) []byte {
 	for range maxReferences {
+		if u.dwarf.report.spent() {
+			return nil
+		}
 		if text := u.text(n.linkage); len(text) > 0 {
 			return text
 		}
@@ -73,5 +76,5 @@ func (u *unit) entryName(off uint64) (entryName, bool) {
 	for _, s := range a.specs {
 		n.note(s.name, u.read(&r, s))
 	}
-	return n, !r.bad
+	return n, u.dwarf.report.step(r.off-int(off)+len(a.specs)) && !r.bad
 }

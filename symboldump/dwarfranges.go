@@ -117,7 +117,7 @@ func (u *unit) mayReadRange() bool {
 	if u.skeleton != nil {
 		size += uint64(len(u.skeleton.dwarf.ranges))
 	}
-	return d.rangesRead <= maxRepeats*size
+	return d.rangesRead <= maxRepeats*size && d.report.step(1)
 }
 
 func appendSpan(dst []span, low, high uint64) []span {

@@ -6,6 +6,7 @@ type splitUnits struct {
 	report  *Report
 	pack    *packageIndex
 	opened  bool
+	asked   map[[2]string]int // how often, by folder and name
 }
 
 // find is the part of a unit that the linker did not see; nil if it is not there.
@@ -21,11 +22,12 @@ func (s *splitUnits) find(u *unit) *unit {
 		d = s.pack.part(u.dwoID)
 	}
 	if d == nil && s.options.Split != nil {
-		if file := s.options.Split(string(u.compDir), string(u.dwoName)); file != nil {
-			d = dwarfOf(file, ".dwo", s.report)
-		}
+		d = s.ask(string(u.compDir), string(u.dwoName))
 	}
 	if d == nil {
+		return nil
+	}
+	if !s.report.step(len(d.info)) { // which is read for each
 		return nil
 	}
 	for i := range d.units {
@@ -43,6 +45,26 @@ func (s *splitUnits) find(u *unit) *unit {
 		part.skeleton = nil
 	}
 	return nil
+}
+
+// ask is the debug information of a .dwo file. Many units can name the same one.
+func (s *splitUnits) ask(dir, name string) *dwarf {
+	if s.asked == nil {
+		s.asked = map[[2]string]int{}
+	}
+	key := [2]string{dir, name}
+	if s.asked[key] == maxRepeats || !s.report.hold(int64(len(dir)+len(name))+heldName) {
+		return nil
+	}
+	s.asked[key]++
+	file := s.options.Split(dir, name)
+	if file == nil {
+		return nil
+	}
+	if s.asked[key] == 1 {
+		s.report.addFile(file)
+	}
+	return dwarfOf(file, ".dwo", s.report)
 }
 
 // packageIndex is the index of a .dwp file: which parts of its sections a unit
@@ -106,6 +128,9 @@ func openPackage(f *File, report *Report) *packageIndex {
 func (p *packageIndex) part(id uint64) *dwarf {
 	row, ok := p.rows[id]
 	if !ok {
+		return nil
+	}
+	if p.whole.report.spent() {
 		return nil
 	}
 	d := *p.whole

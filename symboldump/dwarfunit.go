@@ -207,15 +207,15 @@ func (u *unit) text(v attr) []byte {
 	case formString:
 		return v.b
 	case formStrp:
-		return textAt(d.str, v.n)
+		return d.report.textAt(d.str, v.n)
 	case formLineStrp:
-		return textAt(d.lineStr, v.n)
+		return d.report.textAt(d.lineStr, v.n)
 	case formStrpSup, formGNUStrpAlt:
 		if d.alternate == nil {
 			d.report.drop(AlternateMissing)
 			return nil
 		}
-		return textAt(d.alternate.str, v.n)
+		return d.report.textAt(d.alternate.str, v.n)
 	case formStrx, formStrx1, formStrx2, formStrx3, formStrx4, formGNUStrIndex:
 		r := d.reader(d.strOffset)
 		if v.n > uint64(len(d.strOffset)) {
@@ -226,7 +226,7 @@ func (u *unit) text(v attr) []byte {
 		if r.bad {
 			return nil
 		}
-		return textAt(d.str, off)
+		return d.report.textAt(d.str, off)
 	}
 	return nil
 }

@@ -203,9 +203,16 @@ func (f *File) elfSections(h *elfHeader) {
 		if !ok {
 			break
 		}
-		s.name = string(cut(textAt(names.data, uint64(name)), maxSectionName))
+		s.name = sectionName(names.data, uint64(name))
 		f.sections = append(f.sections, s)
 	}
+}
+
+// sectionName is a section's name in a string table. No more is looked at than a name
+// may have: there are many sections, and they can name one place.
+func sectionName(table []byte, off uint64) string {
+	name, _, _ := bytes.Cut(cut(table[min(off, uint64(len(table))):], maxSectionName), []byte{0})
+	return string(name)
 }
 
 // elfFrames finds .eh_frame of a file without section headers, by .eh_frame_hdr
@@ -270,13 +277,13 @@ func (f *File) elfIdentity(h *elfHeader) {
 		name := r.text()
 		r.seek(uint64(r.off+3) &^ 3)
 		if crc := r.u32(); !r.bad {
-			f.link = Link{Name: string(cut(name, maxNameBytes)), CRC: crc}
+			f.link = Link{Name: string(name), CRC: crc}
 		}
 	}
 	if s := f.find(".gnu_debugaltlink"); s != nil {
 		r := f.reader(s.data)
 		if name := r.text(); !r.bad {
-			f.alternate = Link{Name: string(cut(name, maxNameBytes)), BuildID: r.bytes(uint64(r.left()))}
+			f.alternate = Link{Name: string(name), BuildID: r.bytes(uint64(r.left()))}
 		}
 	}
 }
@@ -285,7 +292,7 @@ func (f *File) elfIdentity(h *elfHeader) {
 func (f *File) buildID(notes []byte) []byte {
 	const ntGNUBuildID = 3
 	r := f.reader(notes)
-	for r.left() >= 12 {
+	for ; r.left() >= 12 && f.notes < maxNotes; f.notes++ {
 		nameSize, descSize, kind := uint64(r.u32()), uint64(r.u32()), r.u32()
 		name := r.bytes(nameSize)
 		r.skip(-nameSize & 3)
@@ -336,7 +343,7 @@ func printableName(name []byte) string {
 // elfPublics calls yield with every function symbol that has an address in
 // executable sections: those of .symtab, then those of .dynsym.
 func (f *File) elfPublics(report *Report, yield func(addr uint64, name []byte, resolver bool)) {
-	left := maxSymbols
+	left := f.maxSymbols()
 	for _, names := range [2][2]string{{".symtab", ".strtab"}, {".dynsym", ".dynstr"}} {
 		table, text := f.find(names[0]), f.find(names[1])
 		if table == nil || text == nil {
@@ -377,7 +384,7 @@ func (f *File) elfPublics(report *Report, yield func(addr uint64, name []byte, r
 			if f.module.Arch == breakpad.ARM {
 				addr &^= 1 // the bit says that it is Thumb code (ELF for the Arm architecture, 5.5.3)
 			}
-			yield(addr, textAt(strtab, uint64(name)), elf.ST_TYPE(info) == elf.STT_GNU_IFUNC)
+			yield(addr, report.textAt(strtab, uint64(name)), elf.ST_TYPE(info) == elf.STT_GNU_IFUNC)
 		}
 	}
 }

@@ -44,6 +44,10 @@ func (f *File) writeExidx(out *output, report *Report) {
 	}
 	r := f.reader(s.data)
 	var entries []armEntry
+	if !report.hold(int64(len(s.data)) / 8 * heldEntry) {
+		return
+	}
+	defer report.hold(-int64(len(s.data)) / 8 * heldEntry)
 	for r.left() >= 8 {
 		at := uint64(r.off)
 		start := prel31(r.u32(), uint32(s.addr+at))
@@ -67,6 +71,9 @@ func (f *File) writeExidx(out *output, report *Report) {
 			continue
 		}
 		code, known := f.armInstructions(s, e.at)
+		if !report.step(len(code)) {
+			return
+		}
 		if !known {
 			report.drop(UnwindDamaged)
 			continue
@@ -88,16 +95,6 @@ func (f *File) writeExidx(out *output, report *Report) {
 
 // prel31 is the address that a place-relative offset of 31 bits stands for.
 func prel31(v, place uint32) uint32 { return place + uint32(int32(v<<1)>>1) }
-
-// codeEnd is where the executable range ends that has an rva.
-func (f *File) codeEnd(rva uint64) uint64 {
-	for i := range f.code {
-		if s := &f.code[i]; rva-s.RVA < s.Size {
-			return s.RVA + s.Size
-		}
-	}
-	return rva
-}
 
 // armInstructions are the unwinding instructions of an entry: in its second word,
 // or in .ARM.extab. They are nil for a function that nobody unwinds through.

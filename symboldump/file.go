@@ -1,9 +1,11 @@
 package symboldump
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"aftershock/breakpad"
@@ -24,6 +26,8 @@ type File struct {
 	sections []section
 	unpacked map[string][]byte // by name, of compressed sections
 	spent    uint64            // bytes of those
+	notes    int               // that were looked at
+	symbols  int               // that may be looked at, 0 for maxSymbols
 	image    *peImage          // of a PE file
 	machO    machOSymbols      // of a Mach-O file
 	// link and alternate name the files that hold the rest of the debug
@@ -100,7 +104,7 @@ func OpenArch(data []byte, arch breakpad.Arch) (*File, error) {
 	f := &File{data: data}
 	var err error
 	switch {
-	case len(data) < 4:
+	case !Recognizes(data):
 		return nil, ErrFormat
 	case string(data[:4]) == "\x7fELF":
 		f.format = formatELF
@@ -108,26 +112,53 @@ func OpenArch(data []byte, arch breakpad.Arch) (*File, error) {
 	case data[0] == 'M' && data[1] == 'Z':
 		f.format = formatPE
 		err = f.openPE()
-	case isMachO(data):
+	default:
 		f.format = formatMachO
 		if f.data, err = thinMachO(data, arch); err == nil && len(f.data) >= 4 && isMachO(f.data) {
 			err = f.openMachO()
 		} else if err == nil {
 			err = damaged("universal file")
 		}
-	default:
-		return nil, ErrFormat
 	}
 	if err != nil {
 		return nil, err
 	}
+	f.code = disjointCode(f.code, maxCodeRepeats*len(f.data))
 	return f, nil
+}
+
+// MagicBytes are the first bytes of a file that tell what it is.
+const MagicBytes = 8
+
+// Recognizes tells whether a file that begins so may be one that Open reads.
+func Recognizes(head []byte) bool {
+	return len(head) >= MagicBytes && (string(head[:4]) == "\x7fELF" || string(head[:2]) == "MZ" || isMachO(head))
+}
+
+// disjointCode sorts ranges of code. What others cover already is left out, and so
+// are bytes once there have been so many: segments can map the same ones again and
+// again.
+func disjointCode(code []Segment, bytes int) []Segment {
+	slices.SortStableFunc(code, func(a, b Segment) int { return cmp.Compare(a.RVA, b.RVA) })
+	kept, end := code[:0], uint64(0)
+	for _, s := range code {
+		if covered := min(end-min(s.RVA, end), s.Size); covered > 0 {
+			s.RVA, s.Size, s.Data = s.RVA+covered, s.Size-covered, s.Data[min(covered, uint64(len(s.Data))):]
+		}
+		if s.Size == 0 {
+			continue
+		}
+		s.Data = cut(s.Data, bytes)
+		bytes -= len(s.Data)
+		kept, end = append(kept, s), s.RVA+s.Size
+	}
+	return kept
 }
 
 // Module says which module the file is.
 func (f *File) Module() Module { return f.module }
 
-// Code lists the executable ranges by address. The slice is shared: do not
+// Code lists the executable ranges by address; none overlap. The slice is shared: do not
 // change it.
 func (f *File) Code() []Segment { return f.code }
 
@@ -159,12 +190,20 @@ const maxRVA = 1<<32 - 1
 // inCode tells whether the file says that there is code at the rva. A file that
 // says nothing of code has it everywhere.
 func (f *File) inCode(rva uint64) bool {
-	for i := range f.code {
-		if s := &f.code[i]; rva-s.RVA < s.Size {
-			return true
-		}
+	return f.codeEnd(rva) > rva || len(f.code) == 0
+}
+
+// codeEnd is where the executable range ends that has an rva; the rva itself if none
+// has it.
+func (f *File) codeEnd(rva uint64) uint64 {
+	i, exact := slices.BinarySearchFunc(f.code, rva, func(s Segment, rva uint64) int { return cmp.Compare(s.RVA, rva) })
+	if !exact {
+		i--
 	}
-	return len(f.code) == 0
+	if i >= 0 && rva-f.code[i].RVA < f.code[i].Size {
+		return f.code[i].RVA + f.code[i].Size
+	}
+	return rva
 }
 
 func (f *File) reader(data []byte) reader {
@@ -193,6 +232,8 @@ func (f *File) eachSymbol(report *Report, yield func(addr uint64, name []byte, r
 		f.machOPublics(report, yield)
 	}
 }
+
+func (f *File) maxSymbols() int { return cmp.Or(f.symbols, maxSymbols) }
 
 // hasFrames tells whether there is an .eh_frame with something in it.
 func (f *File) hasFrames() bool {

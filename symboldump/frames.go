@@ -140,7 +140,7 @@ func (t *frameSection) find(off uint64) (*fde, bool) {
 		at = start - id
 	}
 	c := t.cie(at)
-	if c == nil {
+	if c == nil || !t.report.step(int(length)) { // many entries can name it
 		return nil, false
 	}
 	return t.fde(c, body, start)

@@ -1,15 +1,15 @@
 package symboldump
 
 // readFunctions reads the debug information of the module, which lies in its own
-// file or in debug.
-func (s *symbols) readFunctions(f, debug *File, o Options, report *Report) {
+// file or in debug. It answers false if there is no room for it.
+func (s *symbols) readFunctions(f, debug *File, o Options, report *Report) bool {
 	file := f
 	d := dwarfOf(f, "", report)
 	if debug != nil && (d == nil || len(d.units) == 0) {
 		file, d = debug, dwarfOf(debug, "", report)
 	}
 	if d == nil {
-		return
+		return !report.full()
 	}
 	if o.Alternate != nil {
 		d.alternate = dwarfOf(o.Alternate, "", report)
@@ -24,6 +24,9 @@ func (s *symbols) readFunctions(f, debug *File, o Options, report *Report) {
 	split := splitUnits{options: o, report: report}
 	for i := range d.units {
 		u := &d.units[i]
+		if report.full() {
+			break
+		}
 		if !u.root() {
 			continue
 		}
@@ -41,4 +44,5 @@ func (s *symbols) readFunctions(f, debug *File, o Options, report *Report) {
 		fr.unit(u)
 	}
 	s.sortFunctions()
+	return !report.full()
 }

@@ -31,6 +31,14 @@ const (
 	maxNameBytes = 128 << 10
 	// maxPathBytes bounds each part of a source file's path.
 	maxPathBytes = 4 << 10
+	// maxLEBBytes bounds a LEB128 number: linkers pad those of 64 bits to 10 bytes.
+	maxLEBBytes = 16
+	// maxCloneParts bounds how often compilers made a variant of a variant. gcc makes
+	// up to four.
+	maxCloneParts = 16
+	// maxMangledBytes bounds a mangled name that is demangled: what it stands for is
+	// longer.
+	maxMangledBytes = maxDemangledBytes
 	// maxDemangledBytes bounds what is demangled: substitutions can make a name
 	// of 200 bytes one of megabytes.
 	maxDemangledBytes = 1 << maxDemangledPower
@@ -48,6 +56,14 @@ const (
 	// maxArmInstructions bounds the unwinding instructions of a function of ARM, in
 	// bytes: their number of words has 8 bits.
 	maxArmInstructions = 4 + 4 + 255*4
+	// maxMappedSections bounds in how many sections an address of a table is looked
+	// for. Linked files have some 40.
+	maxMappedSections = 256
+	// maxCodeRepeats bounds how often the bytes of a file may be mapped as code.
+	// Linkers map a page at the border of two segments twice.
+	maxCodeRepeats = 2
+	// maxNotes bounds notes of ELF. Linked files have some 5.
+	maxNotes = 1 << 12
 	// maxFatParts bounds the parts of a universal file. There are two.
 	maxFatParts = 16
 	// maxRememberedStates bounds DW_CFA_remember_state. Compilers nest 2.
@@ -58,6 +74,12 @@ const (
 	// maxExpressionText bounds what is written for one; its operands can be
 	// doubled by every operation.
 	maxExpressionText = 2 << 10
+	// maxExpressions bounds the expressions whose text is remembered, of those that
+	// rows have had lately. A state has 34.
+	maxExpressions = 1 << 10
+	// maxRecordText bounds what is held of the records of a function: beyond it they
+	// are written, and go on with another INIT record. Go's largest have 300 KB.
+	maxRecordText = 4 << 20
 	// maxUnits bounds units of debug information. Chrome has 60,000.
 	maxUnits = 1 << 18
 	// maxAbbrevs bounds the entries of a table of abbreviations, maxAttributes
@@ -76,13 +98,29 @@ const (
 	// maxFunctionRanges bounds the ranges of one function or inlined call, of which
 	// many could name the same list.
 	maxFunctionRanges = 4 << 10
-	// maxLineFiles bounds files, and folders, of one line table.
-	maxLineFiles = 1 << 17
+	// maxLineFiles bounds files, and folders, of one line table, and maxLineFormats
+	// what is said of each. Compilers say 5 things.
+	maxLineFiles   = 1 << 17
+	maxLineFormats = 16
 	// maxRepeats bounds how often what several places can name is read or told:
 	// line tables, range lists, abbreviations, rows, names. It is how many times the
 	// bytes there are, or rows, may be gone over. dwz and type units make it two or
 	// three.
 	maxRepeats = 16
+	// maxStepRatio bounds what is read because something refers to it, and attributes,
+	// by the bytes of the files, beyond minSteps. Of C++, Rust and Go it is up to a half.
+	maxStepRatio = 4
+	minSteps     = 1 << 20
+	// maxHeldRatio bounds what is held of files, by their size, beyond minHeldBytes.
+	// Of C++, Go and Rust it is up to twice as much, and 5.5 times if their debug
+	// information is compressed.
+	maxHeldRatio = 12
+	minHeldBytes = 64 << 20
+	// demanglingBytes bounds how much is demangled, beyond minDemangling: for so many
+	// bytes of files a name of 102 bytes, or 256 that short names stand for. Rust takes
+	// as much in 145 bytes, C++ in 320.
+	demanglingBytes = 32
+	minDemangling   = 1 << 20
 	// maxOutputRatio bounds the text that is written, by the bytes it is made of,
 	// beyond minOutputBytes. Text of unwind tables is 6 times as large as they are.
 	maxOutputRatio = 32

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/zlib"
 	"debug/elf"
+	"debug/macho"
+	"debug/pe"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -83,8 +85,10 @@ func TestFrameLimits(t *testing.T) {
 			}
 		})
 	}
-	if got := len(frameFile("zS", nil, maxSignalFrames+1, nil).SignalFrames()); got != maxSignalFrames {
-		t.Errorf("%d signal frames, want %d", got, maxSignalFrames)
+	for _, n := range []int{maxSignalFrames, maxSignalFrames + 1} {
+		if got := len(frameFile("zS", nil, n, nil).SignalFrames()); got != maxSignalFrames {
+			t.Errorf("%d of %d signal frames", got, n)
+		}
 	}
 	many := func(n int) *File {
 		one := frameFile("", nil, 1, nil).sections[0].data
@@ -111,6 +115,7 @@ const (
 	madeRanged   = 5 // subprogram: ranges, name
 	madeOrigin   = 6 // subprogram: abstract_origin (ref4)
 	madeCode     = 7 // subprogram: low_pc, high_pc, abstract_origin
+	madeLined    = 8 // compile_unit: low_pc, stmt_list
 )
 
 func madeAbbrevs() []byte {
@@ -125,6 +130,7 @@ func madeAbbrevs() []byte {
 		one(madeRanged, tagSubprogram, 0, attrRanges, formSecOffset, attrName, formString),
 		one(madeOrigin, tagSubprogram, 0, attrAbstractOrigin, formRef4),
 		one(madeCode, tagSubprogram, 0, attrLowPC, formAddr, attrHighPC, formData4, attrAbstractOrigin, formRef4),
+		one(madeLined, 0x11, 1, attrLowPC, formAddr, attrStmtList, formSecOffset),
 		uint8(0))
 }
 
@@ -210,7 +216,7 @@ func TestAbbreviationLimits(t *testing.T) {
 			b = append(b, bytesOfParts(uleb(uint64(i+1)), uint8(0x34), uint8(0), bytes.Repeat([]byte{attrName, formData1}, attributes), uint8(0), uint8(0))...)
 		}
 		t := &abbrevTable{}
-		t.read(&reader{data: append(b, 0)})
+		t.read(&reader{data: append(b, 0)}, &Report{})
 		return t
 	}
 	if got := len(table(maxAbbrevs, 1).dense); got != maxAbbrevs {
@@ -235,16 +241,51 @@ func TestUnitLimit(t *testing.T) {
 	}
 }
 
+// linesOf is the table that a version has with a header and a program.
+func linesOf(version uint16, head, program []byte) *lineTable {
+	prefix := []byte{}
+	if version == 5 {
+		prefix = []byte{8, 0} // sizes of addresses and segment selectors
+	}
+	head = bytesOfParts(uint8(1), uint8(1), uint8(1), uint8(0xfb), uint8(14), uint8(1), head)
+	if version < 4 {
+		head = append(head[:1], head[2:]...) // without maximum_operations_per_instruction
+	}
+	d := &dwarf{report: &Report{}, lines: sized(bytesOfParts(version, prefix, uint32(len(head)), head, program))}
+	lines := &lineTable{}
+	lines.read(&unit{dwarf: d, addrBytes: 8}, d, 0)
+	return lines
+}
+
 func TestLineFileLimit(t *testing.T) {
 	for _, n := range []int{maxLineFiles, maxLineFiles + 1} {
-		head := bytesOfParts(uint8(1), uint8(1), uint8(1), uint8(0xfb), uint8(14), uint8(1), uint8(0), bytes.Repeat([]byte("f\x00\x00\x00\x00"), n), uint8(0))
-		table := sized(bytesOfParts(uint16(4), uint32(len(head)), head))
-		var report Report
-		d := &dwarf{report: &report, lines: table}
-		var lines lineTable
-		lines.read(&unit{dwarf: d, addrBytes: 8}, d, 0)
-		if len(lines.files) != maxLineFiles {
-			t.Errorf("%d of %d files", len(lines.files), n)
+		names, file := bytes.Repeat([]byte("f\x00"), n), []byte("f\x00\x00\x00\x00")
+		if got := linesOf(4, bytesOfParts(uint8(0), bytes.Repeat(file, n), uint8(0)), nil); len(got.files) != maxLineFiles {
+			t.Errorf("%d of %d files", len(got.files), n)
+		}
+		if got := linesOf(4, bytesOfParts(names[2:], uint8(0), uint8(0)), nil); len(got.dirs) != maxLineFiles { // and the unit's own
+			t.Errorf("%d of %d folders", len(got.dirs), n)
+		}
+		listed := bytesOfParts(uint8(1), uint8(lnctPath), uint8(formString), uleb(uint64(n)), names)
+		if got := linesOf(5, append(listed, 0, 0), nil); len(got.dirs) != maxLineFiles {
+			t.Errorf("version 5: %d of %d folders", len(got.dirs), n)
+		}
+		if got := linesOf(5, append([]byte{0, 0}, listed...), nil); len(got.files) != maxLineFiles {
+			t.Errorf("version 5: %d of %d files", len(got.files), n)
+		}
+		defined := append([]byte{0, uint8(1 + len(file)), lneDefineFile}, file...)
+		if got := linesOf(4, []byte{0, 0}, bytes.Repeat(defined, n)); len(got.files) != maxLineFiles {
+			t.Errorf("%d of %d files that the program defines", len(got.files), n)
+		}
+	}
+}
+
+func TestLineFormatLimit(t *testing.T) {
+	for n, want := range map[int]int{maxLineFormats: 1, maxLineFormats + 1: 0} {
+		formats := bytesOfParts(uint8(lnctPath), uint8(formString), bytes.Repeat([]byte{lnctDirectoryIndex, formData1}, n-1))
+		head := bytesOfParts(uint8(0), uint8(0), uint8(n), formats, uint8(1), "f\x00", make([]byte, n-1))
+		if got := linesOf(5, head, nil); len(got.files) != want {
+			t.Errorf("%d files of %d formats, want %d", len(got.files), n, want)
 		}
 	}
 }
@@ -262,31 +303,20 @@ func TestTextLimits(t *testing.T) {
 			t.Errorf("a name of %d bytes has %d: %s", n, len(got), report.String())
 		}
 	}
-	if got := cleanPath(nil, nil, bytes.Repeat([]byte("a"), maxPathBytes+1)); len(got) != maxPathBytes {
-		t.Errorf("a path has %d bytes", len(got))
+	for n, dropped := range map[int]int{maxNameBytes: 0, maxNameBytes + 1: 1} {
+		report := &Report{}
+		fr := &functionReader{report: report, symbols: &symbols{report: report, nameRoom: 2 * maxNameBytes}}
+		if got := fr.functionName(&unit{language: languageGo}, bytes.Repeat([]byte("a"), n)); len(got) != maxNameBytes || report.Untold(NameTooLong) != dropped {
+			t.Errorf("a name of Go of %d bytes has %d: %s", n, len(got), report.String())
+		}
 	}
-}
-
-// A short name can stand for a long one: what demangling makes is bounded.
-func TestDemangledNamesAreBounded(t *testing.T) {
-	name := "_Z1fI1AI1BE"
-	for range 30 {
-		name = strings.Replace(name, "E", "S_S_E", 1)
-	}
-	var report Report
-	if got := symbolName([]byte("_Z1f"+strings.Repeat("P1aIS_S_", 200)), &report); len(got) > maxDemangledBytes+len(name) && got[0] != '_' {
-		t.Errorf("%d bytes were made", len(got))
-	}
-}
-
-func TestOutputLimit(t *testing.T) {
-	for n, want := range map[int]error{100: nil, 101: ErrOutputLimit} {
-		var b bytes.Buffer
-		o := newOutput(&b, 100)
-		o.text(strings.Repeat("a", 50))
-		o.write(make([]byte, n-50))
-		if err := o.flush(); !errors.Is(err, want) {
-			t.Errorf("%d bytes: %v, want %v", n, err, want)
+	for _, n := range []int{maxPathBytes, maxPathBytes + 1} {
+		if got := cleanPath(nil, nil, bytes.Repeat([]byte("a"), n)); len(got) != maxPathBytes {
+			t.Errorf("a path of %d bytes has %d", n, len(got))
+		}
+		long := bytes.Repeat([]byte("a"), n)
+		if got, want := cleanPath(long, long, []byte("f")), 2*(maxPathBytes+1)+1; len(got) != want {
+			t.Errorf("a path in folders of %d bytes has %d, want %d", n, len(got), want)
 		}
 	}
 }
@@ -307,16 +337,20 @@ func TestSectionsAreInflatedUpToALimit(t *testing.T) {
 	limit := minSectionRoom + maxSectionRatio*len(data)
 	for n, want := range map[int]bool{limit: true, limit + 1: false} {
 		f := &File{data: data}
-		if _, err := f.inflate(elf.COMPRESS_ZLIB, uint64(n), packed(n)); (err == nil) != want {
+		if _, err := f.inflate(elf.COMPRESS_ZLIB, uint64(n), packed(n), &Report{}); (err == nil) != want {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
 	f := &File{data: data}
-	if _, err := f.inflate(elf.COMPRESS_ZLIB, 100, packed(50)); err == nil {
+	if _, err := f.inflate(elf.COMPRESS_ZLIB, 100, packed(50), &Report{}); err == nil {
 		t.Error("a section shorter than it says was taken")
 	}
-	if _, err := f.inflate(elf.COMPRESS_ZLIB, maxSectionBytes+1, nil); !errors.Is(err, errTooLarge) {
-		t.Errorf("a section of more than maxSectionBytes: %v", err)
+	data = make([]byte, maxSectionBytes/maxSectionRatio) // which nobody touches
+	for size, want := range map[uint64]error{maxSectionBytes: errors.ErrUnsupported, maxSectionBytes + 1: errTooLarge} {
+		f := &File{data: data}
+		if _, err := f.inflate(99, size, nil, &Report{}); !errors.Is(err, want) {
+			t.Errorf("a section of %d bytes: %v, want %v", size, err, want)
+		}
 	}
 }
 
@@ -350,11 +384,57 @@ func TestHeaderLimits(t *testing.T) {
 			t.Errorf("%d of %d sections: %v", len(f.sections), n, err)
 		}
 	}
+	for n, want := range map[int]bool{maxProgramHeaders: true, maxProgramHeaders + 1: false} {
+		data := machOOf(1)
+		const head = 32
+		binary.LittleEndian.PutUint32(data[16:], uint32(n))
+		data = bytesOfParts(data[:head], bytes.Repeat(bytesOfParts(uint32(loadUUID), uint32(8)), n-1), data[head:])
+		if _, err := Open(data); (err == nil) != want {
+			t.Errorf("the segment in load command %d: %v", n, err)
+		}
+	}
 	for parts, want := range map[int]bool{maxFatParts: true, maxFatParts + 1: false} {
 		data := binary.BigEndian.AppendUint32(nil, fatMagic)
 		data = binary.BigEndian.AppendUint32(data, uint32(parts))
 		if isMachO(data) != want {
 			t.Errorf("a universal file of %d parts: %v", parts, want)
+		}
+	}
+}
+
+// machOOf is a Mach-O file of a segment with so many sections.
+func machOOf(sections int) []byte {
+	body := bytesOfParts("__TEXT", make([]byte, 10+4*8+8), uint32(sections), uint32(0))
+	for range sections {
+		body = append(body, bytesOfParts("__text", make([]byte, 10+16+8), uint64(16), make([]byte, 4+12), uint32(sectionHasCode), make([]byte, 12))...)
+	}
+	return bytesOfParts(macho.Magic64, uint32(macho.CpuAmd64), uint32(0), uint32(0), uint32(1), uint32(0), uint32(0), uint32(0),
+		uint32(loadSegment64), uint32(8+len(body)), body)
+}
+
+// peOf is a PE file with so many sections, and no optional header.
+func peOf(sections int) []byte {
+	data := bytesOfParts("MZ", make([]byte, 0x3a), uint32(0x40), "PE\x00\x00", uint16(pe.IMAGE_FILE_MACHINE_AMD64), uint16(sections), make([]byte, 16))
+	return append(data, make([]byte, 40*sections)...)
+}
+
+func TestSectionLimits(t *testing.T) {
+	for _, n := range []int{maxNumberedSections, maxNumberedSections + 1} {
+		for format, data := range map[string][]byte{"PE": peOf(n), "Mach-O": machOOf(n)} {
+			if f, err := Open(data); err != nil || len(f.sections) != maxNumberedSections {
+				t.Errorf("%s of %d sections: %v, %v", format, n, f, err)
+			}
+		}
+		f := &File{sections: make([]section, n)}
+		f.sections[n-1] = section{addr: 0x1000, data: []byte("found")}
+		if got := string(f.atRVA(0x1000, 5)); (got == "found") != (n <= maxMappedSections) {
+			t.Errorf("maxMappedSections: %q in section %d", got, n)
+		}
+	}
+	for _, n := range []int{maxSectionName, maxSectionName + 1} {
+		table := append(bytes.Repeat([]byte("a"), n), 0)
+		if got := sectionName(table, 0); len(got) != maxSectionName {
+			t.Errorf("the name of a section of %d bytes has %d", n, len(got))
 		}
 	}
 }
@@ -374,7 +454,7 @@ func TestUnwindChainLimit(t *testing.T) {
 	}
 	for n, want := range map[int]bool{maxUnwindChain: true, maxUnwindChain + 1: false} {
 		p := prolog{size: 8}
-		if got := chain(n).readProlog(&p, 0x100); got != want {
+		if got := chain(n).readProlog(&p, 0x100, &Report{}); got != want {
 			t.Errorf("a chain of %d: %v, want %v", n, got, want)
 		}
 	}

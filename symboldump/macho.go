@@ -204,7 +204,7 @@ func (f *File) machOPublics(report *Report, yield func(addr uint64, name []byte,
 	)
 	r := f.reader(f.machO.table)
 	for n := 0; r.left() >= f.wordBytes+8; n++ {
-		if n == maxSymbols {
+		if n == f.maxSymbols() {
 			report.drop(SymbolLimit)
 			return
 		}
@@ -216,7 +216,7 @@ func (f *File) machOPublics(report *Report, yield func(addr uint64, name []byte,
 			continue
 		}
 		if s := f.sections[number-1]; s.name == "__text" || s.name == "__stubs" {
-			yield(addr, bytes.TrimPrefix(textAt(f.machO.strings, name), []byte("_")), false)
+			yield(addr, bytes.TrimPrefix(report.textAt(f.machO.strings, name), []byte("_")), false)
 		}
 	}
 }

@@ -19,8 +19,9 @@ func symbolName(raw []byte, report *Report) string {
 		report.drop(NameTooLong)
 	}
 	name := withoutClones(string(raw))
-	if isMangled(name) {
-		if plain, ok := demangled(name); ok {
+	if isMangled(name) && report.demangle(len(name)) {
+		plain, ok := demangled(name)
+		if report.spell(plain, ok); ok {
 			return oneLine(plain)
 		}
 	}
@@ -31,12 +32,17 @@ func symbolName(raw []byte, report *Report) string {
 // mangled is its whole name.
 func publicName(raw []byte, report *Report) string {
 	if !isMangled(string(cut(raw, 4))) {
-		if len(raw) > maxNameBytes {
-			report.drop(NameTooLong)
-		}
-		return oneLine(string(cut(raw, maxNameBytes)))
+		return wholeName(raw, report)
 	}
 	return symbolName(raw, report)
+}
+
+// wholeName is a name of which nothing is cut but what is beyond the limit.
+func wholeName(raw []byte, report *Report) string {
+	if len(raw) > maxNameBytes {
+		report.drop(NameTooLong)
+	}
+	return oneLine(string(cut(raw, maxNameBytes)))
 }
 
 func isMangled(name string) bool {
@@ -82,7 +88,7 @@ func withoutReturn(a demangle.AST) {
 
 // withoutClones cuts what compilers append to names.
 func withoutClones(name string) string {
-	for {
+	for range maxCloneParts {
 		cut := name
 		if i := strings.LastIndex(cut, "[clone"); i >= 0 && strings.IndexByte(cut[i:], ']') >= len(strings.TrimRight(cut[i:], " "))-1 {
 			cut = strings.TrimSuffix(cut[:i], " ")
@@ -103,6 +109,7 @@ func withoutClones(name string) string {
 		}
 		name = cut
 	}
+	return name
 }
 
 // oneLine makes the rest of a record of a name. Bytes that are no UTF-8 stay.

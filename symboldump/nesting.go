@@ -24,7 +24,7 @@ func (n *nesting) nest(calls []call, at span, load uint64, fr *functionReader) [
 		}
 	}
 	// Of well-formed calls none is cut. A bound on cuts bounds the work.
-	cuts := maxRepeats * len(n.heap)
+	cuts := len(n.heap)
 	for len(n.heap) > 0 {
 		c := n.pop()
 		depth := int(c.depth)

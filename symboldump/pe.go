@@ -57,7 +57,7 @@ func (f *File) openPE() error {
 	f.module.CPU = f.module.Arch.String()
 	directories := f.peOptional(optional, stamp)
 	image := &peImage{}
-	if size := symbolCount * coffSymbolBytes; symbolsAt > 0 && symbolCount <= maxSymbols {
+	if size := symbolCount * coffSymbolBytes; symbolsAt > 0 {
 		image.symbols = f.within(symbolsAt, size)
 		image.strings = f.within(symbolsAt+size, uint64(len(f.data)))
 	}
@@ -133,7 +133,7 @@ func peName(name, stringTable []byte) string {
 	name, _, _ = bytes.Cut(name, []byte{0})
 	if len(name) > 1 && name[0] == '/' {
 		if off, err := strconv.ParseUint(string(name[1:]), 10, 32); err == nil {
-			return string(cut(textAt(stringTable, off), maxSectionName))
+			return sectionName(stringTable, off)
 		}
 	}
 	return string(name)
@@ -142,7 +142,7 @@ func peName(name, stringTable []byte) string {
 // atRVA are the bytes of the file from an rva on, at most size, up to the end of
 // its section.
 func (f *File) atRVA(rva, size uint64) []byte {
-	for i := range f.sections {
+	for i := range min(len(f.sections), maxMappedSections) {
 		s := &f.sections[i]
 		if off := f.load + rva - s.addr; f.load+rva >= s.addr && off < uint64(len(s.data)) {
 			return s.data[off : off+min(size, uint64(len(s.data))-off)]
@@ -189,11 +189,11 @@ func (f *File) peSymbols(report *Report, yield func(addr uint64, name []byte, re
 	addresses := f.atRVA(functionsAt, 4*functions)
 	nameTable, ordinals := f.reader(f.atRVA(namesAt, 4*names)), f.reader(f.atRVA(ordinalsAt, 2*names))
 	for n := 0; !r.bad && nameTable.left() >= 4 && ordinals.left() >= 2; n++ {
-		if n == maxSymbols {
+		if n == f.maxSymbols() {
 			report.drop(SymbolLimit)
 			return
 		}
-		name := textAt(f.atRVA(uint64(nameTable.u32()), maxTextBytes), 0)
+		name := report.textAt(f.atRVA(uint64(nameTable.u32()), maxTextBytes), 0)
 		i := 4 * uint64(ordinals.u16())
 		if i+4 > uint64(len(addresses)) {
 			continue
@@ -204,14 +204,18 @@ func (f *File) peSymbols(report *Report, yield func(addr uint64, name []byte, re
 		}
 		yield(f.load+rva, name, false)
 	}
-	f.coffSymbols(yield)
+	f.coffSymbols(report, yield)
 }
 
 // coffSymbols yields the functions of the COFF symbol table.
-func (f *File) coffSymbols(yield func(addr uint64, name []byte, resolver bool)) {
+func (f *File) coffSymbols(report *Report, yield func(addr uint64, name []byte, resolver bool)) {
 	const isFunction = 0x20 // the complex part of the type
 	r := f.reader(f.image.symbols)
-	for r.left() >= coffSymbolBytes {
+	for n := 0; r.left() >= coffSymbolBytes; n++ {
+		if n == f.maxSymbols() {
+			report.drop(SymbolLimit)
+			return
+		}
 		name := r.bytes(8)
 		value, number, kind := r.u32(), uint64(r.u16()), r.u16()
 		r.skip(1)
@@ -220,7 +224,7 @@ func (f *File) coffSymbols(yield func(addr uint64, name []byte, resolver bool)) 
 			continue
 		}
 		if binary.LittleEndian.Uint32(name) == 0 {
-			name = textAt(f.image.strings, uint64(binary.LittleEndian.Uint32(name[4:])))
+			name = report.textAt(f.image.strings, uint64(binary.LittleEndian.Uint32(name[4:])))
 		} else {
 			name, _, _ = bytes.Cut(name, []byte{0})
 		}

@@ -21,6 +21,7 @@ const (
 	uwopPushMachFrame  = 10
 	unwindFlagChained  = 4 // UNW_FLAG_CHAININFO
 	runtimeFunctionLen = 12
+	unwindInfoBytes    = 4
 )
 
 // x64Registers are the registers by their number in unwind codes.
@@ -63,7 +64,10 @@ func (f *File) writePEUnwind(out *output, report *Report) {
 			report.drop(UnwindDamaged)
 		default:
 			p := prolog{size: 8}
-			if !f.readProlog(&p, info) {
+			if report.spent() {
+				return
+			}
+			if !f.readProlog(&p, info, report) {
 				report.drop(UnwindDamaged)
 				continue
 			}
@@ -93,11 +97,11 @@ type prologRow struct {
 
 // readProlog executes the codes of an UNWIND_INFO and of those that it goes on
 // with: their prologs ran before.
-func (f *File) readProlog(p *prolog, rva uint32) bool {
+func (f *File) readProlog(p *prolog, rva uint32, report *Report) bool {
 	var chain []unwindInfo
 	for rva != 0 {
 		var u unwindInfo
-		if len(chain) == maxUnwindChain || !f.readUnwindInfo(&u, rva) {
+		if len(chain) == maxUnwindChain || !f.readUnwindInfo(&u, rva) || !report.step(unwindInfoBytes+2*len(u.codes)) {
 			return false
 		}
 		chain = append(chain, u)
@@ -154,7 +158,7 @@ func (p *prolog) write(out *output, begin, end uint32) {
 
 // readUnwindInfo reads one UNWIND_INFO (version 1 and 2).
 func (f *File) readUnwindInfo(u *unwindInfo, rva uint32) bool {
-	r := f.reader(f.atRVA(uint64(rva), 4+2*256+runtimeFunctionLen))
+	r := f.reader(f.atRVA(uint64(rva), unwindInfoBytes+2*256+runtimeFunctionLen))
 	first := r.u8()
 	version, flags := first&7, first>>3
 	r.skip(1) // size of the prolog

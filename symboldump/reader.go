@@ -119,7 +119,7 @@ func (r *reader) word(size int) uint64 {
 func (r *reader) uleb() uint64 {
 	var v uint64
 	for shift := uint(0); ; shift += 7 {
-		if r.off >= len(r.data) {
+		if r.off >= len(r.data) || shift == 7*maxLEBBytes {
 			r.fail()
 			return 0
 		}
@@ -136,7 +136,7 @@ func (r *reader) uleb() uint64 {
 func (r *reader) sleb() int64 {
 	var v int64
 	for shift := uint(0); ; shift += 7 {
-		if r.off >= len(r.data) {
+		if r.off >= len(r.data) || shift == 7*maxLEBBytes {
 			r.fail()
 			return 0
 		}

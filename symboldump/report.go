@@ -30,6 +30,8 @@ const (
 	DepthLimit                     // entries or inlined calls nested beyond the limit
 	UnwindDamaged                  // PE, ARM or Mach-O unwind entries that make no sense
 	UnwindUnsaid                   // such that have no form in postfix
+	MemoryLimit                    // debug information, or symbols, that would take more memory than they may
+	WorkLimit                      // what so many places refer to that it was read often enough
 	Minidebug                      // .gnu_debugdata, which is not read
 	reasonCount
 )
@@ -39,7 +41,8 @@ var reasonCodes = [reasonCount]string{
 	FDEDamaged: "fde_damaged", FDEOutside: "fde_outside", CFAUnsaid: "cfa_unsaid", RAUnsaid: "ra_unsaid",
 	RegisterUnsaid: "register_unsaid", UnitDamaged: "unit_damaged", UnitUnknown: "unit_unknown", SplitMissing: "split_missing",
 	AlternateMissing: "alternate_missing", LinesDamaged: "lines_damaged", RangesDamaged: "ranges_damaged", DepthLimit: "depth_limit",
-	UnwindDamaged: "unwind_damaged", UnwindUnsaid: "unwind_unsaid", Minidebug: "minidebug",
+	UnwindDamaged: "unwind_damaged", UnwindUnsaid: "unwind_unsaid", MemoryLimit: "memory_limit",
+	WorkLimit: "work_limit", Minidebug: "minidebug",
 }
 
 // String is the reason's code.
@@ -56,6 +59,7 @@ type Report struct {
 	// kind; CFI counts STACK CFI INIT records.
 	Functions, Lines, Inlines, Publics, CFI int
 	untold                                  [reasonCount]int
+	room                                    *room // while symbols are written
 }
 
 // Untold is how often something could not be told for the reason.

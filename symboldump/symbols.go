@@ -66,7 +66,7 @@ func (s *symbols) roomFor(name string) bool {
 		s.report.drop(NameTooLong)
 		return false
 	}
-	return true
+	return s.report.hold(int64(len(name)) + heldName)
 }
 
 func (t *nameTable) add(key, name string) uint32 {
@@ -91,7 +91,7 @@ type namedAddress struct {
 // add takes a file's symbols; those of files before count first.
 func (x *symbolIndex) add(f *File, report *Report) {
 	f.eachSymbol(report, func(addr uint64, name []byte, resolver bool) {
-		if !resolver {
+		if !resolver && !report.full() && report.hold(heldSymbol) {
 			x.symbols = append(x.symbols, namedAddress{addr, name})
 		}
 	})
@@ -118,7 +118,7 @@ func (s *symbols) addPublics(f *File, report *Report) {
 		switch {
 		case !ok:
 			report.drop(AddressRange)
-		case rva != 0 && len(name) > 0 && !s.inFunction(uint32(rva)):
+		case rva != 0 && len(name) > 0 && !s.inFunction(uint32(rva)) && !report.full() && report.hold(heldPublic):
 			s.publics = append(s.publics, public{rva: uint32(rva), raw: name})
 		}
 	})

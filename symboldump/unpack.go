@@ -27,7 +27,7 @@ func (f *File) bytesOf(s *section, report *Report) []byte {
 	if zdebug { // what GNU's tools did before SHF_COMPRESSED: the size in big endian behind the magic
 		r := reader{data: s.data, bigEndian: true}
 		r.skip(4)
-		data, err = f.inflate(elf.COMPRESS_ZLIB, r.u64(), s.data[min(12, len(s.data)):])
+		data, err = f.inflate(elf.COMPRESS_ZLIB, r.u64(), s.data[min(12, len(s.data)):], report)
 	} else {
 		// Elf32_Chdr and Elf64_Chdr.
 		r := f.reader(s.data)
@@ -37,7 +37,7 @@ func (f *File) bytesOf(s *section, report *Report) []byte {
 		}
 		size := r.word(f.wordBytes)
 		r.word(f.wordBytes) // ch_addralign
-		data, err = f.inflate(kind, size, s.data[r.off:])
+		data, err = f.inflate(kind, size, s.data[r.off:], report)
 	}
 	if err != nil {
 		report.drop(SectionDamaged)
@@ -51,12 +51,11 @@ func (f *File) bytesOf(s *section, report *Report) []byte {
 }
 
 // inflate decompresses exactly size bytes, if the file may still ask for them.
-func (f *File) inflate(kind elf.CompressionType, size uint64, packed []byte) ([]byte, error) {
-	if size > maxSectionBytes || f.spent+size > minSectionRoom+maxSectionRatio*uint64(len(f.data)) {
+func (f *File) inflate(kind elf.CompressionType, size uint64, packed []byte, report *Report) ([]byte, error) {
+	if size > maxSectionBytes || f.spent+size > minSectionRoom+maxSectionRatio*uint64(len(f.data)) || !report.grow(int64(size)) {
 		return nil, errTooLarge
 	}
 	f.spent += size
-	var in io.Reader
 	switch kind {
 	case elf.COMPRESS_ZLIB:
 		z, err := zlib.NewReader(bytes.NewReader(packed))
@@ -64,22 +63,24 @@ func (f *File) inflate(kind elf.CompressionType, size uint64, packed []byte) ([]
 			return nil, err
 		}
 		defer z.Close() //nolint:errcheck // reads memory
-		in = z
+		out := make([]byte, size)
+		_, err = io.ReadFull(z, out)
+		return out, err
 	case elf.COMPRESS_ZSTD:
-		z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxSectionBytes))
+		// All at once: a stream's window is memory that a frame of a few bytes can ask for.
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
 			return nil, err
 		}
 		defer z.Close()
-		in = z
+		out, err := z.DecodeAll(packed, make([]byte, 0, size))
+		if err == nil && uint64(len(out)) != size {
+			err = io.ErrUnexpectedEOF
+		}
+		return out, err
 	default:
 		return nil, errors.ErrUnsupported
 	}
-	out := make([]byte, size)
-	if _, err := io.ReadFull(in, out); err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 // sectionBytes are the decompressed bytes of the section of that name, without

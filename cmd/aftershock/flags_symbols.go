@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -37,13 +38,17 @@ func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *
 // nil if no source of such is named.
 type caches struct{ symbols, modules *symbolcache.Cache }
 
-// caches opens both. Whoever opens them closes them.
-func (f symbolFlags) caches(log zerolog.Logger, metrics *symbolcache.Metrics, d *downloads, compileBytes int64) (*caches, error) {
-	symbols, err := f.cache(log, metrics, d, compileBytes)
+// caches opens both. Whoever opens them closes them. Registry and downloads may be nil.
+func (f symbolFlags) caches(log zerolog.Logger, registry prometheus.Registerer, d *downloads, compileBytes int64) (*caches, error) {
+	var ofSymbols, ofModules *symbolcache.Metrics
+	if registry != nil {
+		ofSymbols, ofModules = symbolcache.NewMetrics(registry), symbolcache.NewModuleMetrics(registry)
+	}
+	symbols, err := f.cache(log, ofSymbols, d, compileBytes)
 	if err != nil || len(f.Modules) == 0 {
 		return &caches{symbols: symbols}, err
 	}
-	modules, err := f.cacheOf(f.Modules, symbolcache.Options{MaxCompileBytes: compileBytes, Modules: true}, log, d)
+	modules, err := f.cacheOf(f.Modules, symbolcache.Options{MaxCompileBytes: compileBytes, Modules: true, Metrics: ofModules}, log, d)
 	if err != nil {
 		return nil, errors.Join(err, symbols.Close())
 	}

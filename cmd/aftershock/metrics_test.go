@@ -62,6 +62,7 @@ func registered() *describing {
 	collector.New(collector.Options{Metrics: d})
 	newRulesOutdated(d)
 	symbolcache.NewMetrics(d)
+	symbolcache.NewModuleMetrics(d)
 	heal.NewMetrics(d)
 	symbolserver.NewMetrics(d)
 	symbolicate.New(nil, symbolicate.Options{Metrics: d})

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
-
-	"aftershock/symbolcache"
 )
 
 // processVerb runs a processor alone.
@@ -36,7 +34,7 @@ func (v *processVerb) Run(r *run) error {
 		return err
 	}
 	return runRole(r, kafka, v.instance(), v.metricsFlag, processUses, func(ctx context.Context, roles *roles) error {
-		caches, err := v.caches(r.log, symbolcache.NewMetrics(roles.metrics), nil, v.compileBytes())
+		caches, err := v.caches(r.log, roles.metrics, nil, v.compileBytes())
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,6 @@ import (
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
 	"aftershock/stream"
-	"aftershock/symbolcache"
 	"aftershock/web"
 )
 
@@ -119,7 +118,7 @@ func (v *upVerb) Run(r *run) (err error) {
 	if err != nil {
 		return err
 	}
-	caches, err := v.caches(r.log, symbolcache.NewMetrics(registry), nil, v.compileBytes())
+	caches, err := v.caches(r.log, registry, nil, v.compileBytes())
 	if err != nil {
 		return err
 	}
