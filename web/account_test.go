@@ -121,7 +121,8 @@ func newHouse(t *testing.T, db *clickhouse.DB) *house {
 		LoadBugs: func(ctx context.Context, all []clickhouse.Bug, replace bool) (int, error) {
 			return db.LoadBugs(ctx, all, replace, time.Now())
 		},
-		DB: db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Minute) }, Log: zerolog.Nop(),
+		Remember: 24 * time.Hour, // what anybody sees is not what somebody else has seen
+		DB:       db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Minute) }, Log: zerolog.Nop(),
 		Login: access.NewLogin(access.LoginOptions{Users: h.users, Tokens: tokens, Keep: keep, Seal: seal, Now: time.Now}),
 	})
 	if err != nil {
