@@ -36,10 +36,10 @@ func (h *Handler) apiBugsImport(r *http.Request, q url.Values) (any, error) {
 		return nil, err
 	}
 	removed, err := h.o.LoadBugs(r.Context(), all, q.Get("replace") == "1")
+	h.memory.Forget() // also if it failed: some may be there
 	if err != nil {
 		return nil, err
 	}
-	h.memory.Forget()
 	return map[string]int{"loaded": len(all), "removed": removed}, nil
 }
 
