@@ -57,9 +57,10 @@ func (g *GitHub) Has(bug string) bool {
 // error says how far it came.
 func (g *GitHub) States(ctx context.Context, bugs []string) (all []State, err error) {
 	head := http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {"2022-11-28"}}
+	public := ""
 	if g.token != "" && len(bugs) > 0 {
 		head.Set("Authorization", "Bearer "+g.token)
-		if err := g.public(ctx, head); err != nil {
+		if public, err = g.public(ctx, head); err != nil {
 			return nil, fmt.Errorf("github: %w", err)
 		}
 	}
@@ -69,6 +70,7 @@ func (g *GitHub) States(ctx context.Context, bugs []string) (all []State, err er
 			State  string `json:"state"`
 			Reason string `json:"state_reason"`
 			URL    string `json:"html_url"`
+			Of     string `json:"repository_url"`
 		}
 		err := ask(ctx, g.client, g.url+"/issues/"+strings.TrimPrefix(bug, g.repository+"#"), head, &issue)
 		var answer *errAnswer
@@ -77,26 +79,29 @@ func (g *GitHub) States(ctx context.Context, bugs []string) (all []State, err er
 			continue // it is not shown, or is no more
 		case err != nil:
 			return all, fmt.Errorf("github: %w, after %d of %d issues", err, len(all), len(bugs))
+		case g.token != "" && issue.Of != public:
+			continue // it has moved to another repository, which is public or not
 		}
 		all = append(all, State{Bug: bug, State: strings.TrimSpace(issue.State + " " + issue.Reason), Summary: issue.Title, URL: issue.URL})
 	}
 	return all, nil
 }
 
-// public refuses a repository that is for some alone: its token sees issues that the readers of these
-// tables must not.
-func (g *GitHub) public(ctx context.Context, head http.Header) error {
+// public is the address of the repository, by which its issues name it. One that is for some alone is
+// refused: its token sees issues that the readers of these tables must not.
+func (g *GitHub) public(ctx context.Context, head http.Header) (address string, err error) {
 	var repository struct {
+		URL        string `json:"url"`
 		Private    *bool  `json:"private"`
 		Visibility string `json:"visibility"` // of a server of one's own: also "internal"
 	}
 	if err := ask(ctx, g.client, g.url, head, &repository); err != nil {
-		return err
+		return "", err
 	}
 	if p := repository.Private; p == nil || *p || repository.Visibility != "" && repository.Visibility != "public" {
-		return fmt.Errorf("%s is not public: everybody would see its issues here", g.repository)
+		return "", fmt.Errorf("%s is not public: everybody would see its issues here", g.repository)
 	}
-	return nil
+	return repository.URL, nil
 }
 
 // checkAddress takes https, and http on this machine alone.

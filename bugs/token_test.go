@@ -118,6 +118,35 @@ func TestRedirectsStayOnTheirHost(t *testing.T) {
 	}
 }
 
+// An issue that has moved to another repository is not followed with a token, which may see that one
+// while the public does not; one of a repository that has another name now is.
+func TestWithATokenIssuesStayInTheirRepository(t *testing.T) {
+	for of, want := range map[string]bool{"https://git.test/repos/orchard/renamed": true, "https://git.test/repos/orchard/secret": false, "": false} {
+		h := &hub{repository: `{"private":false,"url":"https://git.test/repos/orchard/renamed"}`}
+		h.issue = func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/repositories/2/issues/1" {
+				http.Redirect(w, r, "/repositories/2/issues/1", http.StatusMovedPermanently)
+				return
+			}
+			say(w, `{"title":"A secret","state":"open","repository_url":"`+of+`"}`)
+		}
+		at := h.serve(t) + "/repos/orchard/app"
+		gh, err := bugs.NewGitHub(at, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, err := gh.States(t.Context(), []string{"orchard/app#7"}); err != nil || (len(all) == 1) != want {
+			t.Errorf("with a token, of %q: %v, %v", of, all, err)
+		}
+		if gh, err = bugs.NewGitHub(at, ""); err != nil { // what anybody is shown is public
+			t.Fatal(err)
+		}
+		if all, err := gh.States(t.Context(), []string{"orchard/app#7"}); err != nil || len(all) != 1 {
+			t.Errorf("without one, of %q: %v, %v", of, all, err)
+		}
+	}
+}
+
 // A token has an end, and is nothing else in the head of a request.
 func TestTokensThatAreNone(t *testing.T) {
 	for given, want := range map[string]bool{strings.Repeat("x", bugs.MaxToken): true, strings.Repeat("x", bugs.MaxToken+1): false, "a b": false, "a\nHost: x": false, "\u00e4": false} {
