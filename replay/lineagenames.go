@@ -19,7 +19,8 @@ const (
 )
 
 // Ancestors are, of each of some signatures, the names that most of its crashes had before promotions:
-// the last one first, and 100 at most, or fewer of many signatures. A signature that was never another one is not in it.
+// the last one first, and 100 at most, or fewer of many signatures. A signature that was never another
+// one is not in it.
 func Ancestors(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, signatures []string) (map[string][]string, error) {
 	return namesOf(ctx, db, l, signatures, backwards)
 }
