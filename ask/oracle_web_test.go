@@ -272,11 +272,15 @@ func (o *oracle) compareCrash(t *testing.T, p pages, c *crash) (facts int) {
 	return facts
 }
 
-// split leaves some of the crashes that a promotion moves under their signatures.
+// split leaves some of the crashes that a promotion moves under their signatures, and moves fewer to one
+// that is no heir of theirs.
 func split(one, two []*schema.ProcessedCrash) {
 	for i := range two {
-		if i%3 == 0 {
+		switch moves := one[i].Signature != two[i].Signature; {
+		case i%3 == 0:
 			two[i].Signature = one[i].Signature
+		case moves && i%7 == 1:
+			two[i].Signature = "of a few"
 		}
 	}
 }
@@ -313,7 +317,7 @@ func TestNumbersOnPagesAreThoseOfAnOracle(t *testing.T) {
 	// A signature that the promotion gives crashes, the one that had them, and one that both have.
 	moved, was := "", ""
 	for i := range one {
-		if one[i].Signature != two[i].Signature && moved == "" {
+		if one[i].Signature != two[i].Signature && two[i].Signature != "of a few" && moved == "" {
 			moved, was = two[i].Signature, one[i].Signature
 		}
 	}
