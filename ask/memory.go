@@ -20,6 +20,8 @@ const (
 	maxRememberedBytes = 1 << 20
 	// maxMemoryBytes of all answers in a Memory. The oldest ones go first.
 	maxMemoryBytes = 32 << 20
+	// rememberedBytes are counted of an answer beside its text, so that many small ones have an end too.
+	rememberedBytes = 1 << 10
 )
 
 // Memory has the answers of one database for a moment, so that what many look at is asked once: who
@@ -172,11 +174,11 @@ func (m *Memory) end(a *remembered, began time.Time, err error) {
 	}
 	a.came = began
 	m.oldest = append(m.oldest, a)
-	m.size += len(a.text)
+	m.size += a.size()
 	for m.size > maxMemoryBytes || m.now().Sub(m.oldest[0].came) >= m.lifetime {
 		first := m.oldest[0]
 		m.oldest[0], m.oldest = nil, m.oldest[1:]
-		m.size -= len(first.text)
+		m.size -= first.size()
 		if m.answers[first.key] == first {
 			delete(m.answers, first.key)
 		}
@@ -185,6 +187,8 @@ func (m *Memory) end(a *remembered, began time.Time, err error) {
 		}
 	}
 }
+
+func (a *remembered) size() int { return len(a.text) + rememberedBytes }
 
 // resumed is a body whose beginning has been read.
 type resumed struct {

@@ -108,8 +108,31 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 2 * maxMemoryBytes / maxRememberedBytes {
 		f.ask(ctx, fmt.Sprint(i)) //nolint:errcheck,gosec // it is counted below
 	}
-	if m.size != maxMemoryBytes || len(m.oldest) != maxMemoryBytes/maxRememberedBytes || len(m.answers) != len(m.oldest) {
-		t.Errorf("%d bytes of %d answers, of %d", m.size, len(m.answers), len(m.oldest))
+	has := func(answers, bytes int) {
+		t.Helper()
+		if m.size != answers*(bytes+rememberedBytes) || len(m.oldest) != answers || len(m.answers) != answers {
+			t.Errorf("%d bytes of %d answers, of %d, want %d of %d", m.size, len(m.answers), len(m.oldest), answers, bytes)
+		}
+	}
+	has(maxMemoryBytes/(maxRememberedBytes+rememberedBytes), maxRememberedBytes)
+	// Nor do many small ones fill it: who asks decides how many they are.
+	m.Forget()
+	f.behind = strings.Repeat("x", rememberedBytes-2)
+	f.asked.Store(10)
+	const fit = maxMemoryBytes / (2 * rememberedBytes)
+	for i := range fit {
+		f.asked.Store(10)                   // of two digits
+		f.ask(ctx, fmt.Sprint("small ", i)) //nolint:errcheck,gosec // it is counted below
+		if i == fit-2 {
+			has(fit-1, rememberedBytes)
+		}
+	}
+	has(fit, rememberedBytes)
+	f.asked.Store(10)
+	f.ask(ctx, "one more") //nolint:errcheck,gosec // likewise
+	has(fit, rememberedBytes)
+	if m.answers[keyOf("small 0", map[string]string{"a": "b"}, "JSON")] != nil {
+		t.Error("the oldest has stayed")
 	}
 }
 

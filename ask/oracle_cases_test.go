@@ -203,8 +203,8 @@ func (o *oracle) sign(promoted []*schema.ProcessedCrash) {
 			continue
 		}
 		known[old] = true
-		o.lineage = append(o.lineage, descent{epoch, old, p.Signature, true, now.AddDate(0, 0, -10-len(known)*3)},
-			descent{epoch, "another", p.Signature, false, now.AddDate(0, 0, -90)}, descent{epoch + 7, old, p.Signature, true, now.AddDate(0, 0, -80)})
+		o.lineage = append(o.lineage, descent{epoch, old, p.Signature, true, now.AddDate(0, 0, -10-len(known)*3), 1},
+			descent{epoch, "another", p.Signature, false, now.AddDate(0, 0, -90), 1}, descent{epoch + 7, old, p.Signature, true, now.AddDate(0, 0, -80), 1})
 	}
 }
 
@@ -215,22 +215,22 @@ func (o *oracle) storeLineage(t *testing.T, db *clickhouse.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add := func(d descent, crashes uint64, complete uint8) {
+	add := func(d descent, complete uint8) {
 		majority := uint8(0)
 		if d.majority {
 			majority = 1
 		}
-		if err := b.Append(uint64(d.epoch), uint64(1), uint32(1), uint32(2), d.old, d.new, crashes, majority, d.first, complete); err != nil {
+		if err := b.Append(uint64(d.epoch), uint64(1), uint32(1), uint32(2), d.old, d.new, uint64(d.crashes), majority, d.first, complete); err != nil {
 			t.Fatal(err)
 		}
 	}
 	epochs := map[int64]bool{}
 	for _, d := range o.lineage {
-		add(d, 1, 0)
+		add(d, 0)
 		epochs[d.epoch] = true
 	}
 	for epoch := range epochs {
-		add(descent{epoch: epoch, first: time.Unix(0, 0)}, 0, 1)
+		add(descent{epoch: epoch, first: time.Unix(0, 0)}, 1)
 	}
 	if len(epochs) != 2 {
 		t.Fatalf("lineage of %d epochs, want 2", len(epochs))

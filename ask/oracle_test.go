@@ -147,6 +147,7 @@ type descent struct {
 	old, new string
 	majority bool
 	first    time.Time
+	crashes  int
 }
 
 // sessions is a row of aftershock.sessions.

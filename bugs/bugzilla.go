@@ -26,7 +26,7 @@ func NewBugzilla(address string) (*Bugzilla, error) {
 	if err := checkAddress(address); err != nil {
 		return nil, fmt.Errorf("bugzilla: %w", err)
 	}
-	return &Bugzilla{strings.TrimSuffix(address, "/"), &http.Client{Timeout: askWithin}}, nil
+	return &Bugzilla{strings.TrimSuffix(address, "/"), newClient()}, nil
 }
 
 // Has takes numbers.

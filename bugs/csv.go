@@ -1,8 +1,9 @@
 // Package bugs knows which bugs are about which signatures, and how they stand: it reads lists of
 // them (csv.go), and asks trackers (tracker.go).
 //
-// Everything of a bug may be seen by anybody. So trackers are asked without a password: what they
-// do not show the public is not asked for.
+// Everything of a bug may be seen by anybody. So a Bugzilla is asked without a key, which would see
+// what its owner does. GitHub is asked with a token if there is one, for it takes few requests
+// without; a repository that is not public is refused then.
 package bugs
 
 import (

@@ -119,7 +119,10 @@ func ask(ctx context.Context, client *http.Client, address string, head http.Hea
 		r.Header.Set("Accept", "application/json")
 	}
 	res, err := client.Do(r)
-	if err != nil {
+	switch {
+	case errors.Is(err, errElsewhere):
+		return fmt.Errorf("%s: %w", r.URL.Host, errElsewhere)
+	case err != nil:
 		return fmt.Errorf("%s does not answer", r.URL.Host)
 	}
 	defer res.Body.Close() //nolint:errcheck // read below
@@ -139,5 +142,23 @@ func ask(ctx context.Context, client *http.Client, address string, head http.Hea
 	return nil
 }
 
-// askWithin bounds one answer.
-const askWithin = 30 * time.Second
+const (
+	// askWithin bounds one answer.
+	askWithin = 30 * time.Second
+	// maxRedirects of one question.
+	maxRedirects = 5
+)
+
+// errElsewhere: who leads to another host names one that the operator has not.
+var errElsewhere = errors.New("a redirect to another host, or too many")
+
+// newClient asks one tracker: it follows redirects on its host alone, so that nobody else is asked
+// and nobody else gets a token.
+func newClient() *http.Client {
+	return &http.Client{Timeout: askWithin, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if first := via[0].URL; r.URL.Scheme != first.Scheme || r.URL.Host != first.Host || len(via) > maxRedirects {
+			return errElsewhere
+		}
+		return nil
+	}}
+}

@@ -105,7 +105,7 @@ func TestBugsAreFollowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gh, err := bugs.NewGitHub(github(t, 100))
+	gh, err := bugs.NewGitHub(github(t, 100), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestBugzillaIsAskedForManyAtOnce(t *testing.T) {
 
 // What was told before a tracker refuses is kept, and the refusal is told.
 func TestWhatWasToldBeforeARefusalIsKept(t *testing.T) {
-	gh, err := bugs.NewGitHub(github(t, 1))
+	gh, err := bugs.NewGitHub(github(t, 1), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,11 +197,11 @@ func TestTrackersThatAreNone(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]bool{"https://api.github.com/repos/a/b": true, "https://git.test/api/v3/repos/a/b/": true, "https://api.github.com/repos/a": false, "https://api.github.com/repos/a/b/issues": false, "http://api.github.com/repos/a/b": false} {
-		if _, err := bugs.NewGitHub(address); (err == nil) != want {
+		if _, err := bugs.NewGitHub(address, ""); (err == nil) != want {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	gh, _ := bugs.NewGitHub("https://api.github.com/repos/a/b")
+	gh, _ := bugs.NewGitHub("https://api.github.com/repos/a/b", "")
 	bz, _ := bugs.NewBugzilla("https://bugs.test")
 	for bug, want := range map[string][2]bool{"1": {true, false}, "999999999": {true, false}, "1000000000": {false, false}, "01": {false, false}, "a/b#1": {false, true}, "a/b#x": {false, false}, "a/b#1/../../c": {false, false}, "1,2": {false, false}, "": {false, false}} {
 		if bz.Has(bug) != want[0] || gh.Has(bug) != want[1] {

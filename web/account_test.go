@@ -92,7 +92,7 @@ type house struct {
 	db     *clickhouse.DB
 }
 
-func newHouse(t *testing.T, db *clickhouse.DB) *house {
+func newHouse(t *testing.T, db *clickhouse.DB, change ...func(*web.Options)) *house {
 	t.Helper()
 	dir := t.TempDir()
 	h := &house{ledger: &ledger{}, db: db}
@@ -117,13 +117,18 @@ func newHouse(t *testing.T, db *clickhouse.DB) *house {
 	}
 	h.keep = keep
 	var looks atomic.Int64 // a minute lies between any two, as long as a denial is not kept again
-	pages, err := web.New(web.Options{
+	o := web.Options{
 		LoadBugs: func(ctx context.Context, all []clickhouse.Bug, replace bool) (int, error) {
 			return db.LoadBugs(ctx, all, replace, time.Now())
 		},
-		DB: db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Minute) }, Log: zerolog.Nop(),
+		Remember: 24 * time.Hour, // what anybody sees is not what somebody else has seen
+		DB:       db, Protected: db, Dumps: dumps{}, Audit: h.ledger, Now: func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Minute) }, Log: zerolog.Nop(),
 		Login: access.NewLogin(access.LoginOptions{Users: h.users, Tokens: tokens, Keep: keep, Seal: seal, Now: time.Now}),
-	})
+	}
+	for _, set := range change {
+		set(&o)
+	}
+	pages, err := web.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ var crashIDParam = apiParam{name: "crash_id", doc: "The crash, with bp- in front
 // endpoints of the API, by name.
 var endpoints = []endpoint{
 	{
-		name: "Bugs", doc: "Bugs of signatures, with all signatures of each.", answer: (*Handler).apiBugs, example: "signatures=OOM+%7C+small",
+		name: "Bugs", doc: "Bugs of signatures, and of the names that most of their crashes had before promotions: each is there with the signature that was asked for, and with all that it was filed for.", answer: (*Handler).apiBugs, example: "signatures=OOM+%7C+small",
 		params: []apiParam{{name: "signatures", doc: fmt.Sprintf("Signatures, %d at most.", ask.MaxLookups), kind: "string", many: true, required: true}},
 	},
 	{
@@ -73,7 +73,7 @@ var endpoints = []endpoint{
 		params: []apiParam{{name: "signatures", doc: fmt.Sprintf("Signatures, %d at most.", ask.MaxLookups), kind: "string", many: true, required: true}},
 	},
 	{
-		name: "SignaturesByBugs", doc: "Signatures of bugs.", answer: (*Handler).apiSignaturesByBugs, example: "bug_ids=1234567",
+		name: "SignaturesByBugs", doc: "Signatures of bugs: those that each was filed for, and those that most of their crashes got by promotions since.", answer: (*Handler).apiSignaturesByBugs, example: "bug_ids=1234567",
 		params: []apiParam{{name: "bug_ids", doc: fmt.Sprintf("Bugs, %d at most.", ask.MaxLookups), kind: "string", many: true, required: true}},
 	},
 	{name: "SuperSearch", doc: "Crashes, and counts of them, by filters on every public field.", fields: true, answer: (*Handler).apiSearch, params: searchParams, example: "product=Orchard&date=%3E%3D7d&_facets=version&_results_number=10"},

@@ -22,29 +22,6 @@ func found(hits []map[string]any) map[string]any {
 	return map[string]any{"hits": hits, "total": len(hits)}
 }
 
-func (h *Handler) apiBugs(r *http.Request, q url.Values) (any, error) {
-	rows, err := ask.BugsOf(r.Context(), h.o.DB, q["signatures"])
-	return bugHits(rows), err
-}
-
-func (h *Handler) apiSignaturesByBugs(r *http.Request, q url.Values) (any, error) {
-	rows, err := ask.SignaturesOf(r.Context(), h.o.DB, q["bug_ids"])
-	return bugHits(rows), err
-}
-
-// bugHits have a number for a bug that has one: trackers differ.
-func bugHits(rows [][]json.RawMessage) map[string]any {
-	var hits []map[string]any
-	for _, row := range rows {
-		var id any = ask.Shown(row[0])
-		if n, err := strconv.ParseUint(ask.Shown(row[0]), 10, 53); err == nil {
-			id = n
-		}
-		hits = append(hits, map[string]any{"id": id, "signature": row[1]})
-	}
-	return found(hits)
-}
-
 func (h *Handler) apiFirstDate(r *http.Request, q url.Values) (any, error) {
 	rows, err := ask.FirstDates(r.Context(), h.o.DB, q["signatures"])
 	var hits []map[string]any

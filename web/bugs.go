@@ -36,24 +36,11 @@ func (h *Handler) apiBugsImport(r *http.Request, q url.Values) (any, error) {
 		return nil, err
 	}
 	removed, err := h.o.LoadBugs(r.Context(), all, q.Get("replace") == "1")
+	h.memory.Forget() // also if it failed: some may be there
 	if err != nil {
 		return nil, err
 	}
-	h.memory.Forget()
 	return map[string]int{"loaded": len(all), "removed": removed}, nil
-}
-
-// ancestors are the names that most of a signature's crashes had before promotions, the last one
-// first.
-func ancestors(l *replay.Lineage, signature string) (names []string) {
-	of := map[string]bool{signature: true}
-	for _, s := range l.CameFrom { // the last promotion first
-		if s.Majority && of[s.New] && !of[s.Old] {
-			of[s.Old] = true
-			names = append(names, s.Old)
-		}
-	}
-	return names
 }
 
 // inheritedQuery is how bugs of names that a signature had are told of beside questions'.
@@ -63,10 +50,11 @@ var inheritedQuery = ask.Query{
 }
 
 // inherited are the bugs of the names that a signature had; nil where there are none.
-func (h *Handler) inherited(r *http.Request, l *replay.Lineage, signature string, f filter) (*answered, error) {
-	names := ancestors(l, signature)
-	if len(names) == 0 {
-		return nil, nil //nolint:nilnil // see above
+func (h *Handler) inherited(r *http.Request, signature string, f filter) (*answered, error) {
+	before, err := replay.Ancestors(r.Context(), h.o.DB, lineageLimits, []string{signature})
+	names := before[signature]
+	if err != nil || len(names) == 0 {
+		return nil, err
 	}
 	values := map[string]string{"signatures": ask.List(names)}
 	a, err := ask.BugsOfNames.Ask(r.Context(), h.o.DB, values)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aftershock/access"
+	"aftershock/ask"
 	"aftershock/bugs"
 	"aftershock/schema"
 	"aftershock/sinks/clickhouse"
@@ -75,6 +76,47 @@ func TestBugsFollowASignature(t *testing.T) {
 	for _, want := range []string{"Bugs of what it was called", "of the first", `<a href="/signature?signature=first">first</a>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in %.4000s", want, page)
+		}
+	}
+}
+
+// The API follows promotions as the page does: whoever asks for a signature finds the bugs of what its
+// crashes were called under that signature, and whoever asks for a bug the signature of today.
+func TestTheAPIFollowsASignature(t *testing.T) {
+	s, db := site(t, generated(t, 20)...)
+	if _, err := db.LoadBugs(t.Context(), []clickhouse.Bug{{Signature: "first", Bug: "1"}, {Signature: "second", Bug: "2"}, {Signature: "third", Bug: "2"}, {Signature: "other", Bug: "4"}, {Signature: "back", Bug: "5"}}, false, now); err != nil {
+		t.Fatal(err)
+	}
+	renamed(t, db, 2, "first", "second")
+	renamed(t, db, 3, "second", "third")
+	renamed(t, db, 4, "back", "forth")
+	renamed(t, db, 5, "forth", "back")
+	renamed(t, db, 6, "late", "first") // after first had become second
+	for at, want := range map[string]string{
+		"Bugs/?signatures=first":                   "1 first",
+		"Bugs/?signatures=second":                  "1 first,1 second,2 second,2 third",
+		"Bugs/?signatures=third&signatures=other":  "1 first,1 third,2 second,2 third,4 other",
+		"Bugs/?signatures=back":                    "5 back",
+		"Bugs/?signatures=forth":                   "5 back,5 forth",
+		"Bugs/?signatures=late":                    "",
+		"SignaturesByBugs/?bug_ids=1":              "1 first,1 second,1 third",
+		"SignaturesByBugs/?bug_ids=2&bug_ids=none": "2 second,2 third",
+	} {
+		status, v := api(t, s.URL+"/api/"+at)
+		var found []string
+		for _, hit := range v["hits"].([]any) {
+			found = append(found, fmt.Sprint(hit.(map[string]any)["id"], " ", hit.(map[string]any)["signature"]))
+		}
+		if got := strings.Join(found, ","); status != http.StatusOK || got != want {
+			t.Errorf("%s: %d %q, want %q", at, status, got, want)
+		}
+	}
+	for _, of := range []string{"Bugs/?signatures=third", "SignaturesByBugs/?bug_ids=1"} {
+		name, _, _ := strings.Cut(strings.SplitN(of, "?", 2)[1], "=")
+		for n, want := range map[int]int{ask.MaxLookups - 1: http.StatusOK, ask.MaxLookups: http.StatusBadRequest} { // beside the first
+			if status, v := api(t, s.URL+"/api/"+of+strings.Repeat("&"+name+"=x", n)); status != want {
+				t.Errorf("%s and %d more: %d %v", of, n, status, v)
+			}
 		}
 	}
 }

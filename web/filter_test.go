@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,7 +91,8 @@ func TestWhatIsLeftOutGoesAlong(t *testing.T) {
 		counts[c.Signature][c.System.OS]++
 	}
 	checked := 0
-	for signature, by := range counts {
+	for _, signature := range slices.Sorted(maps.Keys(counts)) {
+		by := counts[signature]
 		if len(by) < 2 || by[""] > 0 || checked == 3 { // no link leaves out what has no system
 			continue
 		}

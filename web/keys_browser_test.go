@@ -66,7 +66,7 @@ func (k keyboard) is(expression, want string) {
 // until waits for a page, whole, of which something holds.
 func (k keyboard) until(expression string) {
 	k.t.Helper()
-	for range 200 {
+	for range 1000 { // longer than a page has to answer
 		// A page that goes while it is asked is none.
 		whole, err := chromedp.Run(k.ctx, chromedp.Evaluate[bool](`document.readyState == "complete" && (`+expression+`)`))
 		if err == nil && whole {
@@ -87,7 +87,7 @@ func (k keyboard) enter(path string) {
 // tab goes on until a link that begins so has the focus.
 func (k keyboard) tab(href string) {
 	k.t.Helper()
-	for range 200 {
+	for range 1000 { // longer than a page has to answer
 		k.press(kb.Tab)
 		if strings.HasPrefix(k.tell(`document.activeElement.getAttribute("href")`), href) {
 			return
@@ -202,7 +202,7 @@ func TestADumpByKeys(t *testing.T) {
 	k.enter("/crash/")
 	k.tab("/crash/" + c.CrashID + "/dump")
 	k.press(kb.Enter)
-	for range 100 {
+	for range 1000 {
 		if strings.Contains(strings.Join(h.ledger.told(), "\n"), "dump") {
 			return
 		}

@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aftershock/access"
 	"aftershock/sinks/clickhouse"
 	"aftershock/web"
 )
@@ -85,5 +89,64 @@ func TestReloadsSeeWhatThereIs(t *testing.T) {
 	later.Store(int64(2 * time.Minute))
 	if got := bug(page, ""); got != "first-bug" {
 		t.Errorf("old: %q", got)
+	}
+}
+
+// What is protected is asked each time, also where it is of the same tables as what is public; and who
+// may not see it is not shown what somebody else has seen.
+func TestWhatIsProtectedIsNotRemembered(t *testing.T) {
+	c := secretive(t)
+	_, db := site(t, c)
+	h := newHouse(t, db)
+	jane := h.browser(t).login("jane")
+	page, values, search := "/crash/"+c.CrashID, "/crash/"+c.CrashID+"/protected", "/search.json?date=%3E%3D2000-01-01&_columns=comments&comments="+url.QueryEscape("~canary")
+	for _, at := range []string{page, values, search} {
+		if a := jane.get(at); a.status != http.StatusOK || at != page && len(leaks(a.body)) == 0 {
+			t.Fatalf("%s: %d %.300s", at, a.status, a.body)
+		}
+	}
+	for _, at := range []string{page, values, search} {
+		for who, b := range map[string]*browser{"the public": h.browser(t), "joe": h.browser(t).login("joe")} {
+			if a := b.get(at); len(leaks(a.body)) > 0 || a.status == http.StatusOK && at != page {
+				t.Errorf("%s as %s, after jane: %d, %v", at, who, a.status, leaks(a.body))
+			}
+		}
+	}
+	hidden := seen(2)
+	hidden.Epoch = 2
+	if err := db.Activate(t.Context(), hidden); err != nil {
+		t.Fatal(err)
+	}
+	if a := jane.get(page); a.status != http.StatusOK {
+		t.Errorf("%s, which is remembered: %d", page, a.status)
+	}
+	if a := jane.get(values); a.status != http.StatusNotFound {
+		t.Errorf("%s, which is not there now: %d", values, a.status)
+	}
+	if a := jane.get(search); a.status != http.StatusOK || len(leaks(a.body)) > 0 {
+		t.Errorf("%s of what is not there now: %d, %v", search, a.status, leaks(a.body))
+	}
+}
+
+// A list of bugs is forgotten also where loading it has failed: some of it may be there.
+func TestAListThatFailedMakesPagesForget(t *testing.T) {
+	_, db := site(t, generated(t, 5)...)
+	fails := func(ctx context.Context, all []clickhouse.Bug, replace bool) (int, error) {
+		_, err := db.LoadBugs(ctx, all, replace, time.Now())
+		return 0, errors.Join(err, errors.New("its answer did not come"))
+	}
+	h := newHouse(t, db, func(o *web.Options) {
+		o.LoadBugs, o.Now = fails, func() time.Time { return now }
+	})
+	b, loader := h.browser(t), tokenOf(t, h, access.Bugs)
+	const page = "/signature?signature=s"
+	if a := b.get(page); a.status != http.StatusOK || strings.Contains(a.body, "first-bug") {
+		t.Fatalf("%d %.300s", a.status, a.body)
+	}
+	if a := pushed(t, h, loader, "", "signature,bug\ns,first-bug\n"); a.status < http.StatusInternalServerError {
+		t.Fatalf("%+v", a)
+	}
+	if a := b.get(page); !strings.Contains(a.body, "first-bug") {
+		t.Errorf("remembers what was before the list: %d", a.status)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,8 +48,8 @@ func TestCompareCounts(t *testing.T) {
 		products[annotation(c, "ProductName")]++
 	}
 	var names []string
-	for name, n := range products {
-		if n > 100 {
+	for _, name := range slices.Sorted(maps.Keys(products)) {
+		if products[name] > 100 {
 			names = append(names, name)
 		}
 	}

@@ -275,7 +275,7 @@ func TestOneTrialAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	try := url.Values{"version": {"1"}, "do": {"try"}}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if status, page := post(t, s.URL+"/rules/try", "", try); status == http.StatusServiceUnavailable && strings.Contains(page, "Somebody tries rules") {
 			break
 		}

@@ -71,20 +71,26 @@ func (h *Handler) signature(r *http.Request, f filter, b *body, tab, twin string
 		return err
 	}
 	var l *replay.Lineage
-	if tab == "" || tab == "history" && twin == "" {
-		if l, err = replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature); err != nil {
+	var before *answered
+	var names errgroup.Group
+	if twin == "" && (tab == "" || tab == "history") {
+		names.Go(func() (err error) {
+			l, err = replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
 			return err
-		}
+		})
 	}
 	if tab == "" {
-		inherited, err := h.inherited(r, l, signature, f)
-		if err != nil {
+		names.Go(func() (err error) {
+			before, err = h.inherited(r, signature, f)
 			return err
-		}
-		if inherited != nil {
-			at := 1 + slices.IndexFunc(b.Sections, func(s answered) bool { return s.Query.Name == "bugs" })
-			b.Sections = slices.Insert(b.Sections, at, *inherited)
-		}
+		})
+	}
+	if err := names.Wait(); err != nil {
+		return err
+	}
+	if before != nil {
+		at := 1 + slices.IndexFunc(b.Sections, func(s answered) bool { return s.Query.Name == "bugs" })
+		b.Sections = slices.Insert(b.Sections, at, *before)
 	}
 	if twin != "" {
 		return nil

@@ -116,6 +116,9 @@ func New(o Options) (*Handler, error) {
 		}
 	}
 	h := &Handler{o: o, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), dumping: make(chan struct{}, dumpsAtOnce), rates: rates{of: o.APIRate, now: o.Now}, planning: make(chan struct{}, plansAtOnce), loading: make(chan struct{}, 1)}
+	if o.Protected == o.DB && o.DB != nil {
+		h.o.Protected = o.DB.Apart() // what is protected is never remembered
+	}
 	h.memory = ask.NewMemory(o.DB, o.Remember, o.Now)
 	h.flips.ctx, h.flips.cancel = context.WithCancel(context.Background())
 	style, err := readStatic("style.css", "text/css; charset=utf-8")

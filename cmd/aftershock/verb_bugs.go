@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,33 @@ func (v *bugsImportVerb) open(ctx context.Context) (io.ReadCloser, error) {
 type bugsFollowVerb struct {
 	Bugzilla      string   `help:"Bugzilla whose bugs are named by their numbers, https://bugzilla.example." placeholder:"URL"`
 	Github        []string `help:"Repository whose issues are named owner/name#12, https://api.github.com/repos/OWNER/NAME. Repeat it." placeholder:"URL" sep:"none"`
+	GithubToken   string   `help:"File with a token for the host of --github, which takes more requests then; or set $AFTERSHOCK_GITHUB_TOKEN. It needs to see no more than what is public." name:"github-token-file" placeholder:"FILE"`
 	ClickhouseURL string   `help:"ClickHouse's HTTP interface, http://[user:password@]host:port." name:"clickhouse-url" required:""`
+}
+
+// githubToken is the environment's variable with a token for GitHub.
+const githubToken = "AFTERSHOCK_GITHUB_TOKEN"
+
+// githubToken is what GitHub knows us by; empty where there is none.
+func (v *bugsFollowVerb) githubToken() (string, error) {
+	if len(v.Github) == 0 && v.GithubToken != "" {
+		return "", &usageError{"--github-token-file: there is no --github that it is for"}
+	}
+	token := os.Getenv(githubToken)
+	if v.GithubToken == "" {
+		return strings.TrimSpace(token), nil
+	}
+	if token != "" {
+		return "", &usageError{"two tokens: remove --github-token-file or $" + githubToken}
+	}
+	text, err := readSmall(v.GithubToken, bugs.MaxToken+2) // with the end of its line
+	if err != nil {
+		return "", fmt.Errorf("--github-token-file: %w", err)
+	}
+	if token = strings.TrimSpace(string(text)); token == "" {
+		return "", fmt.Errorf("--github-token-file: %s is empty", v.GithubToken)
+	}
+	return token, nil
 }
 
 // Run asks once; a timer calls it again.
@@ -92,10 +119,18 @@ func (v *bugsFollowVerb) Run(r *run) error {
 		}
 		trackers = append(trackers, t)
 	}
+	token, err := v.githubToken()
+	if err != nil {
+		return err
+	}
+	host := ""
 	for _, address := range v.Github {
-		t, err := bugs.NewGitHub(address)
+		t, err := bugs.NewGitHub(address, token)
 		if err != nil {
 			return &usageError{err.Error()}
+		}
+		if host = cmp.Or(host, t.Host()); token != "" && host != t.Host() {
+			return &usageError{"a token is for one host: ask " + host + " and " + t.Host() + " one after the other"}
 		}
 		trackers = append(trackers, t)
 	}

@@ -32,5 +32,8 @@ func Row(cells []string) []string {
 }
 
 func isNumber(text string) bool {
-	return strings.Trim(text, "0123456789.eE+-") == "" && strings.ContainsAny(text, "0123456789")
+	return mayBeNumber(text) && strings.ContainsAny(text, "0123456789")
 }
+
+// mayBeNumber tells whether a text has nothing that no number has.
+func mayBeNumber(text string) bool { return strings.Trim(text, "0123456789.eE+-") == "" }

@@ -74,6 +74,11 @@ func Open(url string, annotations *schema.Registry) (*DB, error) {
 // Close releases the connections.
 func (db *DB) Close() error { return errors.Join(db.conn.Close(), db.patient.Close()) }
 
+// Apart is another DB on the same connections, for who keeps two of them apart. It is not closed.
+func (db *DB) Apart() *DB {
+	return &DB{conn: db.conn, patient: db.patient, Annotations: db.Annotations, Registries: db.Registries}
+}
+
 // Ping asks whether the server answers.
 func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
 

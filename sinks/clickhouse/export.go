@@ -2,12 +2,15 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"aftershock/internal/spreadsheet"
 )
 
 // Export says what is exported: the crashes that are seen of a population.
@@ -55,7 +58,8 @@ type ExportDay struct {
 	Crashes uint64
 }
 
-// ExportTo writes a day's crashes, in the order of the tables. ClickHouse makes the format.
+// ExportTo writes a day's crashes, in the order of the tables. ClickHouse makes the format; no text of
+// CSV is a formula where the file is opened.
 func (db *DB) ExportTo(ctx context.Context, e Export, day time.Time, w io.Writer) error {
 	const id = "toString(crash_id) AS crash_id" // Parquet has 16 bytes for a UUID, which few programs show as one
 	columns := "* REPLACE (" + id + ")"
@@ -74,7 +78,13 @@ func (db *DB) ExportTo(ctx context.Context, e Export, day time.Time, w io.Writer
 	if err != nil {
 		return named(err)
 	}
-	_, err = io.Copy(w, body)
+	if e.Format == "CSVWithNames" {
+		safe := spreadsheet.NewWriter(w)
+		_, err = io.Copy(safe, body)
+		err = errors.Join(err, safe.Close())
+	} else {
+		_, err = io.Copy(w, body)
+	}
 	if closed := body.Close(); err == nil {
 		err = closed
 	}
