@@ -109,3 +109,47 @@ func TestTextThatTakesAllMemoryIsMalformed(t *testing.T) {
 		t.Error(reason)
 	}
 }
+
+// Caches beside each other have as many compilers as one, and as much memory for them.
+func TestCachesBesideEachOtherShareCompilers(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "app", "313131313131313131313131313131310")
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(path, "app.sym"), []byte("MODULE Linux x86_64 0 app\nPUBLIC 10 0 p\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := New(Options{MaxCompiles: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second, err := New(Options{Dir: t.TempDir(), Sources: []Source{Dir(root)}, Beside: first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	leave, err := first.compiles.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan Outcome, 1)
+	go func() {
+		l := second.Get(t.Context(), Key{DebugFile: "app", DebugID: "313131313131313131313131313131310"})
+		l.Release()
+		found <- l.Outcome
+	}()
+	select {
+	case got := <-found:
+		t.Fatalf("%s, while the other one's compiler was busy", got)
+	case <-time.After(100 * time.Millisecond):
+	}
+	leave()
+	if got := <-found; got != Found {
+		t.Error(got)
+	}
+	if second.budget != first.budget {
+		t.Error("their memory is not the same")
+	}
+}

@@ -28,6 +28,9 @@ type Options struct {
 	// them.
 	MaxOpen   int
 	MaxMapped int64
+	// Beside, if set, is a cache whose compilers, and their memory, are those of this one
+	// as well; MaxCompiles and MaxCompileBytes are its own then.
+	Beside *Cache
 	// MaxCompiles bounds the compiles at a time, because each takes memory.
 	MaxCompiles int
 	// MaxCompileBytes bounds the memory that compilers hold together; they wait for
@@ -101,6 +104,9 @@ func New(o Options) (*Cache, error) {
 	c := &Cache{
 		o: o, scope: scopeOf(o.Sources), compiles: make(slots, o.MaxCompiles), breakers: make([]Breaker, len(o.Sources)), budget: newBudget(o.MaxCompileBytes, o.MaxCompiles),
 		handles: newHandles(o.MaxOpen, o.MaxMapped), misses: newMisses(maxMisses), flights: map[string]*flight{}, arrived: map[string]time.Time{},
+	}
+	if o.Beside != nil {
+		c.compiles, c.budget = o.Beside.compiles, o.Beside.budget
 	}
 	for range o.Sources {
 		c.asking = append(c.asking, make(slots, maxPerSource))

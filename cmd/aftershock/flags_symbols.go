@@ -38,7 +38,8 @@ func (f symbolFlags) cache(log zerolog.Logger, metrics *symbolcache.Metrics, d *
 // nil if no source of such is named.
 type caches struct{ symbols, modules *symbolcache.Cache }
 
-// caches opens both. Whoever opens them closes them. Registry and downloads may be nil.
+// caches opens both, whose compilers may hold so many bytes together. Whoever opens them closes them.
+// Registry and downloads may be nil.
 func (f symbolFlags) caches(log zerolog.Logger, registry prometheus.Registerer, d *downloads, compileBytes int64) (*caches, error) {
 	var ofSymbols, ofModules *symbolcache.Metrics
 	if registry != nil {
@@ -48,7 +49,7 @@ func (f symbolFlags) caches(log zerolog.Logger, registry prometheus.Registerer, 
 	if err != nil || len(f.Modules) == 0 {
 		return &caches{symbols: symbols}, err
 	}
-	modules, err := f.cacheOf(f.Modules, symbolcache.Options{MaxCompileBytes: compileBytes, Modules: true, Metrics: ofModules}, log, d)
+	modules, err := f.cacheOf(f.Modules, symbolcache.Options{Beside: symbols, Modules: true, Metrics: ofModules}, log, d)
 	if err != nil {
 		return nil, errors.Join(err, symbols.Close())
 	}
