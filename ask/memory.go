@@ -35,6 +35,7 @@ type Memory struct {
 	answers map[[sha256.Size]byte]*remembered
 	oldest  []*remembered // that were kept, in the order in which they came
 	size    int           // of oldest, in bytes
+	epoch   int64         // see Follow
 }
 
 // remembered is an answer. What stands behind done may be read when it is closed.
@@ -84,8 +85,25 @@ func (m *Memory) Forget() {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forget()
+}
+
+func (m *Memory) forget() {
 	clear(m.answers)
 	m.oldest, m.size = nil, 0
+}
+
+// Follow forgets everything if what is seen is of another epoch than it was.
+func (m *Memory) Follow(epoch int64) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if epoch != m.epoch {
+		m.epoch = epoch
+		m.forget()
+	}
 }
 
 // recall is question, or what is remembered of it.

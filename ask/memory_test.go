@@ -186,6 +186,24 @@ func TestWhoAsksTheSameWaits(t *testing.T) {
 	})
 }
 
+// What was before a promotion is forgotten, what came after it is not.
+func TestAnotherEpochForgets(t *testing.T) {
+	f := &tables{db: &clickhouse.DB{}}
+	m := NewMemory(f.db, time.Minute, time.Now)
+	ctx := m.In(t.Context(), false)
+	for i, c := range []struct {
+		epoch int64
+		want  string
+	}{{1, "1"}, {1, "1"}, {2, "2"}, {2, "2"}, {1, "3"}} {
+		m.Follow(c.epoch)
+		if got, err := f.ask(ctx, "x"); got != c.want || err != nil {
+			t.Errorf("%d, epoch %d: %q, %v, want %q", i, c.epoch, got, err, c.want)
+		}
+	}
+	var none *Memory
+	none.Follow(1)
+}
+
 // What was asked before something changed is not kept.
 func TestForgetMeansWhatIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

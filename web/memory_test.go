@@ -92,6 +92,39 @@ func TestReloadsSeeWhatThereIs(t *testing.T) {
 	}
 }
 
+// A promotion that another process made is seen a second later.
+func TestAPromotionIsSeenWithinASecond(t *testing.T) {
+	c := generated(t, 1)[0]
+	_, db := site(t, c)
+	var later atomic.Int64
+	h, err := web.New(web.Options{DB: db, Remember: time.Hour, Now: func() time.Time { return now.Add(time.Duration(later.Load())) }, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/crash/"+c.CrashID, nil))
+		return w.Code
+	}
+	if got := status(); got != http.StatusOK {
+		t.Fatal(got)
+	}
+	hidden := seen(2)
+	hidden.Epoch = 2
+	if err := db.Activate(t.Context(), hidden); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		later time.Duration
+		want  int
+	}{{time.Second - 1, http.StatusOK}, {time.Second, http.StatusNotFound}} {
+		later.Store(int64(c.later))
+		if got := status(); got != c.want {
+			t.Errorf("after %v: %d, want %d", c.later, got, c.want)
+		}
+	}
+}
+
 // What is protected is asked each time, also where it is of the same tables as what is public; and who
 // may not see it is not shown what somebody else has seen.
 func TestWhatIsProtectedIsNotRemembered(t *testing.T) {
@@ -112,10 +145,10 @@ func TestWhatIsProtectedIsNotRemembered(t *testing.T) {
 			}
 		}
 	}
-	hidden := seen(2)
-	hidden.Epoch = 2
-	if err := db.Activate(t.Context(), hidden); err != nil {
-		t.Fatal(err)
+	for _, table := range []string{"aftershock.crash_rows", "aftershock_protected.crash_rows"} {
+		if err := db.Exec(t.Context(), clickhouse.Limits{}, "TRUNCATE TABLE "+table); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if a := jane.get(page); a.status != http.StatusOK {
 		t.Errorf("%s, which is remembered: %d", page, a.status)

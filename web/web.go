@@ -22,6 +22,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -97,6 +98,7 @@ type Handler struct {
 	rates     rates
 	failures  failures
 	memory    *ask.Memory
+	looked    atomic.Int64 // when follow did last, in nanoseconds
 }
 
 // queryTime bounds what one page asks.
@@ -192,9 +194,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	r, cancel := withPatience(h.remembering(r), pattern)
+	r, cancel := withPatience(r, pattern)
 	defer cancel()
-	h.mux.ServeHTTP(w, r)
+	h.mux.ServeHTTP(w, h.remembering(r))
 }
 
 // link is one of a menu.

@@ -1,0 +1,3 @@
+-- The epoch of what is seen.
+SELECT toInt64(max(epoch)) AS epoch
+FROM aftershock.activation
