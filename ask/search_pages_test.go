@@ -149,7 +149,7 @@ func compareValues(x, y any) int {
 
 // A crash that comes while somebody turns pages moves nothing.
 func TestPagesStayWhereTheyAre(t *testing.T) {
-	db := clickhousetest.Open(t, clickhousetest.Serve(t))
+	db := clickhousetest.Open(t, clickhousetest.ServeTables(t))
 	all := crashes(t, 200)
 	write := func(from, to int) {
 		var rows []sinks.Row

@@ -21,10 +21,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveDB starts a ClickHouse and returns its address.
+// serveDB starts a ClickHouse with the tables and returns its address.
 func serveDB(t testing.TB) string {
 	t.Helper()
-	return clickhousetest.Serve(t)
+	return clickhousetest.ServeTables(t)
 }
 
 // openDB starts a ClickHouse and returns its migrated database.

@@ -62,7 +62,7 @@ func rulesSite(t *testing.T, tryRules bool, crashes ...*schema.ProcessedCrash) *
 		rows = append(rows, sinks.Row{Processed: c, Position: at}, sinks.Row{Processed: &next, Position: schema.Position{Topic: schema.ProcessedTopic(2), Offset: int64(i)}})
 	}
 	streamtest.Put(t, k, records...)
-	db := clickhousetest.Open(t, clickhousetest.Serve(t))
+	db := clickhousetest.Open(t, clickhousetest.ServeTables(t))
 	if err := db.Write(t.Context(), rows); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func seen(version int32) schema.Activation {
 // site is a server of pages over tables with these crashes.
 func site(t *testing.T, crashes ...*schema.ProcessedCrash) (*httptest.Server, *clickhouse.DB) {
 	t.Helper()
-	db := clickhousetest.Open(t, clickhousetest.Serve(t))
+	db := clickhousetest.Open(t, clickhousetest.ServeTables(t))
 	var rows []sinks.Row
 	for i, c := range crashes {
 		rows = append(rows, sinks.Row{Processed: c, Position: schema.Position{Topic: schema.ProcessedTopic(c.SignatureVersion), Offset: int64(i)}})
@@ -51,13 +51,19 @@ func site(t *testing.T, crashes ...*schema.ProcessedCrash) (*httptest.Server, *c
 	if err := db.Activate(t.Context(), seen(1)); err != nil {
 		t.Fatal(err)
 	}
-	h, err := web.New(web.Options{DB: db, Now: func() time.Time { return now }, Log: zerolog.New(zerolog.NewTestWriter(t))})
+	return served(t, db, 0), db
+}
+
+// served are the pages of a database, which remember what they were told for so long.
+func served(t *testing.T, db *clickhouse.DB, remember time.Duration) *httptest.Server {
+	t.Helper()
+	h, err := web.New(web.Options{DB: db, Remember: remember, Now: func() time.Time { return now }, Log: zerolog.New(zerolog.NewTestWriter(t))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return s, db
+	return s
 }
 
 func generated(t *testing.T, count int) (all []*schema.ProcessedCrash) {
@@ -96,7 +102,8 @@ var script = regexp.MustCompile(`<script src="/static/[0-9a-f]{12}\.js" integrit
 // Every link of every page leads to a page, as deep as two steps go, and no page takes anything
 // from others.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
-	s, _ := site(t, generated(t, 400)...)
+	_, db := site(t, generated(t, 400)...)
+	s := served(t, db, time.Hour)
 	seen, next := map[string]bool{}, []string{"/", "/top?product=Orchard", "/text?text=render", "/search?date=%3E%3D28d&_facets=os&_aggs.product=stack.function&_histogram.date=product", "/api/", "/nothing"}
 	for range 2 {
 		var found []string

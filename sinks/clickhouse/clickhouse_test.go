@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // open returns a migrated database, and a plain connection to look at it.
 func open(t testing.TB) (*clickhouse.DB, driver.Conn) {
 	t.Helper()
-	url := clickhousetest.Serve(t)
+	url := clickhousetest.ServeTables(t)
 	db := clickhousetest.Open(t, url)
 	o, err := ch.ParseDSN(url)
 	if err != nil {

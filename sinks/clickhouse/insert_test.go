@@ -23,7 +23,7 @@ import (
 // inserts of crashes first; it says whether it did.
 func proxied(t *testing.T, intercept func(w http.ResponseWriter, r *http.Request) bool) *clickhouse.DB {
 	t.Helper()
-	behind, err := url.Parse(clickhousetest.Serve(t))
+	behind, err := url.Parse(clickhousetest.ServeTables(t))
 	if err != nil {
 		t.Fatal(err)
 	}
