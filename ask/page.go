@@ -24,7 +24,7 @@ var (
 	// CrashVersions: what signature versions made of one crash. Parameters: crash_id, day.
 	CrashVersions = statement("crash-versions")
 	// Neighbours of a crash among those of its signature. Parameters: crash_id, received,
-	// signature, from, to, and the filter's.
+	// signature, from, to, enough (crashes of the newest days), and the filter's.
 	Neighbours = statement("neighbours")
 	// Distributions: how the crashes of a signature are spread over the values of fields.
 	// Parameters: signature, from, to, and the filter's.

@@ -48,23 +48,13 @@ const (
 	maxSteps = 2000
 )
 
-// FindLineage follows a signature through all promotions, in both directions.
+// FindLineage follows a signature through all promotions, in both directions, and finds when it
+// was first seen.
 func FindLineage(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, signature string) (*Lineage, error) {
-	out := &Lineage{Signature: signature, CameFrom: []Step{}, Became: []Step{}}
-	epochs, err := epochsOf(ctx, db, l)
+	out, ancestors, err := followed(ctx, db, l, signature)
 	if err != nil {
-		return nil, fmt.Errorf("lineage: %w", err)
+		return nil, err
 	}
-	w := walk{db: db, limits: l}
-	if out.Became, _, err = w.follow(ctx, epochs, signature, forwards); err != nil {
-		return nil, fmt.Errorf("lineage: %w", err)
-	}
-	slices.Reverse(epochs)
-	var ancestors []string
-	if out.CameFrom, ancestors, err = w.follow(ctx, epochs, signature, backwards); err != nil {
-		return nil, fmt.Errorf("lineage: %w", err)
-	}
-	out.Cut = w.cut
 	for i := range out.CameFrom {
 		out.seen(out.CameFrom[i].firstSeen) // also when the old version is dropped by now
 	}
@@ -81,6 +71,31 @@ func FindLineage(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, si
 		out.seen(first)
 	}
 	return out, nil
+}
+
+// FollowLineage is FindLineage without FirstSeen, for which all crashes are read.
+func FollowLineage(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, signature string) (*Lineage, error) {
+	out, _, err := followed(ctx, db, l, signature)
+	return out, err
+}
+
+// followed answers as well which signatures this one came from, with itself.
+func followed(ctx context.Context, db *clickhouse.DB, l clickhouse.Limits, signature string) (out *Lineage, ancestors []string, err error) {
+	out = &Lineage{Signature: signature, CameFrom: []Step{}, Became: []Step{}}
+	epochs, err := epochsOf(ctx, db, l)
+	if err != nil {
+		return nil, nil, fmt.Errorf("lineage: %w", err)
+	}
+	w := walk{db: db, limits: l}
+	if out.Became, _, err = w.follow(ctx, epochs, signature, forwards); err != nil {
+		return nil, nil, fmt.Errorf("lineage: %w", err)
+	}
+	slices.Reverse(epochs)
+	if out.CameFrom, ancestors, err = w.follow(ctx, epochs, signature, backwards); err != nil {
+		return nil, nil, fmt.Errorf("lineage: %w", err)
+	}
+	out.Cut = w.cut
+	return out, ancestors, nil
 }
 
 func (l *Lineage) seen(at time.Time) {

@@ -75,7 +75,7 @@ func (h *Handler) signature(r *http.Request, f filter, b *body, tab, twin string
 	var names errgroup.Group
 	if twin == "" && (tab == "" || tab == "history") {
 		names.Go(func() (err error) {
-			l, err = replay.FindLineage(r.Context(), h.o.DB, lineageLimits, signature)
+			l, err = replay.FollowLineage(r.Context(), h.o.DB, lineageLimits, signature)
 			return err
 		})
 	}

@@ -41,7 +41,7 @@ FROM
         HAVING crashes >= least({new_least:UInt32}, {back_least:UInt32}, {rising_least:UInt32}) OR earlier >= {quiet_least:UInt32} AND last < {to:DateTime} - toIntervalDay({quiet_days:UInt32})
     ) AS c
     ANY LEFT JOIN aftershock.signature_names AS n ON c.signature_id = n.signature_id
-    LEFT JOIN (SELECT signature_id, min(first_seen) AS first_seen FROM aftershock.signature_first_seen WHERE {product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String}) GROUP BY signature_id) AS f ON c.signature_id = f.signature_id
+    LEFT JOIN (SELECT signature_id, min(first_seen) AS first_seen FROM aftershock.signature_first_seen WHERE ({product:String} = '' OR if(startsWith({product:String}, '!='), NOT has(splitByString('\n!=', substring({product:String}, 3)), product), product = {product:String})) AND ({signature:String} = '' OR signature_id = sipHash64({signature:String})) GROUP BY signature_id) AS f ON c.signature_id = f.signature_id
     GROUP BY c.signature_id
 )
 WHERE state != ''
