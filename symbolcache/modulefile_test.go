@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"aftershock/breakpad"
 	"aftershock/internal/callsite"
@@ -265,6 +266,7 @@ func TestMetricsOfModuleFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "app", debugID, "app"), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(100 * time.Millisecond) // what was written just before it was loaded is loaded again
 	registry := prometheus.NewRegistry()
 	symbolcache.NewMetrics(registry) // beside
 	c, err := symbolcache.New(symbolcache.Options{
