@@ -5,7 +5,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,23 +38,10 @@ var (
 	BugsOfNames = statement("bugs-of-names")
 	// Promotions: the epochs, with the versions that each made visible.
 	Promotions = statement("promotions")
-	epochSeen  = statement("epoch")
 	// Compare: what crashes of one side have more often than those of another. Parameters: a_ and
 	// b_ of product, channel, version, build_id, from, to; process_type, os, least, limit.
 	Compare = statement("compare")
 )
-
-// Epoch is that of what is seen; 0 where nothing is.
-func Epoch(ctx context.Context, db *clickhouse.DB) (epoch int64, err error) {
-	a, err := epochSeen.Ask(ctx, db, nil)
-	if err != nil {
-		return 0, err
-	}
-	if len(a.Rows) != 1 {
-		return 0, fmt.Errorf("epoch: %d rows, want one", len(a.Rows))
-	}
-	return strconv.ParseInt(a.Rows[0][0], 10, 64)
-}
 
 func statement(name string) Statement {
 	text, err := pageFiles.ReadFile("pages/" + name + ".sql")

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"aftershock/ask"
 )
 
 // moments is how far the times of pages lie apart, so that who opens a page after another asks the
@@ -46,7 +44,7 @@ func (h *Handler) follow(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, looksApart)
 	defer cancel()
-	if epoch, err := ask.Epoch(ctx, h.o.DB); err == nil {
+	if epoch, err := h.o.DB.Epoch(ctx); err == nil {
 		h.memory.Follow(epoch)
 	}
 }
