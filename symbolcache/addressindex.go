@@ -42,13 +42,19 @@ func lastAtOrBefore(table []byte, entrySize int, index []byte, v uint32) int {
 		return int(count) - 1
 	}
 	lo, hi := int(min(le.Uint32(index[part:]), count)), int(min(le.Uint32(index[part+4:]), count))
-	for lo < hi { // the number of those not greater
+	return countAtOrBefore(table, entrySize, lo, hi, uint64(v)) - 1
+}
+
+// countAtOrBefore is how many entries of a table have addresses that are not greater than v:
+// at least lo, and at most hi. Entries start with their address.
+func countAtOrBefore(table []byte, entrySize, lo, hi int, v uint64) int {
+	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if le.Uint32(table[entrySize*mid:]) <= v {
+		if uint64(binary.LittleEndian.Uint32(table[entrySize*mid:])) <= v {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	return lo - 1
+	return lo
 }

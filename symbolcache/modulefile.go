@@ -101,17 +101,8 @@ func writeModule(o *output, c *compiler, code []symboldump.Segment) {
 
 // covers tells whether an address is in a table of ranges, which do not overlap.
 func covers(ranges []byte, rva uint64) bool {
-	le := binary.LittleEndian
-	lo, hi := 0, len(ranges)/executableSize
-	for lo < hi { // the number of ranges that start at or before it
-		mid := int(uint(lo+hi) >> 1)
-		if uint64(le.Uint32(ranges[mid*executableSize:])) <= rva {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo > 0 && rva <= uint64(le.Uint32(ranges[(lo-1)*executableSize+4:]))
+	n := countAtOrBefore(ranges, executableSize, 0, len(ranges)/executableSize, rva)
+	return n > 0 && rva <= uint64(binary.LittleEndian.Uint32(ranges[(n-1)*executableSize+4:]))
 }
 
 // Executable tells whether code lies at rva. Only a file that was compiled from a
@@ -125,20 +116,12 @@ func (f *File) Returns(rva uint64) bool {
 		return false
 	}
 	le := binary.LittleEndian
-	lo, hi := 0, len(index)/returnsIndex
-	for lo < hi { // the number of groups that start at or before it
-		mid := int(uint(lo+hi) >> 1)
-		if uint64(le.Uint32(index[mid*returnsIndex:])) <= rva {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo == 0 {
+	n := countAtOrBefore(index, returnsIndex, 0, len(index)/returnsIndex, rva)
+	if n == 0 {
 		return false
 	}
-	at := uint64(le.Uint32(index[(lo-1)*returnsIndex:]))
-	rest := part(returns, index, returnsIndex, lo-1, 4)
+	at := uint64(le.Uint32(index[(n-1)*returnsIndex:]))
+	rest := part(returns, index, returnsIndex, n-1, 4)
 	for at < rva && len(rest) > 0 {
 		switch {
 		case rest[0] != 0:

@@ -54,19 +54,11 @@ func (f *File) CFIStart(rva uint64) (start uint64, ok bool) {
 func (f *File) Win(rva uint64, kind breakpad.WinKind) (breakpad.WinRecord, bool) {
 	le := binary.LittleEndian
 	records := f.sections[winSection(kind)]
-	lo, hi := 0, len(records)/winSize
-	for lo < hi { // the number of records at or before rva
-		mid := int(uint(lo+hi) >> 1)
-		if uint64(le.Uint32(records[mid*winSize:])) <= rva {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo == 0 {
+	n := countAtOrBefore(records, winSize, 0, len(records)/winSize, rva)
+	if n == 0 {
 		return breakpad.WinRecord{}, false
 	}
-	b := records[(lo-1)*winSize:][:winSize]
+	b := records[(n-1)*winSize:][:winSize]
 	w := breakpad.WinRecord{
 		Kind: kind, RVA: uint64(le.Uint32(b)), Size: uint64(le.Uint32(b[4:])),
 		ParameterSize: le.Uint32(b[8:]), SavedRegisterSize: le.Uint32(b[12:]), LocalSize: le.Uint32(b[16:]),
